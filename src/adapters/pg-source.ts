@@ -1,0 +1,239 @@
+import { systemClock } from '../base/clock.ts'
+import type { DestroyReason, Source } from '../pool/contract.ts'
+
+/** Ends a hand-out: a truthy argument has the client closed. pg makes a new one for each hand-out; it works once. */
+export type PgRelease = (error?: unknown) => void
+
+/** The part of a `pg.PoolClient` 8.x that we touch, and no more. */
+export interface PgClientLike {
+  release: PgRelease
+  on(event: 'error', listener: (error: Error) => void): unknown
+  removeListener(event: 'error', listener: (error: Error) => void): unknown
+  /** Undocumented; pg-pool itself reaches for it to end a connect that takes too long. */
+  readonly connection?: { readonly stream?: { destroy(): void } }
+}
+
+export type PgConnectCallback = (error: Error | undefined, client: PgClientLike | undefined, done: PgRelease) => void
+export type PgEndCallback = (error?: Error) => void
+
+/** The part of `pg.Pool` 8.x (pg-pool 3.x) that we touch, and no more. */
+export interface PgPoolLike {
+  readonly options: { max: number; connectionTimeoutMillis?: number }
+  /** Clients that pg knows: connecting ones included, those that are being closed not. */
+  readonly totalCount: number
+  /** Clients at rest, those already promised to a connect of this tick included. */
+  readonly idleCount: number
+  /** Connects in pg's own queue; not those that wait for a new client. */
+  readonly waitingCount: number
+  readonly ending: boolean
+  /** The promises that users want to get. */
+  readonly Promise: PromiseConstructor
+  connect(): Promise<PgClientLike>
+  connect(callback: PgConnectCallback): void
+  query(...args: unknown[]): unknown
+  end(): Promise<void>
+  end(callback: PgEndCallback): void
+  on(event: string, listener: (...args: never[]) => void): unknown
+  removeListener(event: string, listener: (...args: never[]) => void): unknown
+  /** Private: clients at rest, oldest first. Why we look: see `PgSource.destroy`. */
+  readonly _idle: readonly { readonly client: PgClientLike }[]
+  /** Private: closes a client at rest, as pg's own idle timeout does. */
+  _remove(client: PgClientLike): void
+}
+
+/**
+ * A pg pool as a source. pg creates, checks and closes its clients, and keeps the idle ones; who gets one is decided
+ * by the engine.
+ *
+ * The trap: pg reads `max` only on connect and on release, so that a raise starves its own queue, and once raised it
+ * closes nothing. So `max` is set once, to the ceiling, and pg's queue is used for one thing only: pg hands out an
+ * idle client on the next tick, and a connect is in its queue until then.
+ */
+export class PgSource implements Source<PgClientLike> {
+  readonly #pool: PgPoolLike
+  /** pg's own connect, whatever is on the instance later. */
+  readonly #connect: (callback: PgConnectCallback) => void
+  /** Hand-outs of pg to us, each with the release that pg made for it. */
+  readonly #out = new Map<PgClientLike, PgRelease>()
+  /** Connects that pg has not answered, and how many of them it had put in its queue. */
+  #asked = 0
+  #askedInQueue = 0
+  /** Clients that pg began to open for us, since ever. */
+  #opened = 0
+  /** Clients seen whose sockets are open, and what waits for them to close. */
+  readonly #open = new Set<PgClientLike>()
+  readonly #closing = new Map<PgClientLike, () => void>()
+  #whenAllClosed: (() => void) | undefined
+  #destroyTimeoutMs = Number.POSITIVE_INFINITY
+
+  constructor(pool: PgPoolLike) {
+    this.#pool = pool
+    this.#connect = pool.connect.bind(pool)
+  }
+
+  /** @param destroyTimeoutMs a socket that has not closed by then, in ms, is cut */
+  attach(destroyTimeoutMs: number): void {
+    this.#destroyTimeoutMs = destroyTimeoutMs
+    this.#pool.on('acquire', this.#onAcquire)
+    this.#pool.on('remove', this.#onRemove)
+    for (const { client } of this.#pool._idle) this.#watch(client)
+  }
+
+  detach(): void {
+    this.#pool.removeListener('acquire', this.#onAcquire)
+    this.#pool.removeListener('remove', this.#onRemove)
+    for (const client of this.#open) client.removeListener('error', ignore)
+    for (const done of this.#closing.values()) done()
+  }
+
+  /**
+   * pg opens a client, or hands out one that has come free meanwhile. The signal is not needed: pg gives up by itself
+   * after `connectionTimeoutMillis`, which the adapter has set to createTimeoutMs.
+   */
+  create(): Promise<PgClientLike> {
+    return this.#borrow()
+  }
+
+  /** pg hands out an idle client, on its next tick; should that die on the way, pg opens another. */
+  prepare(): Promise<PgClientLike> {
+    return this.#borrow()
+  }
+
+  giveBack(client: PgClientLike): boolean {
+    const release = this.#takeOut(client)
+    // Whether pg keeps it (it may be dead, expired or used up) shows in the total at once. Listeners to pg's `release`
+    // event may have a new client opened meanwhile, which must not be taken for this one.
+    const before = this.#pool.totalCount - this.#opened
+    release()
+    return this.#pool.totalCount - this.#opened === before
+  }
+
+  /**
+   * Resolves when the socket is closed, since until then the slot at the server is taken.
+   *
+   * To close one at rest, pg has nothing public. Connecting and releasing with `true` comes near, but closes the
+   * newest, takes a tick, and opens a client only to close it if there is none any more. So it is pg's private
+   * `_remove`, on the oldest: just what pg's own idle timeout does, on all versions of pg-pool 3.
+   */
+  destroy(client: PgClientLike | undefined, reason: DestroyReason, cause?: unknown): void | Promise<void> {
+    if (client !== undefined) {
+      const release = this.#takeOut(client)
+      return this.#close(client, () => release(cause || true)) // its holder's own argument, for pg's `release` event
+    }
+    // A hand-out that failed leaves nothing behind; the idle ones are others, and good.
+    const oldest = reason === 'invalid' ? undefined : this.#pool._idle[0]?.client
+    if (oldest === undefined) return undefined
+    return this.#close(oldest, () => this.#pool._remove(oldest))
+  }
+
+  idleCount(): number {
+    return Math.max(0, this.#pool.idleCount - this.waitingAtPg())
+  }
+
+  /** Connects in pg's own queue. The getter of its class: the instance's own tells of our waiters. */
+  waitingAtPg(): number {
+    return Reflect.get(Object.getPrototypeOf(this.#pool), 'waitingCount', this.#pool) as number
+  }
+
+  /** Of these, who did not come from us: they wait since before adoption, or have gone past the gate. */
+  strangersWaiting(): number {
+    return Math.max(0, this.waitingAtPg() - this.#askedInQueue)
+  }
+
+  /** Clients out, or being opened, that pg did not hand to us: taken before adoption, or past the gate. */
+  strangersOut(): number {
+    const connecting = this.#asked - Math.min(this.#askedInQueue, this.waitingAtPg())
+    const { totalCount, idleCount } = this.#pool
+    return Math.max(0, totalCount - idleCount - this.#out.size - connecting)
+  }
+
+  /** Has pg open one client and give it to whoever is first in its own queue, which it does not do by itself. */
+  kick(): void {
+    this.#borrow().then((client) => this.giveBack(client), ignore)
+  }
+
+  /** Resolves when every socket of the pool is closed; those that take too long are cut. */
+  allClosed(): Promise<void> {
+    if (this.#open.size === 0) return Promise.resolve()
+    const timer = this.#cutLate(() => this.#open)
+    return new Promise((resolve) => {
+      this.#whenAllClosed = () => {
+        timer?.cancel()
+        resolve()
+      }
+    })
+  }
+
+  #borrow(): Promise<PgClientLike> {
+    return new Promise((resolve, reject) => {
+      const { totalCount } = this.#pool
+      const waiting = this.waitingAtPg()
+      let isInQueue = false
+      this.#asked += 1
+      const answered: PgConnectCallback = (error, client) => {
+        this.#asked -= 1
+        if (isInQueue) this.#askedInQueue -= 1
+        if (client === undefined) return reject(error)
+        this.#out.set(client, client.release)
+        resolve(client)
+      }
+      try {
+        this.#connect(answered)
+      } catch (error) {
+        this.#asked -= 1 // pg could not even make a client: wrong options of its own
+        return reject(error)
+      }
+      isInQueue = this.waitingAtPg() > waiting
+      if (isInQueue) this.#askedInQueue += 1
+      else if (this.#pool.totalCount > totalCount) this.#opened += 1
+    })
+  }
+
+  #takeOut(client: PgClientLike): PgRelease {
+    const release = this.#out.get(client) ?? client.release
+    this.#out.delete(client)
+    return release
+  }
+
+  #close(client: PgClientLike, close: () => void): Promise<void> {
+    const timer = this.#cutLate(() => [client])
+    return new Promise((resolve) => {
+      this.#closing.set(client, () => {
+        timer?.cancel()
+        this.#closing.delete(client)
+        resolve()
+      })
+      close()
+    })
+  }
+
+  /** A good-bye that the network swallows would keep the socket, and whoever waits for it, for a quarter of an hour. */
+  #cutLate(late: () => Iterable<PgClientLike>) {
+    if (this.#destroyTimeoutMs === Number.POSITIVE_INFINITY) return undefined
+    const cut = () => {
+      for (const client of late()) client.connection?.stream?.destroy()
+    }
+    return systemClock.startTimer(this.#destroyTimeoutMs, cut, true)
+  }
+
+  /**
+   * Every hand-out passes here. A client that dies in its holder's hands says so by an `error` event, fatal without a
+   * listener, and pg has none on clients that are out. Its queries fail all the same, so nobody misses the news.
+   */
+  readonly #onAcquire = (client: PgClientLike): void => {
+    if (!this.#open.has(client)) this.#watch(client)
+  }
+
+  #watch(client: PgClientLike): void {
+    this.#open.add(client)
+    client.on('error', ignore)
+  }
+
+  readonly #onRemove = (client: PgClientLike): void => {
+    this.#open.delete(client)
+    this.#closing.get(client)?.()
+    if (this.#open.size === 0) this.#whenAllClosed?.()
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,28 @@
+import { AsyncResource } from 'node:async_hooks'
+import type { Clock } from './clock.ts'
+
+/** Runs functions in the async context in which it was made. */
+export interface AsyncScope {
+  run<R>(fn: () => R): R
+}
+
+/**
+ * Captures the async context of this moment. Without it, what the pool does on a caller's behalf (a user's factory,
+ * a listener, a callback from the queue) would run in the AsyncLocalStorage of whoever happened to release or to tick.
+ * AsyncResource costs 30 ns; AsyncLocalStorage.snapshot(), the newer way, 6800 ns.
+ */
+export function captureAsyncScope(name: string): AsyncScope {
+  const resource = new AsyncResource(name, { requireManualDestroy: true })
+  return { run: (fn) => resource.runInAsyncScope(fn) }
+}
+
+/**
+ * The clock for housekeeping: its timers run in `scope`. Started from within an acquire, a timer would keep that
+ * caller's AsyncLocalStorage store alive, and one that starts itself anew would keep it for good.
+ */
+export function clockInScope(clock: Clock, scope: AsyncScope): Clock {
+  return {
+    nowMs: () => clock.nowMs(),
+    startTimer: (delayMs, fire, background) => scope.run(() => clock.startTimer(delayMs, fire, background)),
+  }
+}

@@ -1,0 +1,138 @@
+import uplotScript from 'uplot/dist/uPlot.iife.min.js?raw'
+import uplotStyle from 'uplot/dist/uPlot.min.css?raw'
+import uplotLicense from 'uplot/LICENSE?raw'
+import pageStyle from './demo-report-page.css?raw'
+import pageScript from './demo-report-page.js?raw'
+import type { DemoResult } from './demo-result.ts'
+import { comparisonRows, describeRecovery, warningLines } from './demo-summary.ts'
+import type { LimitMove } from './run-record.ts'
+import { formatCount, formatMs, formatSeconds, formatShare } from './verdict.ts'
+
+/** The result as one HTML page that needs nothing else: no network, no other file; light and dark. */
+export function toReportPage(result: DemoResult): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>adaptive-pool demo: ${escapeHtml(result.verdict.headline)}</title>
+<link rel="icon" href="data:,">
+<style>${uplotStyle}
+${pageStyle}</style>
+</head>
+<body>
+<main>
+${headerOf(result)}
+${cardsOf(result)}
+${CHARTS}
+${comparisonOf(result)}
+${warningsOf(result)}
+${decisionsOf(result)}
+${methodOf(result)}
+</main>
+<script type="application/json" id="result">${inlineJson(result)}</script>
+<script>/*!
+${uplotLicense.replaceAll('*/', '* /')}
+*/
+${inlineScript(uplotScript)}</script>
+<script>${inlineScript(pageScript)}</script>
+</body>
+</html>
+`
+}
+
+/** JSON that may stand inside a script element: without `<`, nothing in it can end the element or open a comment. */
+export function inlineJson(value: unknown): string {
+  return JSON.stringify(value).replaceAll('<', '\\u003c')
+}
+
+function inlineScript(script: string): string {
+  return script.replaceAll('</script', '<\\/script')
+}
+
+export function escapeHtml(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
+}
+
+function headerOf({ verdict, setup }: DemoResult): string {
+  const load = setup.phases.map((phase) => formatCount(phase.ratePerSecond)).join(' → ')
+  return `<header>
+<p class="kicker">adaptive-pool demo · ${escapeHtml(setup.server)} · ${load} requests/s</p>
+<h1>${escapeHtml(verdict.headline)}</h1>
+<ul class="verdict">${verdict.sentences.map((sentence) => `<li>${escapeHtml(sentence)}</li>`).join('')}</ul>
+</header>`
+}
+
+function cardsOf({ static: fixed, adopted }: DemoResult): string {
+  const card = (title: string, before: string, after: string): string =>
+    `<div class="card"><h2>${title}</h2><p><span class="static">${before}</span><span class="arrow" aria-label="became">→</span>` +
+    `<span class="adopted">${after}</span></p></div>`
+  const [before, after] = [fixed.figures, adopted.figures]
+  return `<section class="cards" aria-label="Key figures, static pool to adopted pool">
+${card('Requests failed', formatShare(before.failedShare), formatShare(after.failedShare))}
+${card('Latency p99', formatMs(before.latencyMsP99), formatMs(after.latencyMsP99))}
+${card('95 % served again', describeRecovery(before), describeRecovery(after))}
+${card('Most connections', formatCount(before.connectionsMax), formatCount(after.connectionsMax))}
+</section>`
+}
+
+const CHARTS = `<section aria-label="Both runs on one time axis">
+<p class="legend"><span class="key static"></span>static pool <span class="key adopted"></span>adopted pool
+<span class="key offered"></span>offered load <span class="key spike"></span>the spike
+<span class="flag">1</span>the adopted pool spoke (list below)</p>
+<div id="charts"><noscript>The charts need JavaScript; the figures are in the tables below.</noscript></div>
+</section>`
+
+function comparisonOf(result: DemoResult): string {
+  const [head, ...rows] = comparisonRows(result)
+  const cells = (row: readonly string[], tag: 'th' | 'td'): string =>
+    row
+      .map((cell, i) => (i === 0 ? `<th scope="row">${escapeHtml(cell)}</th>` : `<${tag}>${escapeHtml(cell)}</${tag}>`))
+      .join('')
+  return `<section><h2>Side by side</h2><div class="scroll"><table class="figures">
+<thead><tr>${cells(head ?? [], 'th')}</tr></thead>
+<tbody>${rows.map((row) => `<tr>${cells(row, 'td')}</tr>`).join('\n')}</tbody></table></div>
+${failuresOf('static', result.static.figures.failures)}${failuresOf('adopted', result.adopted.figures.failures)}</section>`
+}
+
+function failuresOf(name: string, failures: DemoResult['static']['figures']['failures']): string {
+  if (failures.length === 0) return ''
+  const items = failures.map(
+    ({ message, count }) => `<li>${formatCount(count)} × <code>${escapeHtml(message)}</code></li>`,
+  )
+  return `<p class="note">What callers of the ${name} pool were told:</p><ul class="note">${items.join('')}</ul>`
+}
+
+function warningsOf(result: DemoResult): string {
+  const items = warningLines(result).map(
+    ({ said, moment, lead }, i) =>
+      `<li><span class="flag">${i + 1}</span><div><b>${escapeHtml(said.kind)}</b> <span class="note">${moment} from the start of
+the spike, ${said.severity}${lead === '' ? '' : `, ${escapeHtml(lead)}`}</span><br>${escapeHtml(said.message)}</div></li>`,
+  )
+  const list = items.length === 0 ? '<p>Nothing.</p>' : `<ol class="said">${items.join('\n')}</ol>`
+  return `<section><h2>What the adopted pool said</h2>${list}</section>`
+}
+
+function decisionsOf({ adopted, spikeAtMs }: DemoResult): string {
+  const line = ({ atMs, from, to, reason }: LimitMove): string =>
+    `<tr><td>${formatSeconds(atMs - spikeAtMs)}</td><td>${from} → ${to}</td><td>${escapeHtml(reason)}</td></tr>`
+  return `<section><details><summary>Every move of the adopted pool's limit (${adopted.limitMoves.length})</summary>
+<div class="scroll"><table class="moves"><thead><tr><th>from the spike's start</th><th>limit</th><th>the controller's reason</th></tr></thead>
+<tbody>${adopted.limitMoves.map(line).join('\n')}</tbody></table></div></details></section>`
+}
+
+function methodOf({ setup, static: fixed, adopted }: DemoResult): string {
+  const phases = setup.phases.map(
+    ({ ratePerSecond, durationMs }) => `${formatCount(ratePerSecond)}/s for ${durationMs / 1000} s`,
+  )
+  const lateMs = Math.max(fixed.figures.generatorLateMsMax, adopted.figures.generatorLateMsMax)
+  return `<section class="note"><h2>How this was measured</h2>
+<p>Two runs in turn over the same ${setup.isServerEmbedded ? 'embedded ' : ''}${escapeHtml(setup.server)}: a <code>pg.Pool</code> with
+<code>max: ${setup.poolMax}</code> and <code>connectionTimeoutMillis: ${setup.acquireTimeoutMs}</code>, and the same pool after
+<code>adapt(pool, { limitMax: ${setup.limitMax} })</code>. Both were offered <code>${escapeHtml(setup.query)}</code> at Poisson
+arrivals with the same seed (${setup.seed}): ${phases.join(', then ')}. The load is an open loop: arrivals never wait for answers, and
+latency counts from the moment a request was meant to arrive, so nothing is hidden. The generator itself was at most
+${formatMs(lateMs)} late. Latencies are of served requests. Connections are counted by <code>pg_stat_activity</code>, and “past the
+pool” means the same query on a connection of its own. ${escapeHtml(setup.machine)}.</p></section>`
+}

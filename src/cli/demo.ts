@@ -1,0 +1,149 @@
+import { access, constants, mkdir, mkdtemp, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { availableParallelism, tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type pg from 'pg'
+import { systemClock } from '../base/clock.ts'
+import { adapt } from '../index.ts'
+import { type Command, CommandError, type CommandIo } from './command-line.ts'
+import { DEMO_USAGE, type DemoOptions, parseDemoOptions } from './demo-options.ts'
+import { DemoProgress } from './demo-progress.ts'
+import { toReportPage } from './demo-report.ts'
+import { type DemoResult, type DemoSetup, toDemoResult } from './demo-result.ts'
+import { ACQUIRE_TIMEOUT_MS, type DemoRunEnd, type DemoRunOptions, LOAD_QUERY, runDemo } from './demo-run.ts'
+import { summaryLines } from './demo-summary.ts'
+import { type EmbeddedPostgres, startPostgres } from './embedded-postgres.ts'
+
+/** The subcommand `demo`. */
+export const demo: Command = { usage: DEMO_USAGE, run: runDemoCommand }
+
+/** The size that somebody guessed, and pg's default. */
+const POOL_MAX = 10
+/** Connections left to the server's other users and to our own observer. */
+const SPARE_CONNECTIONS = 5
+/** Neither run pays for code and caches that are still cold. */
+const WARM_UP_MS = 1_000
+
+async function runDemoCommand(args: readonly string[], io: CommandIo): Promise<number> {
+  const options = parseDemoOptions(args)
+  const driver = await loadDriver()
+  const out = await reportFile(options)
+  const screen = options.isJson ? io.stderr : io.stdout
+  const progress = new DemoProgress(screen, io.env)
+  const embedded = options.url === undefined ? await startServer(options, progress) : undefined
+  try {
+    const url = options.url ?? embedded?.url ?? ''
+    const setup = await readSetup(driver, url, options)
+    const result = await runBoth(driver, url, setup, progress)
+    await writeFile(out, toReportPage(result))
+    for (const line of summaryLines(result, screen, io.env)) progress.say(line)
+    progress.say(`\nReport: ${out}`)
+    if (options.isJson) io.stdout.write(`${JSON.stringify({ ...result, reportFile: out })}\n`)
+    return 0
+  } finally {
+    await embedded?.stop()
+  }
+}
+
+async function runBoth(driver: typeof pg, url: string, setup: DemoSetup, progress: DemoProgress): Promise<DemoResult> {
+  const { phases, poolMax, limitMax, seed } = setup
+  const base: DemoRunOptions = { driver, url, clock: systemClock, phases, seed, poolMax }
+  const calm = phases[0]
+  progress.say(`${setup.server}: warming up\n`)
+  if (calm) await runDemo({ ...base, phases: [{ ...calm, durationMs: WARM_UP_MS }] })
+  const show = (title: string, more: Partial<DemoRunOptions>): Promise<DemoRunEnd> => {
+    progress.begin()
+    return runDemo({
+      ...base,
+      ...more,
+      onFrame: (record, elapsedMs) => progress.show(title, phases, record, elapsedMs),
+    })
+  }
+  const fixed = await show(`1 of 2: static pg.Pool, max ${poolMax}`, {})
+  progress.say('')
+  const adopted = await show(`2 of 2: the same pool, adopted: adapt(pool, { limitMax: ${limitMax} })`, {
+    adopt: (pool) => adapt(pool, { name: 'demo', limitMax }),
+  })
+  progress.say('')
+  return toDemoResult(setup, fixed, adopted)
+}
+
+async function startServer({ limitMax }: DemoOptions, progress: DemoProgress): Promise<EmbeddedPostgres> {
+  progress.say('Starting an embedded PostgreSQL …')
+  try {
+    return await startPostgres({ maxConnections: limitMax + 4 * SPARE_CONNECTIONS })
+  } catch (error) {
+    throw new CommandError(messageOf(error))
+  }
+}
+
+/** Asks the server what it is and how many connections it has left for us. */
+async function readSetup(driver: typeof pg, url: string, options: DemoOptions): Promise<DemoSetup> {
+  const client = new driver.Client({ connectionString: url, connectionTimeoutMillis: 5_000 })
+  client.on('error', () => {}) // the query under way fails, too
+  try {
+    await client.connect()
+    const { rows } = await client.query<{ version: string; free: number }>(
+      `select split_part(current_setting('server_version'), ' ', 1) as version,
+              current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+                - (select count(*)::int from pg_stat_activity where backend_type = 'client backend') as free`,
+    )
+    const limitMax = Math.min(options.limitMax, Math.max(1, (rows[0]?.free ?? 0) - SPARE_CONNECTIONS))
+    return {
+      query: LOAD_QUERY,
+      seed: options.seed,
+      phases: options.phases,
+      poolMax: Math.min(POOL_MAX, limitMax),
+      limitMax,
+      acquireTimeoutMs: ACQUIRE_TIMEOUT_MS,
+      server: `PostgreSQL ${rows[0]?.version ?? ''}`,
+      isServerEmbedded: options.url === undefined,
+      machine: `Node ${process.version} on ${process.platform} ${process.arch}, ${availableParallelism()} processors`,
+    }
+  } catch (error) {
+    throw new CommandError(`cannot use ${withoutPassword(url)}: ${messageOf(error)}`)
+  } finally {
+    await client.end()
+  }
+}
+
+/** pg is the user's: found beside this library, or where the user stands, when the library is installed globally. */
+async function loadDriver(): Promise<typeof pg> {
+  for (const from of [import.meta.url, pathToFileURL(join(process.cwd(), 'package.json'))]) {
+    const file = resolveFrom(from)
+    if (file !== undefined) return ((await import(pathToFileURL(file).href)) as { default: typeof pg }).default
+  }
+  throw new CommandError('the demo needs the driver pg: run `npm install pg`')
+}
+
+function resolveFrom(from: string | URL): string | undefined {
+  try {
+    return createRequire(from).resolve('pg')
+  } catch {
+    return undefined
+  }
+}
+
+/** Where the report goes; found out first, so that a half minute is not lost to a typing mistake. */
+async function reportFile({ out }: DemoOptions): Promise<string> {
+  if (out === undefined) return join(await mkdtemp(join(tmpdir(), 'adaptive-pool-demo-')), 'report.html')
+  const file = resolve(out)
+  try {
+    await mkdir(dirname(file), { recursive: true })
+    await access(dirname(file), constants.W_OK)
+    return file
+  } catch (error) {
+    throw new CommandError(`cannot write ${file}: ${messageOf(error)}`)
+  }
+}
+
+function withoutPassword(url: string): string {
+  return url.replace(/(\/\/[^:/@]*):[^@]*@/, '$1:***@')
+}
+
+/** An AggregateError of a connect, one error for each address, has no message of its own. */
+function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join('; ')
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,9 @@
+#!/usr/bin/env node
+import { runCommandLine } from './command-line.ts'
+
+// The exit code is set, not forced: what is still being written gets out, and a handle that was left open shows.
+void runCommandLine(process.argv.slice(2), { stdout: process.stdout, stderr: process.stderr, env: process.env }).then(
+  (exitCode) => {
+    process.exitCode = exitCode
+  },
+)

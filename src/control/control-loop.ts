@@ -1,0 +1,251 @@
+import type { Clock, Timer } from '../base/clock.ts'
+import { show } from '../base/options.ts'
+import type { Sample } from '../measure/sample.ts'
+import type { Sampler } from '../measure/sampler.ts'
+import type { ControlSignals, Decision, LiveCounts } from '../pool/contract.ts'
+import type { Controller, DecisionRecord } from './controller.ts'
+import { type RefusalCutState, withBounds, withRefusalCut } from './guards.ts'
+
+/** What a control loop is made of. */
+export interface ControlLoopParts {
+  readonly controller: Controller
+  readonly sampler: Sampler
+  readonly clock: Clock
+  /** Length of a window in which nothing urgent happens, in ms, > 0. */
+  readonly windowMs: number
+  readonly limitMin: number
+  readonly limitMax: number
+  readonly counts: LiveCounts
+  /** Moves the limit. Called from timers, and from within `wake()` and `backendRefused()`. */
+  resize(limit: number, reason: string): void
+  /** After each step. `wanted` is what the controller itself said: not rounded, not bounded, not cut. */
+  onDecision(sample: Sample, wanted: Decision, record: DecisionRecord): void
+  /** Asked at the end of a quiet window: false keeps the windows coming. @defaultValue a quiet loop may always rest */
+  mayRest?(): boolean
+  /** The controller threw, or what it answered is no decision. Once until it has worked again. */
+  onControllerFailure(error: unknown): void
+}
+
+/** A waiter this old, in ms, does not wait for the window's end: half of CoDel's target of 50 ms. */
+const FAST_PATH_MS = 25
+/** Between a fast step that raised the limit and the next: time for a first resource to open and to show its effect. */
+const FAST_AFTER_RAISE_MS = 10
+/**
+ * Between a step that did not raise it and a fast one, in ms. The limit is where the controller wants it, so haste is
+ * over; but what it tests under pressure it should learn soon. A window of this length still sees tens of completions
+ * of any pool that is worth hurrying for.
+ */
+const FAST_AFTER_HOLD_MS = 50
+/** Timers of Node may fire this much early, in ms. */
+const TIMER_GRAIN_MS = 1
+/** How many decisions are remembered: a minute of windows and more. */
+const RECORDS_MAX = 256
+
+/**
+ * Once a window: sample, step, resize, record. An idle pool wakes nothing: a window in which nothing was asked for is
+ * the last, until {@link wake}. The first step afterwards is told of the rest in a sample of its own, of its true
+ * length, so that the controller sees time pass, and the window that follows sees nothing but the new traffic.
+ *
+ * ```text
+ *   arrivals             |  |||| ||            | |||
+ *   windows    ---- rest ---|----|----|--------|----|    the third is quiet: rest, until the next arrival
+ * ```
+ */
+export class ControlLoop implements ControlSignals {
+  /** Call {@link wake} upon any arrival while this is true. */
+  isResting = true
+
+  readonly #parts: ControlLoopParts
+  readonly #records: DecisionRecord[] = []
+  #controller: Controller<RefusalCutState<unknown>>
+  #state: RefusalCutState<unknown>
+  /** What the controller said at its latest step. */
+  #wanted: Decision | undefined
+  #isFailing = false
+  #isPinned = false
+  #isStopped = false
+
+  #openedAtMs: number
+  #didRaise = false
+  #windowTimer: Timer | undefined
+  #windowAtMs = Number.POSITIVE_INFINITY
+  #fastTimer: Timer | undefined
+  #fastAtMs = Number.POSITIVE_INFINITY
+  #loopDelayMs = 0
+
+  constructor(parts: ControlLoopParts) {
+    this.#parts = parts
+    this.#controller = this.#guarded(parts.controller)
+    this.#state = this.#controller.initial
+    this.#openedAtMs = parts.clock.nowMs()
+  }
+
+  /** Ends a rest. To be called before the arrival is counted; may resize. */
+  wake(nowMs: number): void {
+    if (!this.isResting) return
+    if (nowMs > this.#openedAtMs) this.#step(nowMs)
+    else this.#startWindow(nowMs)
+  }
+
+  /**
+   * An acquire had to queue. Sees to it that the window is closed early, if that waiter will have waited too long, or
+   * if those in use will not serve the queue in one generation.
+   */
+  waiterQueued(nowMs: number): void {
+    if (this.#isStopped) return
+    const atMs = this.#fastStepAtMs(nowMs)
+    if (atMs < this.#fastAtMs) this.#startFastTimer(nowMs, atMs)
+  }
+
+  /** The backend refused a connection for having too many: steps at once, with that sample; may resize. */
+  backendRefused(nowMs: number): void {
+    if (!this.#isStopped) this.#step(nowMs)
+  }
+
+  /** From now on the limit stays where it is. Samples are taken and the controller follows, so that it is up to date. */
+  pin(): void {
+    this.#isPinned = true
+  }
+
+  unpin(): void {
+    this.#isPinned = false
+  }
+
+  /** Changes the controller. The new one starts from the limit in force; a refusal's cut stays. */
+  swap(controller: Controller): void {
+    this.#controller = this.#guarded(controller)
+    this.#state = { ...this.#state, inner: controller.initial }
+    this.#isFailing = false
+  }
+
+  /** The last decisions, newest last. */
+  decisions(count: number = RECORDS_MAX): readonly DecisionRecord[] {
+    return count > 0 ? this.#records.slice(-count) : []
+  }
+
+  /** No more timers, no more steps. */
+  stop(): void {
+    this.#isStopped = true
+    this.isResting = false
+    this.#cancelTimers()
+  }
+
+  #step(nowMs: number): void {
+    const { sampler, counts, limitMin, limitMax } = this.#parts
+    const sample = sampler.take(nowMs, { limit: counts.limit, limitMin, limitMax }, this.#loopDelayMs)
+    this.#loopDelayMs = 0
+    const [state, decision] = this.#controller.step(this.#state, sample)
+    this.#state = state
+    this.#startWindow(nowMs)
+    this.#act(sample, decision)
+  }
+
+  #act(sample: Sample, decision: Decision): void {
+    const from = sample.limit
+    const record = this.#isPinned
+      ? { atMs: sample.atMs, from, to: from, reason: 'pinned', sample }
+      : { atMs: sample.atMs, from, to: decision.limit, reason: decision.reason, sample }
+    this.#didRaise = record.to > from
+    this.#records.push(record)
+    if (this.#records.length > RECORDS_MAX) this.#records.shift()
+    if (record.to !== from) this.#parts.resize(record.to, record.reason)
+    this.#parts.onDecision(sample, this.#wanted ?? decision, record)
+    if (this.#parts.counts.waiters > 0) this.waiterQueued(sample.atMs)
+  }
+
+  /** The controller behind the guards that always hold; one that fails keeps the limit. */
+  #guarded(inner: Controller): Controller<RefusalCutState<unknown>> {
+    const { name, isManual, initial } = inner
+    const step: Controller['step'] = (state, sample) => this.#stepSafely(inner, state, sample)
+    return withBounds(withRefusalCut({ name, isManual, initial, step }), {
+      limitMin: this.#parts.limitMin,
+      limitMax: this.#parts.limitMax,
+    })
+  }
+
+  #stepSafely(inner: Controller, state: unknown, sample: Sample): readonly [unknown, Decision] {
+    try {
+      const [next, decision] = inner.step(state, sample)
+      requireDecision(inner.name, decision)
+      this.#isFailing = false
+      this.#wanted = decision
+      return [next, decision]
+    } catch (error) {
+      if (!this.#isFailing) this.#parts.onControllerFailure(error)
+      this.#isFailing = true
+      this.#wanted = { limit: sample.limit, reason: 'controller-failed' }
+      return [state, this.#wanted]
+    }
+  }
+
+  #startWindow(nowMs: number): void {
+    this.#cancelTimers()
+    this.isResting = false
+    this.#openedAtMs = nowMs
+    this.#windowAtMs = nowMs + this.#parts.windowMs
+    this.#windowTimer = this.#parts.clock.startTimer(this.#parts.windowMs, this.#onWindow, true)
+  }
+
+  readonly #onWindow = (): void => {
+    const nowMs = this.#parts.clock.nowMs()
+    this.#noteDelay(nowMs - this.#windowAtMs)
+    this.#step(nowMs)
+    if (isQuiet(this.#records.at(-1)?.sample) && (this.#parts.mayRest?.() ?? true)) this.#rest()
+  }
+
+  #rest(): void {
+    this.#cancelTimers()
+    this.isResting = !this.#isStopped
+  }
+
+  #startFastTimer(nowMs: number, atMs: number): void {
+    this.#fastTimer?.cancel()
+    this.#fastAtMs = atMs
+    this.#fastTimer = this.#parts.clock.startTimer(atMs - nowMs, this.#onFast, true)
+  }
+
+  readonly #onFast = (): void => {
+    const nowMs = this.#parts.clock.nowMs()
+    this.#noteDelay(nowMs - this.#fastAtMs)
+    this.#fastAtMs = Number.POSITIVE_INFINITY
+    if (this.#parts.counts.waiters === 0) return // served meanwhile: the next to queue starts the timer again
+    const atMs = this.#fastStepAtMs(nowMs)
+    if (atMs <= nowMs + TIMER_GRAIN_MS) this.#step(nowMs)
+    else if (atMs < this.#windowAtMs) this.#startFastTimer(nowMs, atMs)
+  }
+
+  /** When the waiters of this moment call for a step; never, while the limit leaves room and resources are on their way. */
+  #fastStepAtMs(nowMs: number): number {
+    const { counts } = this.#parts
+    if (counts.size < counts.limit) return Number.POSITIVE_INFINITY
+    const isGenerationBehind = counts.waiters > counts.inUse && counts.inUse > 0
+    const wantedAtMs = isGenerationBehind ? nowMs : (counts.oldestWaitSinceMs ?? nowMs) + FAST_PATH_MS
+    return Math.max(wantedAtMs, this.#openedAtMs + (this.#didRaise ? FAST_AFTER_RAISE_MS : FAST_AFTER_HOLD_MS), nowMs)
+  }
+
+  #noteDelay(lateMs: number): void {
+    if (lateMs > this.#loopDelayMs) this.#loopDelayMs = lateMs
+  }
+
+  #cancelTimers(): void {
+    this.#windowTimer?.cancel()
+    this.#windowTimer = undefined
+    this.#fastTimer?.cancel()
+    this.#fastTimer = undefined
+    this.#fastAtMs = Number.POSITIVE_INFINITY
+  }
+}
+
+/** Nothing was asked for, and nothing is under way: the next window would be the same. */
+function isQuiet(sample: Sample | undefined): boolean {
+  return sample !== undefined && sample.arrivals + sample.waiters + sample.inUse + sample.creating === 0
+}
+
+function requireDecision(name: string, decision: Decision): void {
+  if (typeof decision.limit !== 'number' || Number.isNaN(decision.limit)) {
+    throw new TypeError(`controller ${name}: limit must be a number, got ${show(decision.limit)}`)
+  }
+  if (typeof decision.reason !== 'string') {
+    throw new TypeError(`controller ${name}: reason must be a string, got ${show(decision.reason)}`)
+  }
+}

@@ -1,0 +1,179 @@
+import { readOptions } from '../base/options.ts'
+import type { Sample } from '../measure/sample.ts'
+import type { Controller } from './controller.ts'
+
+/** Options of {@link withBounds}: integers, 1 <= limitMin <= limitMax. */
+export interface Bounds {
+  readonly limitMin: number
+  readonly limitMax: number
+}
+
+/**
+ * Makes every limit an integer within limitMin..limitMax; NaN means: stay. The control loop applies it to every
+ * controller, with the pool's own bounds.
+ *
+ * @throws TypeError RangeError for bounds that are none
+ */
+export function withBounds<S>(inner: Controller<S>, bounds: Bounds): Controller<S> {
+  const read = readOptions('withBounds', bounds, {}, ['limitMin', 'limitMax'])
+  const limitMin = read.count('limitMin', { min: 1 })
+  const limitMax = read.count('limitMax', { min: limitMin })
+  return {
+    name: inner.name,
+    isManual: inner.isManual,
+    initial: inner.initial,
+    step(state, sample) {
+      const [next, decision] = inner.step(state, sample)
+      const wanted = Number.isNaN(decision.limit) ? sample.limit : Math.round(decision.limit)
+      return [next, { ...decision, limit: clamp(wanted, limitMin, limitMax) }]
+    },
+  }
+}
+
+/** Options of {@link withStepMax}. */
+export interface StepMaxOptions {
+  /** Most resources by which one step may raise the limit. Integer >= 1, or Infinity. @defaultValue Infinity */
+  readonly raiseMax?: number
+  /** Most resources by which one step may lower it. Integer >= 1, or Infinity. @defaultValue Infinity */
+  readonly lowerMax?: number
+}
+
+/**
+ * Bounds how far one step moves the limit.
+ *
+ * @throws TypeError RangeError for wrong options
+ */
+export function withStepMax<S>(inner: Controller<S>, options: StepMaxOptions): Controller<S> {
+  const unlimited = Number.POSITIVE_INFINITY
+  const read = readOptions('withStepMax', options, { raiseMax: unlimited, lowerMax: unlimited })
+  const raiseMax = read.count('raiseMax', { min: 1, max: unlimited })
+  const lowerMax = read.count('lowerMax', { min: 1, max: unlimited })
+  return {
+    name: inner.name,
+    isManual: inner.isManual,
+    initial: inner.initial,
+    step(state, sample) {
+      const [next, decision] = inner.step(state, sample)
+      return [next, { ...decision, limit: clamp(decision.limit, sample.limit - lowerMax, sample.limit + raiseMax) }]
+    },
+  }
+}
+
+/** Options of {@link withCooldown}. */
+export interface CooldownOptions {
+  /** How long after any move the limit may be raised, in ms. @defaultValue 0, since waiting callers cannot wait */
+  readonly raiseAfterMs?: number
+  /** How long after any move it may be lowered, in ms. @defaultValue 10_000, so that it does not flap */
+  readonly lowerAfterMs?: number
+}
+
+/** State of {@link withCooldown}: the inner one, and when the limit last moved. */
+export interface CooldownState<S> {
+  readonly inner: S
+  readonly movedAtMs?: number
+}
+
+/**
+ * Holds the limit still for a while after each move.
+ *
+ * @throws TypeError RangeError for wrong options
+ */
+export function withCooldown<S>(inner: Controller<S>, options: CooldownOptions = {}): Controller<CooldownState<S>> {
+  const read = readOptions('withCooldown', options, { raiseAfterMs: 0, lowerAfterMs: 10_000 })
+  const raiseAfterMs = read.durationMs('raiseAfterMs')
+  const lowerAfterMs = read.durationMs('lowerAfterMs')
+  return {
+    name: inner.name,
+    isManual: inner.isManual,
+    initial: { inner: inner.initial },
+    step(state, sample) {
+      const [next, decision] = inner.step(state.inner, sample)
+      if (decision.limit === sample.limit) return [{ ...state, inner: next }, decision]
+      const afterMs = decision.limit > sample.limit ? raiseAfterMs : lowerAfterMs
+      const isCool = state.movedAtMs === undefined || sample.atMs - state.movedAtMs >= afterMs
+      if (isCool) return [{ inner: next, movedAtMs: sample.atMs }, decision]
+      return [
+        { ...state, inner: next },
+        { ...decision, limit: sample.limit, reason: 'cooldown' },
+      ]
+    },
+  }
+}
+
+/**
+ * Decides, but does not act: the limit stays, and each decision says in `shadowLimit` what it would have been. To try
+ * a controller on live traffic before trusting it.
+ */
+export function shadow<S>(inner: Controller<S>): Controller<S> {
+  return {
+    name: `shadow-${inner.name}`,
+    isManual: true,
+    initial: inner.initial,
+    step(state, sample) {
+      const [next, decision] = inner.step(state, sample)
+      return [next, { ...decision, limit: sample.limit, shadowLimit: decision.limit }]
+    },
+  }
+}
+
+/** A ceiling on the limit, put up because the backend has refused a connection for having too many. */
+export interface RefusalCut {
+  readonly ceiling: number
+  /** Until then the ceiling stays; then it creeps up. On the pool's clock, in ms. */
+  readonly heldUntilMs: number
+  readonly holdMs: number
+}
+
+/** State of {@link withRefusalCut}. */
+export interface RefusalCutState<S> {
+  readonly inner: S
+  readonly cut?: RefusalCut | undefined
+}
+
+/** Long enough for whoever has taken our connections to be noticed, short beside the half hour of an outage. */
+const HOLD_MS_FIRST = 5_000
+/** A backend that is full for good is asked once a minute. */
+const HOLD_MS_MAX = 60_000
+/** The ceiling's growth per second once the hold is over: a ratio, and a number of resources where that is more. */
+const CREEP_RATIO = 0.1
+const CREEP_MIN = 1
+
+/**
+ * Cuts the limit below what is open as soon as the backend refuses a connection for having too many: each try more
+ * would cost the backend a fork and our callers their deadline. The ceiling is held, then creeps up; refused again,
+ * it is held twice as long. Leaves a controller that `isManual` alone.
+ */
+export function withRefusalCut<S>(inner: Controller<S>): Controller<RefusalCutState<S>> {
+  return {
+    name: inner.name,
+    isManual: inner.isManual,
+    initial: { inner: inner.initial },
+    step(state, sample) {
+      const [next, decision] = inner.step(state.inner, sample)
+      const cut = inner.isManual ? undefined : nextCut(state.cut, sample)
+      if (cut === undefined) return [{ inner: next }, decision]
+      const limit = Math.max(1, Math.floor(cut.ceiling))
+      const isBelow = decision.limit <= limit
+      return [{ inner: next, cut }, isBelow ? decision : { ...decision, limit, reason: 'backend-refusing' }]
+    },
+  }
+}
+
+function nextCut(cut: RefusalCut | undefined, sample: Sample): RefusalCut | undefined {
+  const open = sample.live - sample.creating
+  const isHeld = cut !== undefined && sample.atMs < cut.heldUntilMs
+  if (sample.createFailedRefusing > 0) {
+    // While it is held, refusals are those of creates begun before the cut: they say nothing new. Only if resources
+    // were lost since, and could not be had again, is the ceiling still too high.
+    if (isHeld) return { ...cut, ceiling: Math.min(cut.ceiling, open) }
+    const holdMs = cut === undefined ? HOLD_MS_FIRST : Math.min(2 * cut.holdMs, HOLD_MS_MAX)
+    return { ceiling: open - 1, heldUntilMs: sample.atMs + holdMs, holdMs }
+  }
+  if (cut === undefined || isHeld) return cut
+  const ceiling = cut.ceiling + Math.max(CREEP_MIN, CREEP_RATIO * cut.ceiling) * (sample.windowMs / 1000)
+  return ceiling < sample.limitMax ? { ...cut, ceiling } : undefined
+}
+
+function clamp(value: number, min: number, max: number): number {
+  return Math.min(Math.max(value, min), max)
+}

@@ -1,0 +1,274 @@
+import { type AsyncScope, captureAsyncScope, clockInScope } from './base/async-scope.ts'
+import { type Clock, systemClock } from './base/clock.ts'
+import { Emitter, type Observable } from './base/emitter.ts'
+import { type OptionsReader, show } from './base/options.ts'
+import { type Random, systemRandom } from './base/random.ts'
+import { ControlLoop } from './control/control-loop.ts'
+import type { Controller, DecisionRecord } from './control/controller.ts'
+import { hybrid } from './control/hybrid.ts'
+import { type PoolStats, Sampler } from './measure/sampler.ts'
+import type { LiveCounts, PoolCounts, PoolEvents, Source } from './pool/contract.ts'
+import { type DrainResult, Pool } from './pool/pool.ts'
+import type { ResolvedPoolOptions } from './pool/pool-options.ts'
+import { holdersOf } from './watch/holders.ts'
+import type { Diagnosis, WatchEvents } from './watch/warning.ts'
+import { Watch } from './watch/watch.ts'
+import { type ResolvedWatchOptions, resolveWatchOptions, type WatchOptions } from './watch/watch-options.ts'
+
+/** What a pool of either kind tells: the engine's events, the watch's, and every decision. */
+export interface PoolHandleEvents extends PoolEvents, WatchEvents {
+  /** A window closed, and the controller decided. Comes every window, whether or not the limit moved. */
+  decided: DecisionRecord
+}
+
+/** How a pool of either kind is measured, controlled and watched. */
+export interface ControlOptions {
+  /** Labels every metric, event and error. Not empty. @defaultValue 'pool-1', 'pool-2', … */
+  readonly name?: string
+  /** Decides what the limit should be. @defaultValue hybrid() */
+  readonly controller?: Controller
+  /** Length of a measuring window, in ms, 10..60_000; under pressure it is closed early. @defaultValue 250 */
+  readonly windowMs?: number
+  /** When the watch speaks; `false`: never. @defaultValue see WATCH_DEFAULTS */
+  readonly watch?: WatchOptions | false
+  /** Time, for tests and simulations. @defaultValue the process's monotonic clock */
+  readonly clock?: Clock
+  /** Chance, for tests and simulations. @defaultValue Math.random */
+  readonly random?: Random
+}
+
+export const CONTROL_DEFAULTS = {
+  controller: hybrid() as Controller, // the only one that tells a small pool from a saturated backend
+  windowMs: 250, // tens of completions in a busy pool; four decisions a second
+  watch: {} as WatchOptions | false,
+  clock: systemClock as Clock,
+  random: systemRandom as Random,
+} as const satisfies Omit<Required<ControlOptions>, 'name'>
+
+/** The options of ControlOptions, complete. */
+export interface ResolvedControlOptions {
+  readonly name: string
+  readonly controller: Controller
+  readonly windowMs: number
+  readonly watch: ResolvedWatchOptions
+  readonly clock: Clock
+  readonly random: Random
+}
+
+let namelessPools = 0
+
+/**
+ * Reads the options that both kinds of pool share.
+ *
+ * @throws TypeError | RangeError naming the option, the value and what is allowed
+ */
+export function resolveControlOptions(owner: string, read: OptionsReader<ControlOptions>): ResolvedControlOptions {
+  return {
+    name: read.has('name') ? read.text('name') : `pool-${++namelessPools}`,
+    controller: readController(owner, read),
+    windowMs: read.durationMs('windowMs', { min: 10, max: 60_000 }),
+    watch: resolveWatchOptions(read.value('watch') as WatchOptions | false),
+    clock: read.object<Clock>('clock', ['nowMs', 'startTimer']),
+    random: read.object<Random>('random', ['next']),
+  }
+}
+
+function readController(owner: string, read: OptionsReader<ControlOptions>): Controller {
+  const controller = read.object<Controller>('controller', ['step'])
+  if (typeof controller.name === 'string' && 'initial' in controller) return controller
+  throw new TypeError(`${owner}: controller must be { name, initial, step }, got ${show(controller)}`)
+}
+
+/**
+ * The handle of a pool of either kind: engine, control loop and watch behind one surface. A native pool adds acquire
+ * to it, an adopted one detach.
+ */
+export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposable {
+  readonly name: string
+  protected readonly engine: Pool<T>
+  readonly #events: Emitter<PoolHandleEvents>
+  readonly #limits: ResolvedPoolOptions
+  readonly #watch: Watch
+  // Made while the engine is made, which hands them its live counts.
+  #sampler!: Sampler
+  #loop!: ControlLoop
+  #isPinned = false
+
+  constructor(
+    options: { readonly pool: ResolvedPoolOptions; readonly control: ResolvedControlOptions },
+    sourceIn: (scope: AsyncScope) => Source<T>,
+  ) {
+    const { pool, control } = options
+    const { name, clock, random } = control
+    const scope = captureAsyncScope('AdaptivePool')
+    this.name = name
+    this.#limits = pool
+    this.#events = new Emitter<PoolHandleEvents>((error, event) => this.#reportListener(error, event))
+    this.engine = new Pool<T>({
+      name,
+      source: sourceIn(scope),
+      options: pool,
+      clock,
+      random,
+      scope,
+      events: this.#events,
+      holders: holdersOf,
+      instruments: (counts) => this.#instruments(counts, scope, control),
+    })
+    this.#watch = new Watch({
+      poolName: name,
+      options: control.watch,
+      acquireTimeoutMs: pool.acquireTimeoutMs,
+      clock,
+      events: this.#events,
+      counts: () => this.counts(),
+      leases: () => this.engine.leases(),
+    })
+    this.#events.on('createFailed', (event) => this.#watch.createFailed(event))
+  }
+
+  #instruments(counts: LiveCounts, scope: AsyncScope, control: ResolvedControlOptions) {
+    const { limitMin, limitMax } = this.#limits
+    this.#sampler = new Sampler(counts, control.clock.nowMs())
+    this.#loop = new ControlLoop({
+      controller: control.controller,
+      sampler: this.#sampler,
+      clock: clockInScope(control.clock, scope),
+      windowMs: control.windowMs,
+      limitMin,
+      limitMax,
+      counts,
+      resize: (limit, reason) => this.engine.resize(limit, reason),
+      onDecision: (sample, wanted, record) => {
+        this.#watch.observe(sample, wanted, {
+          waitingSinceMs: counts.waitingSinceMs,
+          ceiling: this.#isPinned || control.controller.isManual ? counts.limit : limitMax,
+        })
+        this.#events.emit('decided', record)
+      },
+      onControllerFailure: (error) => this.#watch.controllerFailed(error),
+      mayRest: () => this.#watch.isQuiet,
+    })
+    return { observer: this.#sampler, control: this.#loop }
+  }
+
+  /** All counts of this moment. */
+  counts(): PoolCounts {
+    return this.engine.counts()
+  }
+
+  /** What has happened since the pool was made; times in ms. */
+  stats(): PoolStats {
+    return this.#sampler.stats()
+  }
+
+  /** What is wrong with the pool now, if anything; on what evidence; and what to do. */
+  diagnose(): Diagnosis {
+    return this.#watch.diagnose()
+  }
+
+  /**
+   * The last decisions of the controller, oldest first.
+   *
+   * @param count at most so many; integer >= 0. @defaultValue all that are remembered (256)
+   */
+  decisions(count?: number): readonly DecisionRecord[] {
+    return this.#loop.decisions(count)
+  }
+
+  /**
+   * Sets the limit by hand; the controller does not move it until `resume()`. Leased resources over the limit go when
+   * they come back.
+   *
+   * @param limit integer within limitMin..limitMax
+   * @throws TypeError | RangeError for any other
+   */
+  resize(limit: number): void {
+    const { limitMin, limitMax } = this.#limits
+    const allowed = `an integer within limitMin..limitMax (${limitMin}..${limitMax})`
+    if (typeof limit !== 'number') throw new TypeError(`resize: limit must be ${allowed}, got ${show(limit)}`)
+    if (!Number.isInteger(limit) || limit < limitMin || limit > limitMax) {
+      throw new RangeError(`resize: limit must be ${allowed}, got ${limit}`)
+    }
+    this.#isPinned = true
+    this.#loop.pin()
+    this.engine.resize(limit, 'manual')
+  }
+
+  /** Grants nothing until `resume()`: acquires queue, under their deadlines. For a fail-over by hand. */
+  pause(): void {
+    this.engine.pause()
+  }
+
+  /** Takes back `pause()` and `resize()`: grants go on, and the controller has the limit again. */
+  resume(): void {
+    this.#isPinned = false
+    this.#loop.unpin()
+    this.engine.resume()
+  }
+
+  /**
+   * Opens resources ahead of any acquire, until `count` are live (or as many as the limit allows).
+   *
+   * @param count integer within 0..limitMax
+   * @throws TypeError | RangeError for any other
+   * @throws CreateFailedError (as rejection) when creating fails
+   */
+  async warmUp(count: number): Promise<void> {
+    const { limitMax } = this.#limits
+    if (!Number.isInteger(count) || count < 0 || count > limitMax) {
+      throw new RangeError(`warmUp: count must be an integer within 0..limitMax (${limitMax}), got ${show(count)}`)
+    }
+    await this.engine.warmUp(count)
+  }
+
+  /**
+   * Closes the pool: refuses new acquires, serves those who wait, waits for leases to end, destroys everything.
+   * A second call returns the first one's promise.
+   *
+   * @param options.timeoutMs patience in ms, > 0: after it, waiters are refused and leased resources destroyed under
+   *   their holders. @defaultValue Infinity
+   * @returns what did not end by itself
+   */
+  async drain(options: { readonly timeoutMs?: number } = {}): Promise<DrainResult> {
+    const { timeoutMs = Number.POSITIVE_INFINITY } = options
+    if (typeof timeoutMs !== 'number' || !(timeoutMs > 0)) {
+      throw new RangeError(`drain: timeoutMs must be a number > 0, got ${show(timeoutMs)}`)
+    }
+    const result = await this.engine.drain(timeoutMs)
+    this.#loop.stop()
+    return result
+  }
+
+  /** Drains. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drain()
+  }
+
+  on<K extends keyof PoolHandleEvents>(event: K, listener: (payload: PoolHandleEvents[K]) => void): this {
+    this.#events.on(event, listener)
+    return this
+  }
+
+  once<K extends keyof PoolHandleEvents>(event: K, listener: (payload: PoolHandleEvents[K]) => void): this {
+    this.#events.once(event, listener)
+    return this
+  }
+
+  off<K extends keyof PoolHandleEvents>(event: K, listener: (payload: PoolHandleEvents[K]) => void): this {
+    this.#events.off(event, listener)
+    return this
+  }
+
+  /** A listener that throws harms nothing, but nobody would know: an event says so, else the process's warnings. */
+  #reportListener(error: unknown, event: string): void {
+    if (event !== 'listenerFailed' && this.#events.has('listenerFailed')) {
+      this.#events.emit('listenerFailed', { event, error })
+    } else {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      process.emitWarning(`A listener for '${event}' of pool '${this.name}' failed: ${text}`, {
+        code: 'ADAPTIVE_POOL_LISTENER',
+      })
+    }
+  }
+}

@@ -1,0 +1,49 @@
+export type { Clock, Timer } from './base/clock.ts'
+export type { Random } from './base/random.ts'
+export { seededRandom } from './base/random.ts'
+export type { Controller, DecisionRecord } from './control/controller.ts'
+export { fixed } from './control/fixed.ts'
+export { shadow, withBounds, withCooldown, withStepMax } from './control/guards.ts'
+export { hybrid } from './control/hybrid.ts'
+export type { AdaptivePool, CreatePoolOptions } from './create-pool.ts'
+export { createPool } from './create-pool.ts'
+export type { ControlOptions, PoolHandle, PoolHandleEvents } from './handle.ts'
+export type { Sample } from './measure/sample.ts'
+export type { PoolStats } from './measure/sampler.ts'
+export type {
+  AcquireOptions,
+  CreateFailureClass,
+  Decision,
+  DestroyReason,
+  Holder,
+  Lease,
+  PoolCounts,
+  PoolEvents,
+} from './pool/contract.ts'
+export type { CreateBackoff } from './pool/creation-pace.ts'
+export type { DrainResult } from './pool/pool.ts'
+export {
+  AcquireAbortedError,
+  AcquireTimeoutError,
+  CreateFailedError,
+  DrainingError,
+  LeaseEndedError,
+  PoolError,
+  QueueFullError,
+  ShedError,
+  UnsupportedPoolError,
+} from './pool/pool-errors.ts'
+export type { PoolOptions } from './pool/pool-options.ts'
+export type { CodelOptions, QueueDecider, QueuePolicy } from './pool/queue-policy.ts'
+export { adaptiveLifo, codel, fifo } from './pool/queue-policy.ts'
+export type {
+  Diagnosis,
+  Evidence,
+  Forecast,
+  Severity,
+  Verdict,
+  Warning,
+  WarningKind,
+  WatchEvents,
+} from './watch/warning.ts'
+export type { WatchOptions } from './watch/watch-options.ts'

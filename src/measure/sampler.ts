@@ -1,0 +1,263 @@
+import type { CreateFailureClass, DestroyReason, LiveCounts, PoolObserver, RefusalKind } from '../pool/contract.ts'
+import { TimeAverage } from './average.ts'
+import { type Distribution, Histogram } from './quantile.ts'
+import type { Sample } from './sample.ts'
+
+/** What has happened since the pool was made. */
+export interface PoolStats {
+  /** Leases that began, and that ended. */
+  readonly acquired: number
+  readonly released: number
+  readonly created: number
+  readonly createFailed: number
+  /** Resources destroyed, evicted ones included. */
+  readonly destroyed: number
+  readonly evicted: number
+  /** Acquires that ended without a lease, by kind; `createRefused`: for want of a resource that could not be created. */
+  readonly timedOut: number
+  readonly shed: number
+  readonly aborted: number
+  readonly queueFull: number
+  readonly createRefused: number
+  /** From acquire() to lease; from lease to its end; of the creates that succeeded. In ms. */
+  readonly waitMs: Distribution
+  readonly leaseMs: Distribution
+  readonly createMs: Distribution
+}
+
+/** Bounds of the limit, and where it stands. */
+export interface Limits {
+  readonly limit: number
+  readonly limitMin: number
+  readonly limitMax: number
+}
+
+/** A window of no length has no rates, and division by it no meaning: two events of one instant are 1 µs apart. */
+const WINDOW_MS_MIN = 1e-3
+
+/**
+ * Sees every event of the engine and sums them up: one {@link Sample} per window, and the totals since the beginning.
+ * It runs on the hot path, so that it allocates nothing per event, reads no clock, and counts each thing once: totals
+ * are the closed windows' plus the open one's.
+ */
+export class Sampler implements PoolObserver {
+  readonly #counts: LiveCounts
+  #openedAtMs: number
+  #seenAtMs: number
+
+  #window: Tally = newTally()
+  readonly #total: Tally = newTally()
+  readonly #waitMs = new Histogram()
+  readonly #leaseMs = new Histogram()
+  readonly #waitMsTotal = new Histogram()
+  readonly #leaseMsTotal = new Histogram()
+  readonly #createMsTotal = new Histogram()
+  readonly #inUse = new TimeAverage()
+  readonly #live = new TimeAverage()
+  readonly #offered = new TimeAverage()
+  #inUseMax = 0
+
+  /** @param counts read at each event, before the event changes them */
+  constructor(counts: LiveCounts, nowMs: number) {
+    this.#counts = counts
+    this.#openedAtMs = nowMs
+    this.#seenAtMs = nowMs
+  }
+
+  arrived(nowMs: number): void {
+    this.#advance(nowMs)
+    this.#window.arrivals += 1
+  }
+
+  granted(nowMs: number, waitMs: number): void {
+    this.#advance(nowMs)
+    this.#window.grants += 1
+    this.#waitMs.add(waitMs)
+  }
+
+  refused(nowMs: number, kind: RefusalKind): void {
+    this.#advance(nowMs)
+    this.#window.refused[kind] += 1
+  }
+
+  ended(nowMs: number, leaseMs: number): void {
+    this.#advance(nowMs)
+    this.#window.completions += 1
+    this.#leaseMs.add(leaseMs)
+  }
+
+  creating(nowMs: number): void {
+    this.#advance(nowMs)
+  }
+
+  created(nowMs: number, createMs: number): void {
+    this.#advance(nowMs)
+    this.#window.created += 1
+    this.#window.createMsSum += createMs
+    this.#createMsTotal.add(createMs)
+  }
+
+  createFailed(nowMs: number, failure: CreateFailureClass): void {
+    this.#advance(nowMs)
+    this.#window.createFailed += 1
+    if (failure === 'refusing') this.#window.createFailedRefusing += 1
+  }
+
+  destroyed(nowMs: number, reason: DestroyReason): void {
+    this.#advance(nowMs)
+    this.#window.destroyed += 1
+    if (EVICTIONS.has(reason)) this.#window.evicted += 1
+  }
+
+  /**
+   * Closes the window and opens the next.
+   *
+   * @param loopDelayMs how late the event loop ran the timers of the window, at worst
+   */
+  take(nowMs: number, limits: Limits, loopDelayMs: number): Sample {
+    this.#advance(nowMs)
+    const sample = this.#sum(nowMs, limits, loopDelayMs)
+    addTally(this.#total, this.#window)
+    this.#waitMsTotal.addAll(this.#waitMs)
+    this.#leaseMsTotal.addAll(this.#leaseMs)
+    this.#window = newTally()
+    this.#waitMs.reset()
+    this.#leaseMs.reset()
+    this.#inUse.reset()
+    this.#live.reset()
+    this.#offered.reset()
+    this.#inUseMax = this.#counts.inUse
+    this.#openedAtMs = nowMs
+    return sample
+  }
+
+  /** Totals since the beginning, the open window included. */
+  stats(): PoolStats {
+    const sum = newTally()
+    addTally(sum, this.#total)
+    addTally(sum, this.#window)
+    return {
+      acquired: sum.grants,
+      released: sum.completions,
+      created: sum.created,
+      createFailed: sum.createFailed,
+      destroyed: sum.destroyed,
+      evicted: sum.evicted,
+      timedOut: sum.refused.timedOut,
+      shed: sum.refused.shed,
+      aborted: sum.refused.aborted,
+      queueFull: sum.refused.queueFull,
+      createRefused: sum.refused.createFailed,
+      waitMs: summaryOf(this.#waitMsTotal, this.#waitMs),
+      leaseMs: summaryOf(this.#leaseMsTotal, this.#leaseMs),
+      createMs: this.#createMsTotal.summary(),
+    }
+  }
+
+  /** The counts as they are now have held since the last event: adds that time to the averages. */
+  #advance(nowMs: number): void {
+    const { inUse, live, waiters } = this.#counts
+    if (inUse > this.#inUseMax) this.#inUseMax = inUse
+    const forMs = nowMs - this.#seenAtMs
+    if (forMs <= 0) return
+    this.#seenAtMs = nowMs
+    this.#inUse.add(inUse, forMs)
+    this.#live.add(live, forMs)
+    this.#offered.add(inUse + waiters, forMs)
+  }
+
+  #sum(nowMs: number, { limit, limitMin, limitMax }: Limits, loopDelayMs: number): Sample {
+    const { arrivals, grants, completions, refused, created, createMsSum } = this.#window
+    const { waiters, inUse, live, idle, creating, oldestWaitSinceMs } = this.#counts
+    return {
+      atMs: nowMs,
+      windowMs: Math.max(WINDOW_MS_MIN, nowMs - this.#openedAtMs),
+      limit,
+      limitMin,
+      limitMax,
+      arrivals,
+      grants,
+      completions,
+      timedOut: refused.timedOut,
+      shed: refused.shed,
+      aborted: refused.aborted,
+      queueFull: refused.queueFull,
+      createRefused: refused.createFailed,
+      waiters,
+      oldestWaitMs: oldestWaitSinceMs === undefined ? 0 : nowMs - oldestWaitSinceMs,
+      waitMsMean: this.#waitMs.mean,
+      waitMsP50: this.#waitMs.quantile(0.5),
+      waitMsP95: this.#waitMs.quantile(0.95),
+      waitMsMax: this.#waitMs.max,
+      leaseMsMean: this.#leaseMs.mean,
+      leaseMsP50: this.#leaseMs.quantile(0.5),
+      leaseMsP95: this.#leaseMs.quantile(0.95),
+      inUseMean: this.#inUse.mean,
+      inUseMax: this.#inUseMax,
+      inUse,
+      offeredMean: this.#offered.mean,
+      offeredVariance: this.#offered.variance,
+      utilization: this.#inUse.mean / limit,
+      live,
+      idle,
+      creating,
+      liveMean: this.#live.mean,
+      created,
+      createMsMean: created > 0 ? createMsSum / created : 0,
+      createFailed: this.#window.createFailed,
+      createFailedRefusing: this.#window.createFailedRefusing,
+      loopDelayMs,
+    }
+  }
+}
+
+const EVICTIONS: ReadonlySet<DestroyReason> = new Set<DestroyReason>(['idle', 'lifetime', 'excess', 'source'])
+
+/** Events by kind. */
+interface Tally {
+  arrivals: number
+  grants: number
+  completions: number
+  readonly refused: Record<RefusalKind, number>
+  created: number
+  createMsSum: number
+  createFailed: number
+  createFailedRefusing: number
+  destroyed: number
+  evicted: number
+}
+
+function newTally(): Tally {
+  return {
+    arrivals: 0,
+    grants: 0,
+    completions: 0,
+    refused: { timedOut: 0, shed: 0, aborted: 0, queueFull: 0, createFailed: 0, draining: 0 },
+    created: 0,
+    createMsSum: 0,
+    createFailed: 0,
+    createFailedRefusing: 0,
+    destroyed: 0,
+    evicted: 0,
+  }
+}
+
+function addTally(sum: Tally, more: Tally): void {
+  sum.arrivals += more.arrivals
+  sum.grants += more.grants
+  sum.completions += more.completions
+  for (const kind of Object.keys(more.refused) as RefusalKind[]) sum.refused[kind] += more.refused[kind]
+  sum.created += more.created
+  sum.createMsSum += more.createMsSum
+  sum.createFailed += more.createFailed
+  sum.createFailedRefusing += more.createFailedRefusing
+  sum.destroyed += more.destroyed
+  sum.evicted += more.evicted
+}
+
+function summaryOf(closed: Histogram, open: Histogram): Distribution {
+  const all = new Histogram()
+  all.addAll(closed)
+  all.addAll(open)
+  return all.summary()
+}

@@ -1,0 +1,224 @@
+/** Where an entry, the pool's record of one resource, stands. The legal moves are in ledger.ts. */
+export type EntryState = 'creating' | 'idle' | 'validating' | 'inUse' | 'destroying' | 'gone'
+
+/** All counts of one moment. */
+export interface PoolCounts {
+  /** Most live resources allowed now; within limitMin..limitMax. */
+  readonly limit: number
+  /** live + destroying: what holds a slot at the backend. */
+  readonly size: number
+  /** creating + idle + validating + inUse. */
+  readonly live: number
+  readonly creating: number
+  readonly idle: number
+  readonly validating: number
+  readonly inUse: number
+  readonly destroying: number
+  /** Acquires not served yet. */
+  readonly waiters: number
+}
+
+/** The counts as they are at each reading, without a copy; and since when people wait. */
+export interface LiveCounts extends PoolCounts {
+  /** When the oldest waiter began to wait, in ms on the pool's clock; undefined while nobody waits. */
+  readonly oldestWaitSinceMs: number | undefined
+  /** Since when somebody has been waiting without a break, in ms on the pool's clock. */
+  readonly waitingSinceMs: number | undefined
+}
+
+/** How one acquire differs from the pool's defaults. */
+export interface AcquireOptions {
+  /** Longest this acquire may wait, in ms, creation included; > 0, or Infinity. @defaultValue the pool's acquireTimeoutMs */
+  readonly timeoutMs?: number
+  /** Gives up waiting when aborted. It does not end a lease. */
+  readonly signal?: AbortSignal
+  /** Integer from -5 to 5; higher is served first, equals in order of arrival. @defaultValue 0 */
+  readonly priority?: number
+  /** What the resource is wanted for, e.g. a route; it labels holders, warnings and errors. */
+  readonly tag?: string
+}
+
+/** The handle one holds until it ends. It ends once. */
+export interface Lease<T> {
+  readonly resource: T
+  /**
+   * The resource is good: gives it back.
+   *
+   * @throws LeaseEndedError when the lease has ended already
+   */
+  release(): void
+  /**
+   * The resource is broken: has it destroyed.
+   *
+   * @param reason what was wrong with it; travels in the `destroyed` event
+   * @throws LeaseEndedError when the lease has ended already
+   */
+  destroy(reason?: unknown): void
+  /** Releases; harmless when the lease has ended already. */
+  [Symbol.dispose](): void
+}
+
+/** Why a resource was destroyed. The first four are the pool's own choice (the resource was idle): evictions. */
+export type DestroyReason =
+  | 'idle' // unused for idleTimeoutMs
+  | 'lifetime' // older than its lifetime
+  | 'excess' // more live than the limit
+  | 'source' // the driver closed it itself
+  | 'uses' // lent usesMax times
+  | 'invalid' // validation failed
+  | 'broken' // its holder said so
+  | 'late' // created after its createTimeoutMs, or for a pool that is closed
+  | 'drain'
+
+/**
+ * Where the engine gets resources from: the user's factory, or somebody's pool. The engine decides when; a source
+ * only does. `create` and `destroy` are called outside any caller's async context; `prepare` and `giveBack`, on the
+ * hot path, in whichever there is.
+ */
+export interface Source<T> {
+  /** Opens one more. `signal` is aborted at createTimeoutMs and when the pool closes. */
+  create(signal: AbortSignal): Promise<T>
+  /**
+   * Readies an idle resource for its next holder: nothing to do (`undefined`), or by a promise of the resource
+   * (validation, a driver's own hand-out). A rejection means that the resource is unfit; it is destroyed and nobody's
+   * acquire fails for it.
+   *
+   * @param resource undefined where the source keeps its idle resources itself (`idleCount`): any will do
+   * @param idleMs how long it has been idle
+   */
+  prepare(resource: T | undefined, idleMs: number): Promise<T> | undefined
+  /** Ends a lease of a good resource. False: the source has closed it instead. */
+  giveBack(resource: T): boolean
+  /** Closes a resource; `undefined`: any idle one of a source that keeps its idle resources itself. */
+  destroy(resource: T | undefined, reason: DestroyReason, cause?: unknown): Promise<void> | undefined
+  /**
+   * Only of a source that keeps its idle resources itself: how many it truly has ready now, those already promised
+   * to a `prepare` not counted. The ledger follows it, since a driver closes idle connections without asking.
+   */
+  idleCount?(): number
+}
+
+/** What a failure to create speaks for; decided by the error's code (create-failure.ts). */
+export type CreateFailureClass =
+  | 'refusing' // the backend has too many connections: waiting helps, more of ours makes it worse
+  | 'denied' // wrong password, no such database: neither waiting nor trying again helps
+  | 'timeout' // createTimeoutMs passed
+  | 'unreachable' // refused, reset, no such host, or anything else
+
+/** How a waiter left the queue without a lease. */
+export type RefusalKind = 'timedOut' | 'shed' | 'aborted' | 'queueFull' | 'createFailed' | 'draining'
+
+/** One lease that has not ended. */
+export interface LeaseInfo {
+  readonly tag: string | undefined
+  readonly sinceMs: number
+}
+
+/** Who has leases now: tag (later also the call site), how many, and the age of the oldest. */
+export interface Holder {
+  readonly holder: string
+  readonly count: number
+  readonly oldestMs: number
+}
+
+/**
+ * Sees every event of the engine, on its hot path; called *before* the counts change, so that time integrals can be
+ * closed with the counts that held until now.
+ */
+export interface PoolObserver {
+  /** acquire() began; the waiter, if there will be one, is not queued yet. */
+  arrived(nowMs: number): void
+  /** A lease is about to begin, `waitMs` after its acquire() began. */
+  granted(nowMs: number, waitMs: number): void
+  /** An acquire ended without a lease. */
+  refused(nowMs: number, kind: RefusalKind, waitMs: number): void
+  /** A lease is about to end. */
+  ended(nowMs: number, leaseMs: number): void
+  /** Creation began. */
+  creating(nowMs: number): void
+  created(nowMs: number, createMs: number): void
+  createFailed(nowMs: number, failure: CreateFailureClass): void
+  destroyed(nowMs: number, reason: DestroyReason): void
+}
+
+/** What the engine tells the control loop as it happens, since the next tick may be too late. */
+export interface ControlSignals {
+  /** The loop has no timer: nothing has happened for a window. A plain field, read on the hot path. */
+  readonly isResting: boolean
+  /** An acquire began while the loop was resting. */
+  wake(nowMs: number): void
+  /** An acquire had to queue. */
+  waiterQueued(nowMs: number): void
+  /** The backend has refused a connection because it has too many. */
+  backendRefused(nowMs: number): void
+}
+
+/** A controller's answer: a limit, and why. */
+export interface Decision {
+  /** The limit wanted; the loop rounds it and holds it within limitMin..limitMax. */
+  readonly limit: number
+  /** The controller's own word, kebab-case: 'demand', 'probe-up', … */
+  readonly reason: string
+  /** What holds throughput back, where the controller has tested it: more resources would help, or would not. */
+  readonly limitedBy?: 'pool' | 'backend'
+  /** Of a controller under `shadow()`: the limit it would have set. */
+  readonly shadowLimit?: number
+}
+
+/** Facts, in the past tense; emitted once the state is consistent. Times are on the pool's clock. */
+export interface PoolEvents {
+  /** The limit moved; `reason` is the controller's own word, or 'manual'. */
+  limitChanged: { readonly from: number; readonly to: number; readonly reason: string }
+  acquired: { readonly waitMs: number; readonly tag: string | undefined }
+  released: { readonly leaseMs: number; readonly tag: string | undefined }
+  created: { readonly createMs: number; readonly counts: PoolCounts }
+  /** `failures`: how many in a row; `retryInMs`: when the next create may start. */
+  createFailed: {
+    readonly error: unknown
+    readonly failure: CreateFailureClass
+    readonly failures: number
+    readonly retryInMs: number
+    readonly counts: PoolCounts
+  }
+  /** A resource is gone. `error`: what destroying it threw, or that it outran destroyTimeoutMs. */
+  destroyed: { readonly reason: DestroyReason; readonly cause?: unknown; readonly error?: unknown }
+  /** The pool chose to destroy an idle entry. */
+  evicted: { readonly reason: DestroyReason; readonly idleMs: number }
+  /** An acquire outran its timeout. */
+  timedOut: { readonly waitMs: number; readonly tag: string | undefined; readonly counts: PoolCounts }
+  /** A waiter was refused early, because it would have missed its deadline anyway. */
+  shed: { readonly waitMs: number; readonly tag: string | undefined; readonly counts: PoolCounts }
+  drained: { readonly leasesCut: number }
+  /** A listener of yours threw, or its promise rejected. */
+  listenerFailed: { readonly event: string; readonly error: unknown }
+}
+
+/** What an adapter of somebody's pool may ask of the engine that it gates. */
+export interface Gate<T> {
+  /**
+   * Asks for a lease. Exactly one of the two functions is called, once, now or later, in whatever async context the
+   * engine is in at that moment: an adapter of a callback API brings the caller's own scope.
+   */
+  request(options: AcquireOptions, granted: (lease: Lease<T>) => void, refused: (error: Error) => void): void
+  /** Counts a lease that began outside the gate (before adoption, or past it). Ending it touches no resource. */
+  adoptLease(tag: string): Lease<T>
+  /** The driver's own idle resources may have changed: looks at `idleCount()` again, then at what to do next. */
+  reconcile(): void
+  counts(): PoolCounts
+}
+
+/** Somebody's pool behind the engine. */
+export interface Adapter<T> {
+  /** What was recognised: 'pg', 'mysql2', … */
+  readonly kind: string
+  readonly source: Source<T>
+  /** What the pool's own options say, for those that the caller of adapt() leaves out. */
+  readonly inherited: {
+    readonly limitMax: number
+    readonly acquireTimeoutMs?: number
+  }
+  /** Patches the pool; from now on everyone passes the gate. `drain` is what the pool's own end() has to await. */
+  attach(gate: Gate<T>, drain: () => Promise<unknown>): void
+  /** Puts every patched member back. */
+  detach(): void
+}

@@ -1,0 +1,103 @@
+import type { CreateFailureClass } from './contract.ts'
+
+/** How creation is tried again after it has failed. */
+export interface CreateBackoff {
+  /** Pause after the first failure, in ms. */
+  readonly initialMs: number
+  /** Longest pause, in ms. */
+  readonly maxMs: number
+  /** Each pause is this many times the one before; >= 1. */
+  readonly factor: number
+  /** Share of each pause left to chance, 0..1, so that a fleet does not return in step. */
+  readonly jitter: number
+  /**
+   * With nothing live to wait for, waiters are refused with ERR_POOL_CREATE_FAILED once this many creates have
+   * failed in a row; >= 1, or Infinity: they wait for their deadline.
+   */
+  readonly refuseAfter: number
+}
+
+/** Creation's recent luck. */
+export interface CreationPace {
+  /** Failures in a row. Creates that were under way together and fail together are one. */
+  readonly failures: number
+  /** Creates allowed at once: 1 after a failure (the prober), then doubling (slow start). */
+  readonly allowed: number
+  /** No create starts before this, in ms on the pool's clock. */
+  readonly retryAtMs: number
+}
+
+export function startingPace(creatingMax: number): CreationPace {
+  return { failures: 0, allowed: creatingMax, retryAtMs: Number.NEGATIVE_INFINITY }
+}
+
+/**
+ * A create failed: from now on a single prober, after a pause that grows.
+ *
+ * @param startedAtMs when the failed create began: one from before the last failure says nothing new
+ * @param failedAtMs when the last failure was counted
+ */
+export function paceAfterFailure(
+  pace: CreationPace,
+  at: { readonly startedAtMs: number; readonly failedAtMs: number; readonly nowMs: number },
+  backoff: CreateBackoff,
+  random01: number,
+): CreationPace {
+  if (pace.failures > 0 && at.startedAtMs < at.failedAtMs) return pace
+  const fullMs = Math.min(backoff.maxMs, backoff.initialMs * backoff.factor ** pace.failures)
+  const pauseMs = fullMs * (1 - backoff.jitter * random01)
+  return { failures: pace.failures + 1, allowed: 1, retryAtMs: at.nowMs + pauseMs }
+}
+
+/** A create succeeded: twice as many may be under way, up to creatingMax. */
+export function paceAfterSuccess(pace: CreationPace, creatingMax: number): CreationPace {
+  if (pace.failures === 0 && pace.allowed === creatingMax) return pace
+  return { failures: 0, allowed: Math.min(creatingMax, pace.allowed * 2), retryAtMs: Number.NEGATIVE_INFINITY }
+}
+
+/** What is known of how fast resources come free, and how fast they are made. */
+export interface ServiceFacts {
+  readonly waiters: number
+  readonly inUse: number
+  /** Smoothed time of a lease, in ms; undefined before the first has ended. */
+  readonly leaseMs: number | undefined
+  /** Time since a lease has last ended, or since somebody waits, whichever is shorter, in ms. */
+  readonly quietMs: number
+  /** Smoothed time of a create, in ms; undefined before the first has succeeded. */
+  readonly createMs: number | undefined
+}
+
+/** Taken for a create's time before one is known, in ms: a connect with TLS and authentication in one data centre. */
+const CREATE_MS_GUESS = 50
+
+/**
+ * Creates that waiters justify: those who will not have been served by a release by the time a create is done. Never
+ * less than 1, so that waiters with room always have a create under way (I3); a burst that releases will absorb opens
+ * one resource, not one a waiter.
+ *
+ * While no lease ends, the estimate of their length grows with the silence: with n out and none back for d ms, a lease
+ * takes about n × d at least.
+ *
+ * @source HikariCP, "Spike demand" (its wiki): waiters are served by whichever comes first
+ */
+export function creatingWanted({ waiters, inUse, leaseMs, quietMs, createMs }: ServiceFacts): number {
+  if (inUse === 0) return Math.max(1, waiters)
+  const leaseMsLikely = Math.max(leaseMs ?? 0, quietMs * inUse)
+  if (leaseMsLikely === 0) return 1
+  const releases = (inUse * (createMs ?? CREATE_MS_GUESS)) / leaseMsLikely
+  return Math.max(1, Math.ceil(waiters - releases))
+}
+
+/**
+ * Are all waiters refused after this failure? Only with nothing live left to wait for. Who was denied cannot be
+ * helped by waiting; a backend with too many connections will have room again, so its waiters keep their deadline.
+ */
+export function refusesWaiters(
+  failure: CreateFailureClass,
+  failures: number,
+  live: number,
+  backoff: CreateBackoff,
+): boolean {
+  if (live > 0 || failure === 'refusing') return false
+  return failure === 'denied' || failures >= backoff.refuseAfter
+}

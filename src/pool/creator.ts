@@ -1,0 +1,131 @@
+import type { AsyncScope } from '../base/async-scope.ts'
+import type { Clock } from '../base/clock.ts'
+import { settleWithin } from '../base/deadline.ts'
+import type { Random } from '../base/random.ts'
+import type { CreateFailureClass, Source } from './contract.ts'
+import { CreateTimedOut, classifyCreateFailure } from './create-failure.ts'
+import {
+  type CreateBackoff,
+  type CreationPace,
+  paceAfterFailure,
+  paceAfterSuccess,
+  startingPace,
+} from './creation-pace.ts'
+import { smooth } from './smooth.ts'
+
+/** What a creator works with. Times in ms. */
+export interface CreatorParts<T> {
+  readonly source: Pick<Source<T>, 'create'>
+  readonly clock: Clock
+  readonly random: Random
+  readonly scope: AsyncScope
+  readonly createTimeoutMs: number
+  readonly creatingMax: number
+  readonly createBackoff: CreateBackoff
+}
+
+/** How one create ends: `created` or `failed`, once; and after a `failed` for its timeout perhaps `late`. */
+export interface CreateOutcome<T> {
+  created(resource: T, nowMs: number, createMs: number): void
+  failed(failure: CreateFailure, nowMs: number): void
+  /** It has delivered after all. Nobody knows this resource yet. */
+  late(resource: T): void
+}
+
+export interface CreateFailure {
+  readonly error: unknown
+  readonly failure: CreateFailureClass
+  /** It failed because abortAll() asked it to. */
+  readonly wasAborted: boolean
+}
+
+/** DOER: runs creates under their timeout, and keeps count of their luck, which decides how many may run (its pace). */
+export class Creator<T> {
+  readonly #parts: CreatorParts<T>
+  readonly #underWay = new Set<AbortController>()
+  #pace: CreationPace
+  #failedAtMs = Number.NEGATIVE_INFINITY
+  #createMs: number | undefined
+  #latestFailure: unknown
+
+  constructor(parts: CreatorParts<T>) {
+    this.#parts = parts
+    this.#pace = startingPace(parts.creatingMax)
+  }
+
+  /** Failures in a row, how many may be under way at once, and when the next may start. */
+  get pace(): CreationPace {
+    return this.#pace
+  }
+
+  /** Smoothed time of a create, in ms; undefined before the first has succeeded. */
+  get createMs(): number | undefined {
+    return this.#createMs
+  }
+
+  /** What creating last failed with, if it has not succeeded since. */
+  get latestFailure(): unknown {
+    return this.#latestFailure
+  }
+
+  start(startedAtMs: number, outcome: CreateOutcome<T>): void {
+    const { clock, scope, createTimeoutMs } = this.#parts
+    const abort = new AbortController()
+    this.#underWay.add(abort)
+    const work = scope.run(() => this.#call(abort.signal))
+    const late = (): Error => {
+      const error = new CreateTimedOut(createTimeoutMs)
+      abort.abort(error)
+      return error
+    }
+    settleWithin(clock, createTimeoutMs, work, late).then(
+      (resource) => {
+        this.#underWay.delete(abort)
+        this.#succeeded(resource, startedAtMs, outcome)
+      },
+      (error: unknown) => {
+        const wasAborted = abort.signal.aborted && !(error instanceof CreateTimedOut)
+        this.#underWay.delete(abort)
+        this.#failed({ error, failure: classifyCreateFailure(error), wasAborted }, startedAtMs, outcome)
+        // Whoever ignores the signal may still deliver: a resource that nobody knows would never be closed.
+        if (error instanceof CreateTimedOut) work.then(outcome.late, ignore)
+      },
+    )
+  }
+
+  /** Asks all creates under way to give up. */
+  abortAll(reason: Error): void {
+    for (const abort of this.#underWay) abort.abort(reason)
+  }
+
+  #call(signal: AbortSignal): Promise<T> {
+    try {
+      return this.#parts.source.create(signal)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #succeeded(resource: T, startedAtMs: number, outcome: CreateOutcome<T>): void {
+    const nowMs = this.#parts.clock.nowMs()
+    const createMs = nowMs - startedAtMs
+    this.#createMs = smooth(this.#createMs, createMs)
+    this.#pace = paceAfterSuccess(this.#pace, this.#parts.creatingMax)
+    this.#latestFailure = undefined
+    outcome.created(resource, nowMs, createMs)
+  }
+
+  #failed(failure: CreateFailure, startedAtMs: number, outcome: CreateOutcome<T>): void {
+    const { clock, createBackoff, random } = this.#parts
+    const nowMs = clock.nowMs()
+    if (!failure.wasAborted) {
+      const at = { startedAtMs, failedAtMs: this.#failedAtMs, nowMs }
+      this.#pace = paceAfterFailure(this.#pace, at, createBackoff, random.next())
+      this.#failedAtMs = nowMs
+      this.#latestFailure = failure.error
+    }
+    outcome.failed(failure, nowMs)
+  }
+}
+
+function ignore(): void {}

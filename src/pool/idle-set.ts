@@ -1,0 +1,37 @@
+import type { Entry } from './ledger.ts'
+
+/**
+ * Idle entries in order of idling. Lends the newest, so that the rest can grow old and be evicted; evicts the oldest.
+ * A list through the entries themselves: in, out and away are O(1) and allocate nothing.
+ *
+ *     oldest <-> … <-> newest
+ */
+export class IdleSet<T> {
+  #oldest: Entry<T> | undefined
+  #newest: Entry<T> | undefined
+
+  get oldest(): Entry<T> | undefined {
+    return this.#oldest
+  }
+
+  get newest(): Entry<T> | undefined {
+    return this.#newest
+  }
+
+  add(entry: Entry<T>): void {
+    entry.older = this.#newest
+    entry.newer = undefined
+    if (this.#newest === undefined) this.#oldest = entry
+    else this.#newest.newer = entry
+    this.#newest = entry
+  }
+
+  remove(entry: Entry<T>): void {
+    if (entry.older === undefined) this.#oldest = entry.newer
+    else entry.older.newer = entry.newer
+    if (entry.newer === undefined) this.#newest = entry.older
+    else entry.newer.older = entry.older
+    entry.older = undefined
+    entry.newer = undefined
+  }
+}

@@ -1,0 +1,228 @@
+import type { Holder, PoolCounts } from './contract.ts'
+
+/** What every error of a pool tells. */
+export interface PoolErrorInfo {
+  /** Name of the pool. */
+  readonly pool: string
+  /** The counts at that moment. */
+  readonly counts: PoolCounts
+  readonly cause?: unknown
+}
+
+const BASE_BRAND = Symbol.for('adaptive-pool/PoolError')
+
+/**
+ * The base of all errors of a pool. Branch on `code`, never on the message.
+ *
+ * Loaded twice, as ESM and as CommonJS, every class exists twice; `instanceof` holds all the same, since it looks at
+ * a brand that both share. A brand belongs to one class: were it tested on the base alone, every error would pass as
+ * an instance of every subclass.
+ */
+export abstract class PoolError extends Error {
+  static readonly brand: symbol = BASE_BRAND
+  abstract readonly code: string
+  readonly pool: string
+  readonly counts: PoolCounts
+
+  constructor(message: string, info: PoolErrorInfo) {
+    super(message, info.cause === undefined ? undefined : { cause: info.cause })
+    this.pool = info.pool
+    this.counts = info.counts
+  }
+
+  // biome-ignore-start lint/complexity/noThisInStatic: `this` is the class to the right of instanceof, which is the point
+  static override [Symbol.hasInstance](this: { prototype: unknown; brand?: symbol }, value: unknown): boolean {
+    // A user's own subclass inherits `brand` but owns none: only the prototype chain can tell.
+    if (!Object.hasOwn(this, 'brand') || this.brand === undefined) {
+      return Function.prototype[Symbol.hasInstance].call(this as never, value)
+    }
+    return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[this.brand] === true
+  }
+  // biome-ignore-end lint/complexity/noThisInStatic: as above
+}
+
+/** Marks what `instanceof` looks for. */
+function brand(of: { prototype: object; brand: symbol }): void {
+  Object.defineProperty(of.prototype, of.brand, { value: true })
+}
+brand(PoolError as unknown as { prototype: object; brand: symbol })
+
+/** Waited `acquireTimeoutMs`. `cause` is the latest create failure, if there was one. */
+export class AcquireTimeoutError extends PoolError {
+  static override readonly brand: symbol = Symbol.for('adaptive-pool/AcquireTimeoutError')
+  static {
+    brand(AcquireTimeoutError)
+  }
+  override readonly name = 'AcquireTimeoutError'
+  readonly code = 'ERR_POOL_ACQUIRE_TIMEOUT' as const
+  /** How long the caller waited, in ms. */
+  readonly waitedMs: number
+  /** Who had the resources meanwhile. */
+  readonly holders: readonly Holder[]
+
+  constructor(waitedMs: number, holders: readonly Holder[], info: PoolErrorInfo) {
+    super(describeShortage(waitedMs, holders, info), info)
+    this.waitedMs = waitedMs
+    this.holders = holders
+  }
+}
+
+/** Refused early, because it would have missed its deadline anyway: demand exceeds capacity. Retry later, or not. */
+export class ShedError extends PoolError {
+  static override readonly brand: symbol = Symbol.for('adaptive-pool/ShedError')
+  static {
+    brand(ShedError)
+  }
+  override readonly name = 'ShedError'
+  readonly code = 'ERR_POOL_SHED' as const
+  /** How long the caller had waited, in ms. */
+  readonly waitedMs: number
+
+  constructor(waitedMs: number, info: PoolErrorInfo) {
+    super(
+      `Pool '${info.pool}' shed this acquire after ${formatMs(waitedMs)}: ${describeCounts(info.counts)}. ` +
+        'More is asked for than can be served in time; fail this request fast, and do not retry at once.',
+      info,
+    )
+    this.waitedMs = waitedMs
+  }
+}
+
+/** `waitersMax` acquires are waiting already. */
+export class QueueFullError extends PoolError {
+  static override readonly brand: symbol = Symbol.for('adaptive-pool/QueueFullError')
+  static {
+    brand(QueueFullError)
+  }
+  override readonly name = 'QueueFullError'
+  readonly code = 'ERR_POOL_QUEUE_FULL' as const
+
+  constructor(waitersMax: number, info: PoolErrorInfo) {
+    super(
+      `Pool '${info.pool}' has its queue full: waitersMax is ${waitersMax}, ${describeCounts(info.counts)}. ` +
+        'Fail this request fast, or raise waitersMax.',
+      info,
+    )
+  }
+}
+
+/** The caller's AbortSignal was aborted. `cause` is the signal's reason. */
+export class AcquireAbortedError extends PoolError {
+  static override readonly brand: symbol = Symbol.for('adaptive-pool/AcquireAbortedError')
+  static {
+    brand(AcquireAbortedError)
+  }
+  override readonly name = 'AcquireAbortedError'
+  readonly code = 'ERR_POOL_ABORTED' as const
+
+  constructor(waitedMs: number, info: PoolErrorInfo) {
+    super(`Acquire from pool '${info.pool}' aborted by its signal after ${formatMs(waitedMs)}.`, info)
+  }
+}
+
+/** The pool drains, or is closed. */
+export class DrainingError extends PoolError {
+  static override readonly brand: symbol = Symbol.for('adaptive-pool/DrainingError')
+  static {
+    brand(DrainingError)
+  }
+  override readonly name = 'DrainingError'
+  readonly code = 'ERR_POOL_DRAINING' as const
+
+  constructor(info: PoolErrorInfo) {
+    super(`Pool '${info.pool}' drains or is closed: drain() was called, so it lends no more.`, info)
+  }
+}
+
+/** No resource can be created and none is left to wait for. `cause` is what `create` failed with. */
+export class CreateFailedError extends PoolError {
+  static override readonly brand: symbol = Symbol.for('adaptive-pool/CreateFailedError')
+  static {
+    brand(CreateFailedError)
+  }
+  override readonly name = 'CreateFailedError'
+  readonly code = 'ERR_POOL_CREATE_FAILED' as const
+  /** How many creates in a row had failed. */
+  readonly failures: number
+
+  constructor(failures: number, info: PoolErrorInfo) {
+    super(
+      `Pool '${info.pool}' cannot create a resource (${failures} failed in a row) and has none left: ` +
+        `${describeCause(info.cause)}. Is the backend up, and are its address and credentials right?`,
+      info,
+    )
+    this.failures = failures
+  }
+}
+
+/** A lease was ended twice. */
+export class LeaseEndedError extends PoolError {
+  static override readonly brand: symbol = Symbol.for('adaptive-pool/LeaseEndedError')
+  static {
+    brand(LeaseEndedError)
+  }
+  override readonly name = 'LeaseEndedError'
+  readonly code = 'ERR_POOL_LEASE_ENDED' as const
+
+  constructor(info: PoolErrorInfo) {
+    super(
+      `This lease of pool '${info.pool}' has ended already: it was released or destroyed before. ` +
+        'The resource may be in other hands; release it in one place, in a finally block or with `using`.',
+      info,
+    )
+  }
+}
+
+/** What was handed to adapt() cannot be adopted. */
+export class UnsupportedPoolError extends PoolError {
+  static override readonly brand: symbol = Symbol.for('adaptive-pool/UnsupportedPoolError')
+  static {
+    brand(UnsupportedPoolError)
+  }
+  override readonly name = 'UnsupportedPoolError'
+  readonly code = 'ERR_POOL_UNSUPPORTED' as const
+
+  constructor(message: string, info: PoolErrorInfo) {
+    super(message, info)
+  }
+}
+
+/** "limit 2, 2 in use, 0 idle, 0 being created, 3 waiting" */
+export function describeCounts(counts: PoolCounts): string {
+  const { limit, inUse, idle, creating, waiters, destroying } = counts
+  const closing = destroying > 0 ? `, ${destroying} being destroyed` : ''
+  return `limit ${limit}, ${inUse} in use, ${idle} idle, ${creating} being created${closing}, ${waiters} waiting`
+}
+
+function describeShortage(
+  waitedMs: number,
+  holders: readonly Holder[],
+  { pool, counts, cause }: PoolErrorInfo,
+): string {
+  const seen = `No resource from pool '${pool}' after ${formatMs(waitedMs)}: ${describeCounts(counts)}.`
+  if (cause !== undefined) return `${seen} Creating one fails: ${describeCause(cause)}.`
+  const advice =
+    counts.inUse >= counts.limit
+      ? 'Leases are held too long, or limitMax is too low.'
+      : 'Resources are created too slowly, or the backend does not answer.'
+  return `${seen} ${advice}${describeHolders(holders)}`
+}
+
+function describeHolders(holders: readonly Holder[]): string {
+  if (holders.length === 0) return ''
+  const top = holders.slice(0, 3).map((h) => `${h.holder} × ${h.count} (oldest ${formatMs(h.oldestMs)})`)
+  const rest = holders.length > 3 ? `, and ${holders.length - 3} more` : ''
+  return ` Held by: ${top.join(', ')}${rest}.`
+}
+
+function describeCause(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause)
+  const { code } = cause as { code?: unknown }
+  // node's AggregateError of a refused connect has an empty message; its code is all it says.
+  const text = cause.message || cause.name
+  return code === undefined || text.includes(String(code)) ? text : `${text} (${String(code)})`
+}
+
+function formatMs(ms: number): string {
+  return ms < 10_000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`
+}

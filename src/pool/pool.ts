@@ -1,0 +1,786 @@
+import { assert } from '../base/assert.ts'
+import { type AsyncScope, clockInScope } from '../base/async-scope.ts'
+import { type Clock, TIMER_DELAY_MS_MAX, type Timer } from '../base/clock.ts'
+import { settleWithin } from '../base/deadline.ts'
+import type { Emitter } from '../base/emitter.ts'
+import type { Random } from '../base/random.ts'
+import { type ResolvedAcquire, resolveAcquireOptions } from './acquire-options.ts'
+import type {
+  AcquireOptions,
+  ControlSignals,
+  CreateFailureClass,
+  DestroyReason,
+  Gate,
+  Holder,
+  Lease,
+  LeaseInfo,
+  LiveCounts,
+  PoolCounts,
+  PoolEvents,
+  PoolObserver,
+  RefusalKind,
+  Source,
+} from './contract.ts'
+import { creatingWanted, refusesWaiters } from './creation-pace.ts'
+import { type CreateFailure, Creator } from './creator.ts'
+import { evictAtMs, evictionReason, expiryMs } from './eviction.ts'
+import { IdleSet } from './idle-set.ts'
+import { type Lender, PoolLease } from './lease.ts'
+import { type Entry, Ledger } from './ledger.ts'
+import { nextMove, type Situation } from './next-move.ts'
+import {
+  AcquireAbortedError,
+  AcquireTimeoutError,
+  CreateFailedError,
+  DrainingError,
+  LeaseEndedError,
+  type PoolErrorInfo,
+  QueueFullError,
+  ShedError,
+} from './pool-errors.ts'
+import type { ResolvedPoolOptions } from './pool-options.ts'
+import type { QueueDecider } from './queue-policy.ts'
+import { smooth } from './smooth.ts'
+import { Sweeper } from './sweeper.ts'
+import { Waiter, WaiterQueue } from './waiter-queue.ts'
+
+/** What did not end by itself when a pool was drained. All 0 and empty: everything did. */
+export interface DrainResult {
+  /** Leases whose resource was destroyed under their holders, because drain()'s timeoutMs had passed. */
+  readonly leasesCut: number
+  /** Who held them. */
+  readonly holders: readonly Holder[]
+  /** Acquires refused for the same reason. */
+  readonly waitersRefused: number
+  /** Resources still being created or destroyed by then; they are closed as they come. */
+  readonly unfinished: number
+}
+
+/** What the engine works with. */
+export interface PoolParts<T> {
+  readonly name: string
+  readonly source: Source<T>
+  readonly options: ResolvedPoolOptions
+  readonly clock: Clock
+  readonly random: Random
+  /** In which the source's functions and the housekeeping run. */
+  readonly scope: AsyncScope
+  readonly events: Emitter<PoolEvents>
+  /** Makes the two that are told of everything; they read the counts themselves. */
+  readonly instruments: (counts: LiveCounts) => { observer: PoolObserver; control: ControlSignals }
+  readonly holders: (leases: Iterable<LeaseInfo>, nowMs: number) => readonly Holder[]
+}
+
+/**
+ * The engine: resources in, leases out. Every event ends in one pulse, which asks `nextMove` what to do until it
+ * answers rest; whatever an event made possible is found there and nowhere else.
+ */
+export class Pool<T> implements Gate<T>, Lender<T> {
+  readonly #parts: PoolParts<T>
+  readonly #options: ResolvedPoolOptions
+  readonly #source: Source<T>
+  readonly #clock: Clock
+  readonly #housekeeping: Clock
+  readonly #observer: PoolObserver
+  readonly #control: ControlSignals
+  readonly #ledger = new Ledger<T>()
+  readonly #idle = new IdleSet<T>()
+  readonly #queue = new WaiterQueue<T>()
+  readonly #policy: QueueDecider
+  readonly #view: Situation & LiveCounts
+  readonly #creator: Creator<T>
+  readonly #sweeper: Sweeper
+
+  #limit: number
+  #nowMs: number
+  #isPulsing = false
+  #isPaused = false
+  #leaseMs: number | undefined
+  #endedAtMs = Number.NEGATIVE_INFINITY
+  #retryTimer: Timer | undefined
+  #warmUp: WarmUp | undefined
+  #drain: Drain | undefined
+
+  constructor(parts: PoolParts<T>) {
+    const { options, source, clock, scope } = parts
+    this.#parts = parts
+    this.#options = options
+    this.#source = source
+    this.#clock = clock
+    this.#housekeeping = clockInScope(clock, scope)
+    this.#limit = options.limitInitial
+    this.#nowMs = clock.nowMs()
+    this.#creator = new Creator({ ...options, source, clock, scope, random: parts.random })
+    this.#sweeper = new Sweeper(this.#housekeeping, () => this.#sweep())
+    this.#policy = options.queue.start(options)
+    this.#view = this.#liveView()
+    const { observer, control } = parts.instruments(this.#view)
+    this.#observer = observer
+    this.#control = control
+  }
+
+  // ---------------------------------------------------------------------------------------------- acquiring
+
+  /** @see PoolHandle.acquire */
+  acquire(options?: AcquireOptions): Promise<Lease<T>> {
+    try {
+      const nowMs = this.#arrive()
+      const wanted = resolveAcquireOptions(options, this.#options.acquireTimeoutMs)
+      const lease = this.#lendAtOnce(wanted, nowMs)
+      if (lease !== undefined) return Promise.resolve(lease)
+      return new Promise((resolve, reject) => this.#queueUp(wanted, nowMs, resolve, reject))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** As acquire(), for callers that have callbacks instead of a promise. Wrong options throw. */
+  request(options: AcquireOptions, granted: (lease: Lease<T>) => void, refused: (error: Error) => void): void {
+    const nowMs = this.#arrive()
+    const wanted = resolveAcquireOptions(options, this.#options.acquireTimeoutMs)
+    const lease = this.#lendAtOnce(wanted, nowMs)
+    if (lease !== undefined) granted(lease)
+    else this.#queueUp(wanted, nowMs, granted, refused)
+  }
+
+  /** @see PoolHandle.tryAcquire */
+  tryAcquire(options?: Pick<AcquireOptions, 'tag'>): Lease<T> | undefined {
+    const nowMs = this.#arrive()
+    return this.#lendAtOnce(resolveAcquireOptions(options, this.#options.acquireTimeoutMs), nowMs)
+  }
+
+  /** @see PoolHandle.use */
+  async use<R>(fn: (resource: T) => R | Promise<R>, options?: AcquireOptions): Promise<R> {
+    const lease = await this.acquire(options)
+    let result: R
+    try {
+      result = await fn(lease.resource)
+    } catch (error) {
+      if (this.#isBroken(error)) lease.destroy(error)
+      else lease.release()
+      throw error
+    }
+    lease.release()
+    return result
+  }
+
+  #isBroken(error: unknown): boolean {
+    try {
+      return this.#options.destroyOnError?.(error) ?? false
+    } catch {
+      return true // whoever cannot say so does not know the resource to be good; the caller gets the first error
+    }
+  }
+
+  #arrive(): number {
+    const nowMs = this.#clock.nowMs()
+    if (this.#control.isResting) this.#control.wake(nowMs)
+    this.#observer.arrived(nowMs)
+    return nowMs
+  }
+
+  /** The short way: nobody waits, one is idle and needs no preparing. Does what a pulse would do, without its detours. */
+  #lendAtOnce(wanted: ResolvedAcquire, nowMs: number): Lease<T> | undefined {
+    const ledger = this.#ledger
+    if (this.#queue.length > 0 || this.#isPaused || this.#drain !== undefined) return undefined
+    if (wanted.signal?.aborted) return undefined
+    if (ledger.inUse + ledger.validating >= this.#limit) return undefined
+    const entry = this.#idle.newest
+    if (entry === undefined || nowMs >= entry.expiresAtMs) return undefined
+    const idleMs = nowMs - entry.sinceMs
+    if (this.#prepare(entry, idleMs, nowMs) !== 'ready') return undefined
+    return this.#lease(entry, 0, wanted.tag, nowMs)
+  }
+
+  #queueUp(
+    wanted: ResolvedAcquire,
+    nowMs: number,
+    granted: (lease: Lease<T>) => void,
+    refused: (error: Error) => void,
+  ): void {
+    const refusal = this.#refusal(wanted.signal)
+    if (refusal !== undefined) {
+      this.#observer.refused(nowMs, refusal.kind, 0)
+      refused(refusal.error)
+      return
+    }
+    const { signal, timeoutMs, priority, tag } = wanted
+    const waiter = new Waiter<T>(nowMs, priority, tag, granted, refused)
+    waiter.join(this.#queue, nowMs)
+    if (timeoutMs !== Number.POSITIVE_INFINITY) {
+      const delayMs = Math.min(timeoutMs, TIMER_DELAY_MS_MAX)
+      waiter.timeWith(this.#clock.startTimer(delayMs, () => this.#timeOut(waiter)))
+    }
+    if (signal !== undefined) waiter.heed(signal, () => this.#abort(waiter, signal))
+    this.#pulse(nowMs)
+    if (this.#queue.length > 0) this.#control.waiterQueued(nowMs)
+  }
+
+  /** Why an acquire that cannot be served at once may not even wait, if so. */
+  #refusal(signal: AbortSignal | undefined): { readonly kind: RefusalKind; readonly error: Error } | undefined {
+    const { waitersMax } = this.#options
+    if (this.#drain !== undefined) return { kind: 'draining', error: new DrainingError(this.#errorInfo()) }
+    if (signal?.aborted) {
+      return { kind: 'aborted', error: new AcquireAbortedError(0, this.#errorInfo(signal.reason)) }
+    }
+    if (this.#queue.length < waitersMax) return undefined
+    return { kind: 'queueFull', error: new QueueFullError(waitersMax, this.#errorInfo()) }
+  }
+
+  #timeOut(waiter: Waiter<T>): void {
+    const nowMs = this.#clock.nowMs()
+    const waitMs = nowMs - waiter.sinceMs
+    const info = this.#errorInfo(this.#creator.latestFailure)
+    this.#refuse(waiter, 'timedOut', nowMs, new AcquireTimeoutError(waitMs, this.holders(), info))
+    const { events } = this.#parts
+    if (events.has('timedOut')) events.emit('timedOut', { waitMs, tag: waiter.tag, counts: this.counts() })
+    this.#pulse(nowMs)
+  }
+
+  #abort(waiter: Waiter<T>, signal: AbortSignal): void {
+    const nowMs = this.#clock.nowMs()
+    const error = new AcquireAbortedError(nowMs - waiter.sinceMs, this.#errorInfo(signal.reason))
+    this.#refuse(waiter, 'aborted', nowMs, error)
+    this.#pulse(nowMs)
+  }
+
+  #shed(waiter: Waiter<T>, nowMs: number): void {
+    const waitMs = nowMs - waiter.sinceMs
+    this.#refuse(waiter, 'shed', nowMs, new ShedError(waitMs, this.#errorInfo()))
+    const { events } = this.#parts
+    if (events.has('shed')) events.emit('shed', { waitMs, tag: waiter.tag, counts: this.counts() })
+  }
+
+  /** The one way out of the queue without a lease. */
+  #refuse(waiter: Waiter<T>, kind: RefusalKind, nowMs: number, error: Error): void {
+    this.#observer.refused(nowMs, kind, nowMs - waiter.sinceMs)
+    waiter.refuse(error)
+    if (this.#queue.length === 0) this.#policy.emptied()
+  }
+
+  // ---------------------------------------------------------------------------------------------- lending
+
+  /** Readies an idle entry; what takes time goes on by itself and ends in #serve. */
+  #prepare(entry: Entry<T>, idleMs: number, nowMs: number): 'ready' | 'later' {
+    const { resource } = entry
+    this.#idle.remove(entry)
+    this.#ledger.move(entry, 'validating', nowMs)
+    const answer = this.#callPrepare(resource, idleMs)
+    if (answer === undefined) return 'ready'
+    answer.then(
+      (prepared) => {
+        if (entry.state !== 'validating') return
+        entry.resource = prepared
+        const doneAtMs = this.#clock.nowMs()
+        this.#serve(entry, doneAtMs)
+        this.#pulse(doneAtMs)
+      },
+      (error: unknown) => {
+        if (entry.state !== 'validating') return
+        const doneAtMs = this.#clock.nowMs()
+        this.#destroy(entry, 'invalid', doneAtMs, error)
+        this.#pulse(doneAtMs)
+      },
+    )
+    return 'later'
+  }
+
+  #callPrepare(resource: T | undefined, idleMs: number): Promise<T> | undefined {
+    try {
+      return this.#source.prepare(resource, idleMs)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** A resource is ready: for whoever is next, or to rest. */
+  #serve(entry: Entry<T>, nowMs: number): void {
+    const waiter = this.#isPaused || this.#ledger.inUse >= this.#limit ? undefined : this.#nextWaiter(nowMs)
+    if (waiter === undefined) this.#rest(entry, nowMs)
+    else this.#grant(waiter, entry, nowMs)
+  }
+
+  /** Who is to be served now; sheds those whom the queue policy will not have served any more. */
+  #nextWaiter(nowMs: number): Waiter<T> | undefined {
+    for (;;) {
+      const { waitingSinceMs } = this.#queue
+      if (waitingSinceMs === undefined) return undefined
+      const waiter = this.#queue.next(this.#policy.order(nowMs - waitingSinceMs)) as Waiter<T>
+      if (this.#policy.admit(nowMs - waiter.sinceMs, nowMs) === 'grant') return waiter
+      this.#shed(waiter, nowMs)
+    }
+  }
+
+  #grant(waiter: Waiter<T>, entry: Entry<T>, nowMs: number): void {
+    const lease = this.#lease(entry, nowMs - waiter.sinceMs, waiter.tag, nowMs)
+    waiter.grant(lease)
+    if (this.#queue.length === 0) this.#policy.emptied()
+  }
+
+  #lease(entry: Entry<T>, waitMs: number, tag: string | undefined, nowMs: number): PoolLease<T> {
+    this.#observer.granted(nowMs, waitMs)
+    this.#ledger.move(entry, 'inUse', nowMs)
+    entry.uses += 1
+    const lease = new PoolLease(this, entry, nowMs, tag)
+    entry.lease = lease
+    const { events } = this.#parts
+    if (events.has('acquired')) events.emit('acquired', { waitMs, tag })
+    return lease
+  }
+
+  /** Nobody wants it now. */
+  #rest(entry: Entry<T>, nowMs: number): void {
+    const resource = entry.resource as T
+    if (this.#source.idleCount !== undefined) entry.resource = undefined // a driver keeps its idle resources itself
+    this.#ledger.move(entry, 'idle', nowMs)
+    this.#idle.add(entry)
+    const isKept = this.#source.giveBack(resource)
+    // A driver's release runs listeners of its users, who may have come back to us: the entry may be gone already.
+    if (entry.state !== 'idle') return
+    const dueAtMs = evictAtMs(entry, this.#options.idleTimeoutMs)
+    if (isKept && dueAtMs !== Number.POSITIVE_INFINITY) this.#sweeper.by(dueAtMs)
+    if (isKept) return
+    this.#idle.remove(entry)
+    this.#gone(entry, 'source', nowMs)
+  }
+
+  endLease(entry: Entry<T>, lease: LeaseInfo, end: 'release' | 'destroy', cause: unknown): void {
+    const nowMs = this.#clock.nowMs()
+    const leaseMs = nowMs - lease.sinceMs
+    this.#observer.ended(nowMs, leaseMs)
+    this.#leaseMs = smooth(this.#leaseMs, leaseMs)
+    this.#endedAtMs = nowMs
+    entry.lease = undefined
+    const retired = end === 'destroy' ? 'broken' : this.#retirement(entry, nowMs)
+    if (entry.isAdopted) this.#gone(entry, 'source', nowMs)
+    else if (retired !== undefined) this.#destroy(entry, retired, nowMs, cause)
+    else this.#rest(entry, nowMs)
+    const { events } = this.#parts
+    if (events.has('released')) events.emit('released', { leaseMs, tag: lease.tag })
+    this.#pulse(nowMs)
+  }
+
+  /** Why a good resource is not kept at the end of its lease, if so. */
+  #retirement(entry: Entry<T>, nowMs: number): DestroyReason | undefined {
+    if (nowMs >= entry.expiresAtMs) return 'lifetime'
+    if (entry.uses >= this.#options.usesMax) return 'uses'
+    return this.#ledger.live > this.#limit ? 'excess' : undefined
+  }
+
+  leaseEndedError(): Error {
+    return new LeaseEndedError(this.#errorInfo())
+  }
+
+  // ---------------------------------------------------------------------------------------------- creating
+
+  #create(nowMs: number): void {
+    this.#observer.creating(nowMs)
+    const entry = this.#ledger.add('creating', nowMs)
+    this.#creator.start(nowMs, {
+      created: (resource, doneAtMs, createMs) => this.#created(entry, resource, doneAtMs, createMs),
+      failed: (failure, doneAtMs) => this.#createFailed(entry, failure, doneAtMs),
+      late: (resource) => this.#destroyLate(resource),
+    })
+  }
+
+  #created(entry: Entry<T>, resource: T, nowMs: number, createMs: number): void {
+    const { lifetimeMs, lifetimeJitter } = this.#options
+    this.#observer.created(nowMs, createMs)
+    entry.resource = resource
+    entry.expiresAtMs = expiryMs(nowMs, lifetimeMs, lifetimeJitter, this.#parts.random.next())
+    this.#serve(entry, nowMs)
+    const { events } = this.#parts
+    if (events.has('created')) events.emit('created', { createMs, counts: this.counts() })
+    this.#pulse(nowMs)
+  }
+
+  #createFailed(entry: Entry<T>, { error, failure, wasAborted }: CreateFailure, nowMs: number): void {
+    this.#observer.createFailed(nowMs, failure)
+    this.#ledger.move(entry, 'gone', nowMs)
+    if (!wasAborted) this.#heedFailure(error, failure, nowMs)
+    this.#pulse(nowMs)
+  }
+
+  #heedFailure(error: unknown, failure: CreateFailureClass, nowMs: number): void {
+    const { failures, retryAtMs } = this.#creator.pace
+    if (failure === 'refusing') this.#control.backendRefused(nowMs)
+    if (refusesWaiters(failure, failures, this.#ledger.live, this.#options.createBackoff)) this.#refuseAll(nowMs)
+    const { events } = this.#parts
+    if (!events.has('createFailed')) return
+    const retryInMs = Math.max(0, retryAtMs - nowMs)
+    events.emit('createFailed', { error, failure, failures, retryInMs, counts: this.counts() })
+  }
+
+  /** Nothing is left that could serve them, and making something has failed for long enough. */
+  #refuseAll(nowMs: number): void {
+    const info = this.#errorInfo(this.#creator.latestFailure)
+    const { failures } = this.#creator.pace
+    this.#warmUp?.done.reject(new CreateFailedError(failures, info))
+    this.#warmUp = undefined
+    for (let waiter = this.#queue.next('oldest'); waiter !== undefined; waiter = this.#queue.next('oldest')) {
+      this.#refuse(waiter, 'createFailed', nowMs, new CreateFailedError(failures, info))
+    }
+  }
+
+  #destroyLate(resource: T): void {
+    const nowMs = this.#clock.nowMs()
+    this.#observer.destroyed(nowMs, 'late')
+    const entry = this.#ledger.add('destroying', nowMs)
+    entry.resource = resource
+    this.#close(entry, 'late', undefined)
+    this.#pulse(nowMs)
+  }
+
+  // ---------------------------------------------------------------------------------------------- destroying
+
+  #destroy(entry: Entry<T>, reason: DestroyReason, nowMs: number, cause?: unknown): void {
+    const { events } = this.#parts
+    if (entry.state === 'idle') {
+      this.#idle.remove(entry)
+      if (events.has('evicted')) events.emit('evicted', { reason, idleMs: nowMs - entry.sinceMs })
+    }
+    this.#observer.destroyed(nowMs, reason)
+    this.#ledger.move(entry, 'destroying', nowMs)
+    this.#close(entry, reason, cause)
+  }
+
+  /** Closes what is `destroying`; its slot comes free when that is done, or has taken too long. */
+  #close(entry: Entry<T>, reason: DestroyReason, cause: unknown): void {
+    const { destroyTimeoutMs } = this.#options
+    const late = () => new Error(`destroy did not finish within destroyTimeoutMs (${destroyTimeoutMs} ms)`)
+    const { resource } = entry
+    const done = (error?: unknown): void => {
+      const nowMs = this.#clock.nowMs()
+      this.#gone(entry, reason, nowMs, cause, error)
+      this.#pulse(nowMs)
+    }
+    const work = this.#callDestroy(resource, reason, cause)
+    if (work === undefined) this.#gone(entry, reason, this.#clock.nowMs(), cause)
+    else settleWithin(this.#clock, destroyTimeoutMs, work, late).then(() => done(), done)
+  }
+
+  #callDestroy(resource: T | undefined, reason: DestroyReason, cause: unknown): Promise<void> | undefined {
+    try {
+      return this.#parts.scope.run(() => this.#source.destroy(resource, reason, cause))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #gone(entry: Entry<T>, reason: DestroyReason, nowMs: number, cause?: unknown, error?: unknown): void {
+    if (entry.state !== 'destroying') this.#observer.destroyed(nowMs, reason) // else it has been told
+    this.#ledger.move(entry, 'gone', nowMs)
+    entry.resource = undefined
+    const { events } = this.#parts
+    if (!events.has('destroyed')) return
+    events.emit('destroyed', {
+      reason,
+      ...(cause === undefined ? {} : { cause }),
+      ...(error === undefined ? {} : { error }),
+    })
+  }
+
+  #sweep(): void {
+    const nowMs = this.#clock.nowMs()
+    const { idleTimeoutMs, limitMin } = this.#options
+    let nextAtMs = Number.POSITIVE_INFINITY
+    for (let entry = this.#idle.oldest; entry !== undefined; ) {
+      const { newer } = entry
+      const reason = evictionReason(entry, nowMs, { idleTimeoutMs, live: this.#ledger.live, limitMin })
+      const dueAtMs = evictAtMs(entry, idleTimeoutMs)
+      if (reason !== undefined) this.#destroy(entry, reason, nowMs)
+      // Overdue and kept: it is among the last limitMin, and only its lifetime can still end it.
+      else nextAtMs = Math.min(nextAtMs, dueAtMs > nowMs ? dueAtMs : entry.expiresAtMs)
+      entry = newer
+    }
+    if (nextAtMs !== Number.POSITIVE_INFINITY) this.#sweeper.by(nextAtMs)
+    this.#pulse(nowMs)
+  }
+
+  // ---------------------------------------------------------------------------------------------- the pulse
+
+  /** Moves on, as far as it goes. Called at the end of every event; from within a move it is left to the outer one. */
+  #pulse(nowMs: number): void {
+    if (this.#isPulsing) return
+    this.#isPulsing = true
+    this.#nowMs = nowMs
+    try {
+      for (let move = this.#look(); move !== 'rest'; move = this.#look()) {
+        if (move === 'lend') this.#lend(nowMs)
+        else if (move === 'evict') this.#destroy(this.#idle.oldest as Entry<T>, 'excess', nowMs)
+        else this.#create(nowMs)
+      }
+    } finally {
+      this.#isPulsing = false
+    }
+    this.#retryLater(nowMs)
+    if (this.#warmUp !== undefined) this.#continueWarmUp()
+    if (this.#drain !== undefined) this.#continueDrain(this.#drain, nowMs)
+  }
+
+  #look() {
+    if (this.#source.idleCount !== undefined) this.#followDriver(this.#source.idleCount())
+    return nextMove(this.#view)
+  }
+
+  #lend(nowMs: number): void {
+    const entry = this.#idle.newest as Entry<T>
+    if (nowMs >= entry.expiresAtMs) this.#destroy(entry, 'lifetime', nowMs)
+    else if (this.#prepare(entry, nowMs - entry.sinceMs, nowMs) === 'ready') this.#serve(entry, nowMs)
+  }
+
+  /** A driver opens and closes idle resources on its own: the ledger follows. Which ones it is does not matter. */
+  #followDriver(idleCount: number): void {
+    while (this.#ledger.idle > idleCount) {
+      const entry = this.#idle.oldest as Entry<T>
+      this.#idle.remove(entry)
+      this.#gone(entry, 'source', this.#nowMs)
+    }
+    while (this.#ledger.idle < idleCount) this.#idle.add(this.#ledger.add('idle', this.#nowMs))
+  }
+
+  reconcile(): void {
+    this.#pulse(this.#clock.nowMs())
+  }
+
+  /** After a failure the next create waits for its time, and nothing else may come to remind us. */
+  #retryLater(nowMs: number): void {
+    const { retryAtMs } = this.#creator.pace
+    const isWanted = this.#queue.length > 0 || this.#warmUp !== undefined
+    if (!isWanted || nowMs >= retryAtMs || this.#retryTimer !== undefined) return
+    this.#retryTimer = this.#housekeeping.startTimer(retryAtMs - nowMs, () => {
+      this.#retryTimer = undefined
+      this.#pulse(this.#clock.nowMs())
+    })
+  }
+
+  // ---------------------------------------------------------------------------------------------- by hand
+
+  /** Moves the limit; leased resources over it go when they come back. */
+  resize(limit: number, reason: string): void {
+    const from = this.#limit
+    if (limit === from) return
+    const { limitMin, limitMax } = this.#options
+    assert(Number.isInteger(limit) && limit >= limitMin && limit <= limitMax, () => `limit ${limit}`)
+    this.#limit = limit
+    const { events } = this.#parts
+    if (events.has('limitChanged')) events.emit('limitChanged', { from, to: limit, reason })
+    this.#pulse(this.#clock.nowMs())
+  }
+
+  /** Grants nothing until resume(); acquires queue. */
+  pause(): void {
+    if (this.#drain === undefined) this.#isPaused = true
+  }
+
+  resume(): void {
+    this.#isPaused = false
+    this.#pulse(this.#clock.nowMs())
+  }
+
+  /** @see PoolHandle.warmUp */
+  warmUp(liveWanted: number): Promise<void> {
+    if (this.#drain !== undefined) return Promise.reject(new DrainingError(this.#errorInfo()))
+    this.#warmUp?.done.resolve() // a newer wish takes its place
+    const done = deferred<void>()
+    this.#warmUp = { liveWanted, done }
+    this.#pulse(this.#clock.nowMs())
+    return done.promise
+  }
+
+  #continueWarmUp(): void {
+    const { liveWanted, done } = this.#warmUp as WarmUp
+    if (this.#ledger.live - this.#ledger.creating < Math.min(liveWanted, this.#limit)) return
+    this.#warmUp = undefined
+    done.resolve()
+  }
+
+  adoptLease(tag: string): Lease<T> {
+    const nowMs = this.#clock.nowMs()
+    if (this.#control.isResting) this.#control.wake(nowMs)
+    this.#observer.arrived(nowMs)
+    this.#observer.granted(nowMs, 0)
+    const entry = this.#ledger.add('inUse', nowMs)
+    entry.isAdopted = true
+    const lease = new PoolLease(this, entry, nowMs, tag)
+    entry.lease = lease
+    return lease
+  }
+
+  // ---------------------------------------------------------------------------------------------- the end
+
+  /** @see PoolHandle.drain */
+  drain(timeoutMs: number): Promise<DrainResult> {
+    if (this.#drain !== undefined) return this.#drain.done.promise
+    const drain: Drain = { done: deferred(), timer: undefined, isOver: false }
+    this.#drain = drain
+    this.#isPaused = false // nobody would resume a pool that is closing, and its waiters are to be served
+    this.#warmUp?.done.reject(new DrainingError(this.#errorInfo()))
+    this.#warmUp = undefined
+    if (timeoutMs !== Number.POSITIVE_INFINITY) {
+      drain.timer = this.#clock.startTimer(Math.min(timeoutMs, TIMER_DELAY_MS_MAX), () => this.#cutDrainShort(drain))
+    }
+    this.#pulse(this.#clock.nowMs())
+    return drain.done.promise
+  }
+
+  /** Waiters are served; then nothing is kept, and nothing more is created. */
+  #continueDrain(drain: Drain, nowMs: number): void {
+    if (this.#queue.length > 0) return
+    if (this.#ledger.creating > 0) this.#creator.abortAll(new DrainingError(this.#errorInfo()))
+    for (let entry = this.#idle.newest; entry !== undefined; entry = this.#idle.newest) {
+      this.#destroy(entry, 'drain', nowMs)
+    }
+    if (this.#ledger.size > 0) return
+    this.#sweeper.stop()
+    this.#retryTimer?.cancel()
+    this.#endDrain(drain, { leasesCut: 0, holders: [], waitersRefused: 0, unfinished: 0 })
+  }
+
+  /** Out of patience: what has not ended is ended, and what cannot be is named. */
+  #cutDrainShort(drain: Drain): void {
+    const nowMs = this.#clock.nowMs()
+    const holders = this.holders()
+    const waitersRefused = this.#queue.length
+    for (let waiter = this.#queue.next('oldest'); waiter !== undefined; waiter = this.#queue.next('oldest')) {
+      this.#refuse(waiter, 'draining', nowMs, new DrainingError(this.#errorInfo()))
+    }
+    let leasesCut = 0
+    for (const entry of [...this.#ledger.entries()]) {
+      if (entry.lease === undefined) continue
+      this.#observer.ended(nowMs, nowMs - entry.lease.sinceMs)
+      entry.lease = undefined
+      this.#destroy(entry, 'drain', nowMs)
+      leasesCut += 1
+    }
+    this.#endDrain(drain, { leasesCut, holders, waitersRefused, unfinished: this.#ledger.size })
+    this.#pulse(nowMs)
+  }
+
+  #endDrain(drain: Drain, result: DrainResult): void {
+    if (drain.isOver) return
+    drain.isOver = true
+    drain.timer?.cancel()
+    drain.done.resolve(result)
+    this.#parts.events.emit('drained', { leasesCut: result.leasesCut })
+  }
+
+  get isDraining(): boolean {
+    return this.#drain !== undefined
+  }
+
+  // ---------------------------------------------------------------------------------------------- looking
+
+  counts(): PoolCounts {
+    const { limit, size, live, creating, idle, validating, inUse, destroying, waiters } = this.#view
+    return { limit, size, live, creating, idle, validating, inUse, destroying, waiters }
+  }
+
+  /** Who has leases now. Walks all entries: for errors and warnings, not for every acquire. */
+  holders(): readonly Holder[] {
+    return this.#parts.holders(this.leases(), this.#clock.nowMs())
+  }
+
+  /** The leases that have not ended. */
+  *leases(): Iterable<LeaseInfo> {
+    for (const entry of this.#ledger.entries()) if (entry.lease !== undefined) yield entry.lease
+  }
+
+  #errorInfo(cause?: unknown): PoolErrorInfo {
+    return { pool: this.#parts.name, counts: this.counts(), cause }
+  }
+
+  #liveView(): Situation & LiveCounts {
+    const pool = this
+    const ledger = this.#ledger
+    const queue = this.#queue
+    return {
+      get limit() {
+        return pool.#limit
+      },
+      get size() {
+        return ledger.size
+      },
+      get live() {
+        return ledger.live
+      },
+      get creating() {
+        return ledger.creating
+      },
+      get idle() {
+        return ledger.idle
+      },
+      get validating() {
+        return ledger.validating
+      },
+      get inUse() {
+        return ledger.inUse
+      },
+      get destroying() {
+        return ledger.destroying
+      },
+      get waiters() {
+        return queue.length
+      },
+      get oldestWaitSinceMs() {
+        return queue.oldestSinceMs
+      },
+      get waitingSinceMs() {
+        return queue.waitingSinceMs
+      },
+      get isPaused() {
+        return pool.#isPaused
+      },
+      get liveWanted() {
+        return pool.#warmUp?.liveWanted ?? 0
+      },
+      get creatingMax() {
+        const { allowed, retryAtMs } = pool.#creator.pace
+        return pool.#nowMs >= retryAtMs ? allowed : 0
+      },
+      get creatingWanted() {
+        return pool.#creatingWanted()
+      },
+    }
+  }
+
+  #creatingWanted(): number {
+    const quietSinceMs = Math.max(this.#endedAtMs, this.#queue.waitingSinceMs ?? this.#nowMs)
+    return creatingWanted({
+      waiters: this.#queue.length,
+      inUse: this.#ledger.inUse,
+      leaseMs: this.#leaseMs,
+      quietMs: this.#nowMs - quietSinceMs,
+      createMs: this.#creator.createMs,
+    })
+  }
+}
+
+interface WarmUp {
+  readonly liveWanted: number
+  readonly done: Deferred<void>
+}
+
+interface Drain {
+  readonly done: Deferred<DrainResult>
+  timer: Timer | undefined
+  /** Resolved. Where it was cut short, the rest is still being closed. */
+  isOver: boolean
+}
+
+interface Deferred<R> {
+  readonly promise: Promise<R>
+  resolve(result: R): void
+  reject(error: Error): void
+}
+
+/** Promise.withResolvers, which Node 20 does not have. */
+function deferred<R>(): Deferred<R> {
+  let resolve!: (result: R) => void
+  let reject!: (error: Error) => void
+  const promise = new Promise<R>((onResolve, onReject) => {
+    resolve = onResolve
+    reject = onReject
+  })
+  return { promise, resolve, reject }
+}

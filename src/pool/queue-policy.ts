@@ -1,0 +1,130 @@
+import { readOptions, show } from '../base/options.ts'
+
+/** Who is served next, and who is refused instead. */
+export interface QueuePolicy {
+  readonly name: string
+  /** A decider for one pool; it keeps what it remembers, and reads no clock. */
+  start(pool: { readonly acquireTimeoutMs: number }): QueueDecider
+}
+
+/** Asked each time a resource is ready for a waiter. */
+export interface QueueDecider {
+  /** Whom to serve: `waitingMs`, how long somebody has been waiting without a break. */
+  order(waitingMs: number): 'oldest' | 'newest'
+  /** Serve the chosen waiter, who has waited `waitMs`, or refuse it? */
+  admit(waitMs: number, nowMs: number): 'grant' | 'shed'
+  /** Nobody waits any more. */
+  emptied(): void
+}
+
+/** In order of arrival, and nobody is shed. */
+export function fifo(): QueuePolicy {
+  const decider: QueueDecider = { order: () => 'oldest', admit: () => 'grant', emptied: () => {} }
+  return { name: 'fifo', start: () => decider }
+}
+
+export interface CodelOptions {
+  /**
+   * The wait that is still fine, in ms, > 0. While even the shortest wait of an interval exceeds it, waiters older
+   * than twice this are shed. @defaultValue acquireTimeoutMs / 20
+   */
+  readonly targetMs?: number
+  /** How long waits must stay above before anyone is shed, in ms, > 0. @defaultValue acquireTimeoutMs / 2 */
+  readonly intervalMs?: number
+}
+
+/**
+ * Controlled delay: in order of arrival, but under standing overload those who have waited long already are refused
+ * at once, since they would be served too late, and late service of the old makes everyone late. It judges the time
+ * in the queue, never its length: a burst that drains is let through.
+ *
+ * What is late depends on the caller's patience, so the defaults are shares of acquireTimeoutMs: 50 and 500 ms for
+ * one second, and no shedding at all without a timeout. A batch of a thousand acquires under a generous timeout is no
+ * overload.
+ *
+ * @throws TypeError | RangeError for wrong options
+ * @source RFC 8289; the form with one fixed expiry of 2 × target is that of facebook/folly, executors/Codel
+ */
+export function codel(options: CodelOptions = {}): QueuePolicy {
+  const given = readCodelOptions('codel', options)
+  return {
+    name: 'codel',
+    start({ acquireTimeoutMs }) {
+      const { targetMs, intervalMs } = withDefaults(given, acquireTimeoutMs)
+      const standing = standingQueue(targetMs, intervalMs)
+      return {
+        order: () => 'oldest',
+        admit: (waitMs, nowMs) => (standing.seen(waitMs, nowMs) && waitMs > 2 * targetMs ? 'shed' : 'grant'),
+        emptied: standing.emptied,
+      }
+    },
+  }
+}
+
+/**
+ * In order of arrival while waits are short; newest first while a queue stands, as in codel. The newest can still be
+ * served in time, the oldest are lost anyway and leave by their own deadline. Unfair on purpose.
+ *
+ * @throws TypeError | RangeError for wrong options
+ * @source Maurer 2015, "Fail at Scale", ACM Queue 13(8): adaptive LIFO
+ */
+export function adaptiveLifo(options: CodelOptions = {}): QueuePolicy {
+  const given = readCodelOptions('adaptiveLifo', options)
+  return {
+    name: 'adaptive-lifo',
+    start({ acquireTimeoutMs }) {
+      const { intervalMs } = withDefaults(given, acquireTimeoutMs)
+      return {
+        order: (waitingMs) => (waitingMs > intervalMs ? 'newest' : 'oldest'),
+        admit: () => 'grant',
+        emptied: () => {},
+      }
+    },
+  }
+}
+
+/** Reads the option `queue`: the word 'fifo', or a policy. */
+export function readQueuePolicy(owner: string, given: unknown): QueuePolicy {
+  if (given === 'fifo') return fifo()
+  const isPolicy = typeof given === 'object' && given !== null && typeof (given as QueuePolicy).start === 'function'
+  if (isPolicy) return given as QueuePolicy
+  throw new TypeError(`${owner}: queue must be 'fifo', codel(…) or adaptiveLifo(…), got ${show(given)}`)
+}
+
+/**
+ * Does a queue stand? The shortest wait of each interval tells: one short wait in it, and the queue is only a burst.
+ * @source folly executors/Codel: judged at the first waiter after an interval's end
+ */
+function standingQueue(targetMs: number, intervalMs: number) {
+  let minMs = 0
+  let intervalEndsAtMs = Number.NEGATIVE_INFINITY
+  let isStanding = false
+  return {
+    seen(waitMs: number, nowMs: number): boolean {
+      if (nowMs >= intervalEndsAtMs) {
+        isStanding = minMs > targetMs
+        minMs = waitMs
+        intervalEndsAtMs = nowMs + intervalMs
+      } else if (waitMs < minMs) minMs = waitMs
+      return isStanding
+    },
+    emptied(): void {
+      minMs = 0
+      isStanding = false
+    },
+  }
+}
+
+type GivenCodel = { readonly targetMs: number | undefined; readonly intervalMs: number | undefined }
+
+function readCodelOptions(owner: string, options: CodelOptions): GivenCodel {
+  const read = readOptions<CodelOptions>(owner, options, {}, ['targetMs', 'intervalMs'])
+  return {
+    targetMs: read.has('targetMs') ? read.durationMs('targetMs', { min: Number.MIN_VALUE }) : undefined,
+    intervalMs: read.has('intervalMs') ? read.durationMs('intervalMs', { min: Number.MIN_VALUE }) : undefined,
+  }
+}
+
+function withDefaults(given: GivenCodel, acquireTimeoutMs: number): { targetMs: number; intervalMs: number } {
+  return { targetMs: given.targetMs ?? acquireTimeoutMs / 20, intervalMs: given.intervalMs ?? acquireTimeoutMs / 2 }
+}

@@ -1,0 +1,7 @@
+/** Weight of the newest value: the last ten or so count. */
+const WEIGHT = 0.1
+
+/** Exponential smoothing; the first value is taken as it is. */
+export function smooth(smoothed: number | undefined, value: number): number {
+  return smoothed === undefined ? value : smoothed + WEIGHT * (value - smoothed)
+}

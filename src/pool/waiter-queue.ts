@@ -1,0 +1,132 @@
+import { assert } from '../base/assert.ts'
+import type { Timer } from '../base/clock.ts'
+import type { Lease } from './contract.ts'
+
+/** Bounds of an acquire's priority. Few levels: each is a list of its own, and the highest is found by one scan. */
+export const PRIORITY_MIN = -5
+export const PRIORITY_MAX = 5
+const LEVELS = PRIORITY_MAX - PRIORITY_MIN + 1
+
+/** An acquire that is not served yet. Leaving the queue and being settled are one act (I6). */
+export class Waiter<T> {
+  readonly sinceMs: number
+  readonly level: number
+  readonly tag: string | undefined
+  readonly #granted: (lease: Lease<T>) => void
+  readonly #refused: (error: Error) => void
+  #queue: WaiterQueue<T> | undefined
+  #timer: Timer | undefined
+  #signal: AbortSignal | undefined
+  #onAbort: (() => void) | undefined
+  /** Neighbours in the list of its level. */
+  older: Waiter<T> | undefined = undefined
+  newer: Waiter<T> | undefined = undefined
+
+  constructor(
+    sinceMs: number,
+    priority: number,
+    tag: string | undefined,
+    granted: (lease: Lease<T>) => void,
+    refused: (error: Error) => void,
+  ) {
+    this.sinceMs = sinceMs
+    this.level = priority - PRIORITY_MIN
+    this.tag = tag
+    this.#granted = granted
+    this.#refused = refused
+  }
+
+  /** Queues it; it holds what it has to let go of when it leaves. */
+  join(queue: WaiterQueue<T>, nowMs: number): void {
+    this.#queue = queue
+    queue.add(this, nowMs)
+  }
+
+  heed(signal: AbortSignal, onAbort: () => void): void {
+    this.#signal = signal
+    this.#onAbort = onAbort
+    signal.addEventListener('abort', onAbort, { once: true })
+  }
+
+  timeWith(timer: Timer): void {
+    this.#timer = timer
+  }
+
+  grant(lease: Lease<T>): void {
+    this.#leave()
+    this.#granted(lease)
+  }
+
+  refuse(error: Error): void {
+    this.#leave()
+    this.#refused(error)
+  }
+
+  #leave(): void {
+    assert(this.#queue !== undefined, 'I6: a waiter is settled once')
+    this.#queue.remove(this)
+    this.#queue = undefined
+    this.#timer?.cancel()
+    // A long-lived signal would collect one listener an acquire.
+    if (this.#onAbort !== undefined) this.#signal?.removeEventListener('abort', this.#onAbort)
+  }
+}
+
+/** Waiters by priority, in order of arrival within each: in, out and away, each O(1). */
+export class WaiterQueue<T> {
+  readonly #oldest: (Waiter<T> | undefined)[] = new Array(LEVELS).fill(undefined)
+  readonly #newest: (Waiter<T> | undefined)[] = new Array(LEVELS).fill(undefined)
+  #length = 0
+  #waitingSinceMs: number | undefined
+
+  get length(): number {
+    return this.#length
+  }
+
+  /** Since when somebody has been waiting without a break; undefined while nobody waits. */
+  get waitingSinceMs(): number | undefined {
+    return this.#waitingSinceMs
+  }
+
+  /** When the oldest waiter of all began to wait. */
+  get oldestSinceMs(): number | undefined {
+    if (this.#length === 0) return undefined
+    let oldestMs = Number.POSITIVE_INFINITY
+    for (const waiter of this.#oldest) if (waiter !== undefined && waiter.sinceMs < oldestMs) oldestMs = waiter.sinceMs
+    return oldestMs
+  }
+
+  /** Of the highest priority: who came first, or last. */
+  next(order: 'oldest' | 'newest'): Waiter<T> | undefined {
+    if (this.#length === 0) return undefined
+    const ends = order === 'oldest' ? this.#oldest : this.#newest
+    for (let level = LEVELS - 1; level >= 0; level--) {
+      const waiter = ends[level]
+      if (waiter !== undefined) return waiter
+    }
+    assert(false, 'a queue with a length has a waiter')
+  }
+
+  add(waiter: Waiter<T>, nowMs: number): void {
+    const { level } = waiter
+    const newest = this.#newest[level]
+    waiter.older = newest
+    if (newest === undefined) this.#oldest[level] = waiter
+    else newest.newer = waiter
+    this.#newest[level] = waiter
+    if (this.#length === 0) this.#waitingSinceMs = nowMs
+    this.#length += 1
+  }
+
+  remove(waiter: Waiter<T>): void {
+    const { level, older, newer } = waiter
+    if (older === undefined) this.#oldest[level] = newer
+    else older.newer = newer
+    if (newer === undefined) this.#newest[level] = older
+    else newer.older = older
+    waiter.older = undefined
+    waiter.newer = undefined
+    this.#length -= 1
+    if (this.#length === 0) this.#waitingSinceMs = undefined
+  }
+}

@@ -1,0 +1,121 @@
+import { assert } from '../base/assert.ts'
+import { type Clock, TIMER_DELAY_MS_MAX, type Timer } from '../base/clock.ts'
+import { Heap, type Ranked } from './heap.ts'
+
+/** Timers fired in a row before the event loop gets a turn: signals, a test's own timeout, a terminal's progress. */
+const TIMERS_PER_TURN = 2_000
+
+/**
+ * A clock whose time moves only when told to: it jumps from timer to timer. What took minutes runs in milliseconds,
+ * and twice in the same way.
+ */
+export class VirtualClock implements Clock {
+  #nowMs: number
+  #order = 0
+  readonly #timers = new Heap<VirtualTimer>()
+
+  constructor(startMs = 0) {
+    this.#nowMs = startMs
+  }
+
+  nowMs(): number {
+    return this.#nowMs
+  }
+
+  startTimer(delayMs: number, fire: () => void): Timer {
+    // As strict as the system clock, so that a timer which would misfire in production fails in a test.
+    assert(delayMs <= TIMER_DELAY_MS_MAX, () => `timer of ${delayMs} ms`)
+    const timer = new VirtualTimer(this.#nowMs + Math.max(0, delayMs), this.#order++, fire, this.#timers)
+    this.#timers.push(timer)
+    return timer
+  }
+
+  /** Timers that have been started and have neither fired nor been cancelled. */
+  get timerCount(): number {
+    return this.#timers.size
+  }
+
+  /** When the next timer is due, in ms, or undefined if there is none. */
+  get nextTimerAtMs(): number | undefined {
+    return this.#timers.first?.rank
+  }
+
+  /** Fires the next timer, if it is due by `untilMs`, at its own time. Promises have not settled yet when it returns. */
+  fireNext(untilMs: number): boolean {
+    const timer = this.#timers.first
+    if (timer === undefined || timer.rank > untilMs) return false
+    this.#timers.remove(timer) // first of all: cancelling it is harmless from here on
+    this.#nowMs = Math.max(this.#nowMs, timer.rank)
+    timer.fire()
+    return true
+  }
+
+  /** Moves time on without firing anything: a suspended machine, a blocked event loop. */
+  leap(byMs: number): void {
+    this.#nowMs += byMs
+  }
+
+  /** Lets `byMs` pass: fires every timer that falls due, in order, and lets promises settle before and after each. */
+  advance(byMs: number): Promise<void> {
+    return this.advanceTo(this.#nowMs + byMs)
+  }
+
+  /**
+   * Lets time pass until `untilMs`, as `advance` does.
+   *
+   * @throws whatever a timer's function throws; time stands still where that happened
+   */
+  advanceTo(untilMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let fired = 0
+      const fireOne = (): void => {
+        try {
+          if (this.fireNext(untilMs)) {
+            fired += 1
+            if (fired % TIMERS_PER_TURN === 0) setImmediate(fireOne)
+            else afterMicrotasks(fireOne)
+            return
+          }
+          this.#nowMs = Math.max(this.#nowMs, untilMs)
+          resolve()
+        } catch (error) {
+          reject(error)
+        }
+      }
+      afterMicrotasks(fireOne)
+    })
+  }
+}
+
+class VirtualTimer implements Timer, Ranked {
+  readonly rank: number
+  readonly order: number
+  readonly fire: () => void
+  heapIndex = -1
+  readonly #heap: Heap<VirtualTimer>
+
+  constructor(atMs: number, order: number, fire: () => void, heap: Heap<VirtualTimer>) {
+    this.rank = atMs
+    this.order = order // of two timers for one moment, the one started first fires first
+    this.fire = fire
+    this.#heap = heap
+  }
+
+  cancel(): void {
+    this.#heap.remove(this)
+  }
+}
+
+/** Resolves once every promise that can settle without time passing has done so: microtasks all run before it. */
+export function settled(): Promise<void> {
+  return new Promise(afterMicrotasks)
+}
+
+/**
+ * Node empties the microtask queue before it looks at the next-tick queue, so a tick asked for by a microtask comes
+ * when no microtask is left, however long their chains. A turn of the event loop (setImmediate) would do the same at
+ * several times the price, and it is paid once per virtual timer.
+ */
+function afterMicrotasks(then: () => void): void {
+  queueMicrotask(() => process.nextTick(then))
+}

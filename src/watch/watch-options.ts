@@ -1,0 +1,47 @@
+import { readOptions } from '../base/options.ts'
+
+/** When the watch speaks. Pass `false` in its place to switch it off. */
+export interface WatchOptions {
+  /**
+   * Callers must have waited without a break for this long, at the limit or because creation fails, before `exhausted`
+   * is emitted. In ms, > 0. @defaultValue 1000
+   */
+  readonly exhaustedAfterMs?: number
+  /**
+   * After `exhausted`, the queue must have been breaking for this long before `recovered` is emitted. In ms, >= 0.
+   * @defaultValue 1000
+   */
+  readonly recoveredAfterMs?: number
+  /** How far ahead the trend of demand is followed, in ms, > 0. @defaultValue 30_000 */
+  readonly forecastHorizonMs?: number
+  /** Least confidence at which a forecast becomes a warning: a ratio in 0.5..1. @defaultValue 0.8 */
+  readonly forecastConfidenceMin?: number
+}
+
+export const WATCH_DEFAULTS = {
+  exhaustedAfterMs: 1_000, // by chance alone a queue may stand for half a second at 80 % utilization
+  recoveredAfterMs: 1_000, // as long as it took to open: two bursts a second apart are one episode
+  forecastHorizonMs: 30_000, // time enough to act; a trend followed for longer cries wolf
+  forecastConfidenceMin: 0.8, // of five forecasts four should come true
+} as const satisfies Required<WatchOptions>
+
+/** The watch's options, complete. */
+export interface ResolvedWatchOptions extends Required<WatchOptions> {
+  /** False: the pool was given `watch: false`. */
+  readonly isOn: boolean
+}
+
+/**
+ * @throws TypeError for an unknown key or a wrong type
+ * @throws RangeError for a number out of range
+ */
+export function resolveWatchOptions(given: WatchOptions | false | undefined): ResolvedWatchOptions {
+  const read = readOptions<WatchOptions>('watch', given === false ? undefined : given, WATCH_DEFAULTS)
+  return {
+    isOn: given !== false,
+    exhaustedAfterMs: read.durationMs('exhaustedAfterMs', { min: 1 }),
+    recoveredAfterMs: read.durationMs('recoveredAfterMs'),
+    forecastHorizonMs: read.durationMs('forecastHorizonMs', { min: 1 }),
+    forecastConfidenceMin: read.ratio('forecastConfidenceMin', { min: 0.5, max: 1 }),
+  }
+}

@@ -1,0 +1,51 @@
+import { defineConfig } from 'vitest/config'
+
+/** Tests that need a server say so by their name: `*.mariadb.test.ts`, or `*.postgres.test.ts`, wherever they live. */
+const POSTGRES_TESTS = ['test/**/*.postgres.test.ts']
+const MARIADB_TESTS = ['test/**/*.mariadb.test.ts']
+const SOAK_TESTS = ['test/soak/**']
+const EXAMPLES_TESTS = ['test/examples/**']
+
+export default defineConfig({
+  test: {
+    // Nothing sleeps, so that a test which takes seconds is stuck; whoever really computes for long says so per test.
+    testTimeout: 10_000,
+    hookTimeout: 30_000,
+    // Groups run one after the other: what measures real time shares the machine with nobody.
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'pure',
+          include: ['test/**/*.test.ts'],
+          exclude: [...POSTGRES_TESTS, ...MARIADB_TESTS, ...SOAK_TESTS, ...EXAMPLES_TESTS],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'postgres',
+          include: POSTGRES_TESTS,
+          exclude: SOAK_TESTS,
+          globalSetup: ['test/support/postgres-setup.ts'],
+          testTimeout: 30_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'mariadb',
+          include: MARIADB_TESTS,
+          exclude: SOAK_TESTS,
+          globalSetup: ['test/support/mariadb-setup.ts'],
+          testTimeout: 30_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
+  },
+})
