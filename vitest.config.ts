@@ -11,6 +11,9 @@ export default defineConfig({
     // Nothing sleeps, so that a test which takes seconds is stuck; whoever really computes for long says so per test.
     testTimeout: 10_000,
     hookTimeout: 30_000,
+    setupFiles: ['test/support/seed-setup.ts'],
+    // vitest reads style sheets as empty; what `?raw` asks for is their text (the report page of the demo).
+    css: { include: [/\?raw$/] },
     // Groups run one after the other: what measures real time shares the machine with nobody.
     projects: [
       {

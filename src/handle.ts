@@ -1,7 +1,8 @@
+import { inspect } from 'node:util'
 import { type AsyncScope, captureAsyncScope, clockInScope } from './base/async-scope.ts'
 import { type Clock, systemClock } from './base/clock.ts'
 import { Emitter, type Observable } from './base/emitter.ts'
-import { type OptionsReader, show } from './base/options.ts'
+import { type OptionsReader, readOptions, show } from './base/options.ts'
 import { type Random, systemRandom } from './base/random.ts'
 import { ControlLoop } from './control/control-loop.ts'
 import type { Controller, DecisionRecord } from './control/controller.ts'
@@ -75,8 +76,10 @@ export function resolveControlOptions(owner: string, read: OptionsReader<Control
 
 function readController(owner: string, read: OptionsReader<ControlOptions>): Controller {
   const controller = read.object<Controller>('controller', ['step'])
-  if (typeof controller.name === 'string' && 'initial' in controller) return controller
-  throw new TypeError(`${owner}: controller must be { name, initial, step }, got ${show(controller)}`)
+  const { name, isManual } = controller
+  const isNamed = typeof name === 'string' && (isManual === undefined || typeof isManual === 'boolean')
+  if (isNamed && 'initial' in controller) return controller
+  throw new TypeError(`${owner}: controller must be { name, initial, step, isManual? }, got ${show(controller)}`)
 }
 
 /**
@@ -171,8 +174,10 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
    * The last decisions of the controller, oldest first.
    *
    * @param count at most so many; integer >= 0. @defaultValue all that are remembered (256)
+   * @throws TypeError | RangeError for any other
    */
   decisions(count?: number): readonly DecisionRecord[] {
+    if (count !== undefined) requireInteger('decisions: count', count, 0, Number.MAX_SAFE_INTEGER, '>= 0')
     return this.#loop.decisions(count)
   }
 
@@ -185,11 +190,8 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
    */
   resize(limit: number): void {
     const { limitMin, limitMax } = this.#limits
-    const allowed = `an integer within limitMin..limitMax (${limitMin}..${limitMax})`
-    if (typeof limit !== 'number') throw new TypeError(`resize: limit must be ${allowed}, got ${show(limit)}`)
-    if (!Number.isInteger(limit) || limit < limitMin || limit > limitMax) {
-      throw new RangeError(`resize: limit must be ${allowed}, got ${limit}`)
-    }
+    const allowed = `within limitMin..limitMax (${limitMin}..${limitMax})`
+    requireInteger('resize: limit', limit, limitMin, limitMax, allowed)
     this.#isPinned = true
     this.#loop.pin()
     this.engine.resize(limit, 'manual')
@@ -216,9 +218,7 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
    */
   async warmUp(count: number): Promise<void> {
     const { limitMax } = this.#limits
-    if (!Number.isInteger(count) || count < 0 || count > limitMax) {
-      throw new RangeError(`warmUp: count must be an integer within 0..limitMax (${limitMax}), got ${show(count)}`)
-    }
+    requireInteger('warmUp: count', count, 0, limitMax, `within 0..limitMax (${limitMax})`)
     await this.engine.warmUp(count)
   }
 
@@ -229,12 +229,11 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
    * @param options.timeoutMs patience in ms, > 0: after it, waiters are refused and leased resources destroyed under
    *   their holders. @defaultValue Infinity
    * @returns what did not end by itself
+   * @throws TypeError | RangeError (as rejection) for wrong options
    */
   async drain(options: { readonly timeoutMs?: number } = {}): Promise<DrainResult> {
-    const { timeoutMs = Number.POSITIVE_INFINITY } = options
-    if (typeof timeoutMs !== 'number' || !(timeoutMs > 0)) {
-      throw new RangeError(`drain: timeoutMs must be a number > 0, got ${show(timeoutMs)}`)
-    }
+    const read = readOptions('drain', options, { timeoutMs: Number.POSITIVE_INFINITY })
+    const timeoutMs = read.durationMs('timeoutMs', { min: Number.MIN_VALUE })
     const result = await this.engine.drain(timeoutMs)
     this.#loop.stop()
     return result
@@ -265,10 +264,16 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
     if (event !== 'listenerFailed' && this.#events.has('listenerFailed')) {
       this.#events.emit('listenerFailed', { event, error })
     } else {
-      const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-      process.emitWarning(`A listener for '${event}' of pool '${this.name}' failed: ${text}`, {
+      // inspect, not String: what was thrown may be no error, and may have no string.
+      process.emitWarning(`A listener for '${event}' of pool '${this.name}' failed: ${inspect(error)}`, {
         code: 'ADAPTIVE_POOL_LISTENER',
       })
     }
   }
+}
+
+function requireInteger(name: string, value: unknown, min: number, max: number, allowed: string): void {
+  const refusal = `${name} must be an integer ${allowed}, got ${show(value)}`
+  if (typeof value !== 'number') throw new TypeError(refusal)
+  if (!Number.isInteger(value) || value < min || value > max) throw new RangeError(refusal)
 }

@@ -1,3 +1,5 @@
+export type { AdaptOptions, AdoptedPool } from './adapt.ts'
+export { adapt } from './adapt.ts'
 export type { Clock, Timer } from './base/clock.ts'
 export type { Random } from './base/random.ts'
 export { seededRandom } from './base/random.ts'
@@ -34,7 +36,7 @@ export {
   UnsupportedPoolError,
 } from './pool/pool-errors.ts'
 export type { PoolOptions } from './pool/pool-options.ts'
-export type { CodelOptions, QueueDecider, QueuePolicy } from './pool/queue-policy.ts'
+export type { AdaptiveLifoOptions, CodelOptions, QueueDecider, QueuePolicy } from './pool/queue-policy.ts'
 export { adaptiveLifo, codel, fifo } from './pool/queue-policy.ts'
 export type {
   Diagnosis,

@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.ts'
 import { systemClock } from '../base/clock.ts'
 import type { DestroyReason, Source } from '../pool/contract.ts'
 
@@ -41,6 +42,13 @@ export interface PgPoolLike {
   _remove(client: PgClientLike): void
 }
 
+/** A client that pg has handed to us. */
+interface HandOut {
+  readonly release: PgRelease
+  /** What its holder called release with, for pg's `release` event. */
+  argument: unknown
+}
+
 /**
  * A pg pool as a source. pg creates, checks and closes its clients, and keeps the idle ones; who gets one is decided
  * by the engine.
@@ -53,8 +61,7 @@ export class PgSource implements Source<PgClientLike> {
   readonly #pool: PgPoolLike
   /** pg's own connect, whatever is on the instance later. */
   readonly #connect: (callback: PgConnectCallback) => void
-  /** Hand-outs of pg to us, each with the release that pg made for it. */
-  readonly #out = new Map<PgClientLike, PgRelease>()
+  readonly #out = new Map<PgClientLike, HandOut>()
   /** Connects that pg has not answered, and how many of them it had put in its queue. */
   #asked = 0
   #askedInQueue = 0
@@ -100,11 +107,11 @@ export class PgSource implements Source<PgClientLike> {
   }
 
   giveBack(client: PgClientLike): boolean {
-    const release = this.#takeOut(client)
+    const { release, argument } = this.#takeOut(client)
     // Whether pg keeps it (it may be dead, expired or used up) shows in the total at once. Listeners to pg's `release`
     // event may have a new client opened meanwhile, which must not be taken for this one.
     const before = this.#pool.totalCount - this.#opened
-    release()
+    release(argument)
     return this.#pool.totalCount - this.#opened === before
   }
 
@@ -115,15 +122,21 @@ export class PgSource implements Source<PgClientLike> {
    * newest, takes a tick, and opens a client only to close it if there is none any more. So it is pg's private
    * `_remove`, on the oldest: just what pg's own idle timeout does, on all versions of pg-pool 3.
    */
-  destroy(client: PgClientLike | undefined, reason: DestroyReason, cause?: unknown): void | Promise<void> {
+  destroy(client: PgClientLike | undefined, reason: DestroyReason, cause?: unknown): Promise<void> | undefined {
     if (client !== undefined) {
-      const release = this.#takeOut(client)
-      return this.#close(client, () => release(cause || true)) // its holder's own argument, for pg's `release` event
+      const { release, argument } = this.#takeOut(client)
+      return this.#close(client, () => release(argument || cause || true))
     }
     // A hand-out that failed leaves nothing behind; the idle ones are others, and good.
     const oldest = reason === 'invalid' ? undefined : this.#pool._idle[0]?.client
     if (oldest === undefined) return undefined
     return this.#close(oldest, () => this.#pool._remove(oldest))
+  }
+
+  /** Its holder is about to end the lease, in these words. */
+  note(client: PgClientLike, argument: unknown): void {
+    const handOut = this.#out.get(client)
+    if (handOut !== undefined) handOut.argument = argument
   }
 
   idleCount(): number {
@@ -174,7 +187,7 @@ export class PgSource implements Source<PgClientLike> {
         this.#asked -= 1
         if (isInQueue) this.#askedInQueue -= 1
         if (client === undefined) return reject(error)
-        this.#out.set(client, client.release)
+        this.#out.set(client, { release: client.release, argument: undefined })
         resolve(client)
       }
       try {
@@ -189,10 +202,11 @@ export class PgSource implements Source<PgClientLike> {
     })
   }
 
-  #takeOut(client: PgClientLike): PgRelease {
-    const release = this.#out.get(client) ?? client.release
+  #takeOut(client: PgClientLike): HandOut {
+    const handOut = this.#out.get(client)
+    assert(handOut !== undefined, 'a client is given back once')
     this.#out.delete(client)
-    return release
+    return handOut
   }
 
   #close(client: PgClientLike, close: () => void): Promise<void> {

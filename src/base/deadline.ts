@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts'
+import { type Clock, TIMER_DELAY_MS_MAX } from './clock.ts'
 
 /**
  * The outcome of `work`, or a rejection with `late()` if it takes longer than `timeoutMs`. What comes of it after that
@@ -9,7 +9,7 @@ import type { Clock } from './clock.ts'
 export function settleWithin<R>(clock: Clock, timeoutMs: number, work: Promise<R>, late: () => Error): Promise<R> {
   if (timeoutMs === Number.POSITIVE_INFINITY) return work
   return new Promise((resolve, reject) => {
-    const timer = clock.startTimer(timeoutMs, () => reject(late()))
+    const timer = clock.startTimer(Math.min(timeoutMs, TIMER_DELAY_MS_MAX), () => reject(late()))
     work.then(
       (result) => {
         timer.cancel()

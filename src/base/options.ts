@@ -45,13 +45,15 @@ export function readOptions<G extends object>(
   defaults: { readonly [K in keyof G]?: unknown },
   others: readonly (keyof G & string)[] = [],
 ): OptionsReader<G> {
-  if (given === null || (typeof given !== 'object' && given !== undefined) || Array.isArray(given)) {
-    throw new TypeError(`${owner}: expected an object of options, got ${show(given)}`)
-  }
-  const values = (given ?? {}) as Record<string, unknown>
   const known = [...Object.keys(defaults), ...others]
-  for (const key of Object.keys(values)) {
-    if (!known.includes(key)) throw new TypeError(`${owner}: unknown option ${key}${suggestion(key, known)}`)
+  const values: Record<string, unknown> = {}
+  if (given !== undefined) {
+    if (!isOptionsObject(given)) throw new TypeError(`${owner}: expected an object of options, got ${show(given)}`)
+    for (const key of keysOf(given)) {
+      if (!known.includes(key)) throw unknownOption(owner, given, key, known)
+    }
+    // Each is read once: what a getter answered is what is checked, and what is checked is what counts.
+    for (const key of known) values[key] = (given as Record<string, unknown>)[key]
   }
   const fallback = defaults as Record<string, unknown>
   const readValue = (key: string): unknown => (values[key] === undefined ? fallback[key] : values[key])
@@ -111,26 +113,75 @@ export function readOptions<G extends object>(
   }
 }
 
+/**
+ * Can it hold options: an object literal, or an instance of somebody's class of options? A Map, a Date, a Promise or an
+ * array has its contents elsewhere, so that each would pass for an object without any.
+ */
+export function isOptionsObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === Object.prototype || prototype === null) return true // the usual case, at every acquire
+  const kind = Object.prototype.toString.call(value)
+  return kind === '[object Object]' || kind === '[object Module]' // import * as options from './options.js'
+}
+
+/** The refusal of a key that is none of the `known`. */
+export function unknownOption(owner: string, given: object, key: string, known: readonly string[]): TypeError {
+  const near = known.find((option) => isNear(key.toLowerCase(), option.toLowerCase()))
+  const hint = near === undefined ? '' : ` did you mean ${near}?`
+  const value = show((given as Record<string, unknown>)[key])
+  return new TypeError(`${owner}: unknown option ${key}, got ${value};${hint} allowed: ${known.join(', ')}`)
+}
+
+/**
+ * Every name under which an option may have been meant: inherited ones too, and the getters of a class. Not its
+ * methods; nor what is hidden or a symbol, which is how tools mark an object (`__esModule`), and nobody's slip.
+ */
+function keysOf(given: object): readonly string[] {
+  const keys = Object.keys(given)
+  let prototype: object | null = Object.getPrototypeOf(given)
+  // The end of each chain is an Object.prototype, be it that of another realm.
+  for (
+    ;
+    prototype !== null && !Object.hasOwn(prototype, 'hasOwnProperty');
+    prototype = Object.getPrototypeOf(prototype)
+  ) {
+    for (const [key, { enumerable, get }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
+      if (enumerable || get !== undefined) keys.push(key)
+    }
+  }
+  return keys
+}
+
 /** A value as an error message shows it: short, and never throwing. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return value.length > 60 ? `'${value.slice(0, 57)}…'` : `'${value}'`
-  if (typeof value === 'function') return `a function${value.name ? ` ${value.name}` : ''}`
+  if (typeof value === 'function') return `a function${nameOf(value, ' ')}`
   if (typeof value === 'bigint') return `${value}n`
-  if (Array.isArray(value)) return `an array of ${value.length}`
-  if (typeof value === 'object' && value !== null) {
-    return `an object${value.constructor?.name && value.constructor !== Object ? ` of class ${value.constructor.name}` : ''}`
-  }
+  if (typeof value === 'object' && value !== null) return showObject(value)
   return String(value)
 }
 
-function describeRange(min: number, max: number): string {
-  if (max === Number.POSITIVE_INFINITY) return `>= ${min} (Infinity allowed)`
-  return max === Number.MAX_SAFE_INTEGER ? `>= ${min}` : `from ${min} to ${max}`
+function showObject(value: object): string {
+  try {
+    if (Array.isArray(value)) return `an array of ${value.length}`
+    return `an object${value.constructor === Object ? '' : nameOf(value.constructor, ' of class ')}`
+  } catch {
+    return 'an object' // with a getter, or a proxy, that throws
+  }
 }
 
-function suggestion(key: string, known: readonly string[]): string {
-  const near = known.find((name) => isNear(key.toLowerCase(), name.toLowerCase()))
-  return near === undefined ? `; allowed: ${known.join(', ')}` : `; did you mean ${near}?`
+function nameOf(fn: unknown, prefix: string): string {
+  const name: unknown = typeof fn === 'function' ? fn.name : undefined // a class may have a static name of any type
+  return typeof name === 'string' && name !== '' ? prefix + name : ''
+}
+
+function describeRange(min: number, max: number): string {
+  const isOpen = min === Number.MIN_VALUE // as near to 0 as a number comes
+  const low = isOpen ? '> 0' : `>= ${min}`
+  if (max === Number.POSITIVE_INFINITY) return `${low} (Infinity allowed)`
+  if (max === Number.MAX_SAFE_INTEGER) return low
+  return isOpen ? `> 0 and <= ${max}` : `from ${min} to ${max}`
 }
 
 /** Equal but for a unit, a prefix or at most two letters: what people type from memory of another library. */

@@ -26,8 +26,9 @@ export const DEMO_USAGE = `Usage: adaptive-pool demo [options]
 
 Replays an outage on a real PostgreSQL: a spike of traffic exhausts a pool whose size was
 guessed, while the database is healthy. Offers the same load, in turn, to a static pg.Pool
-(max 10) and to the same pool adopted by adapt(), shows both while they run, and ends with a
-verdict, a comparison, and a report page. Takes about half a minute.
+(max 10), to the same pool watched only (for its warnings), and to the same pool adopted by
+adapt(). Shows them while they run, and ends with a verdict, a comparison, and a report page.
+Takes about half a minute.
 
 Options
   --url <postgres://…>             a server of your own; default: an embedded one, thrown away after

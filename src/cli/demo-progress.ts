@@ -4,7 +4,6 @@ import { formatCount, formatMs } from './verdict.ts'
 
 /** What a run looks like at one moment: the last values of its plots. */
 export interface Frame {
-  readonly title: string
   readonly phase: Phase | undefined
   readonly elapsedMs: number
   readonly durationMs: number
@@ -40,6 +39,7 @@ export class DemoProgress {
   readonly #columns: () => number
   readonly #history = new Map<string, TimedValue[]>()
   readonly #scales = new Map<string, number>()
+  #title = ''
   #drawnLines = 0
   #nextLineAtMs = 0
 
@@ -56,14 +56,16 @@ export class DemoProgress {
   }
 
   /** A new run begins below what the last one has left on the screen. */
-  begin(): void {
+  begin(title: string): void {
+    this.#title = title
+    if (!this.#isLive) this.say(title)
     this.#history.clear()
     this.#drawnLines = 0
     this.#nextLineAtMs = 0
   }
 
-  show(title: string, phases: readonly Phase[], record: RunRecord, elapsedMs: number): void {
-    const frame = this.#frameOf(title, phases, record, elapsedMs)
+  show(phases: readonly Phase[], record: RunRecord, elapsedMs: number): void {
+    const frame = this.#frameOf(phases, record, elapsedMs)
     if (this.#isLive) this.#redraw(frame)
     else if (elapsedMs >= this.#nextLineAtMs) {
       this.#nextLineAtMs += 1_000
@@ -71,7 +73,7 @@ export class DemoProgress {
     }
   }
 
-  #frameOf(title: string, phases: readonly Phase[], record: RunRecord, elapsedMs: number): Frame {
+  #frameOf(phases: readonly Phase[], record: RunRecord, elapsedMs: number): Frame {
     const durationMs = phases.reduce((sum, phase) => sum + phase.durationMs, 0)
     const values = latestValues(record, elapsedMs)
     const plots = PLOTS.map(({ name, of, tell = formatCount, isAlarm = false }) => {
@@ -83,13 +85,13 @@ export class DemoProgress {
       this.#scales.set(scale, Math.max(this.#scales.get(scale) ?? 0, value))
       return { name, values: history, last: tell(value), isAlarm }
     })
-    return { title, phase: phaseAt(phases, elapsedMs), elapsedMs, durationMs, plots }
+    return { phase: phaseAt(phases, elapsedMs), elapsedMs, durationMs, plots }
   }
 
   #redraw(frame: Frame): void {
     const columns = this.#columns()
     const width = Math.max(10, Math.min(60, columns - 36))
-    const head = [this.#paint('bold', frame.title.slice(0, columns - 1)), this.#timeLine(frame, width)]
+    const head = [this.#paint('bold', this.#title.slice(0, columns - 1)), this.#timeLine(frame, width)]
     const lines = [...head, ...frame.plots.map((plot) => this.#plotLine(plot, width, frame.durationMs))]
     const up = this.#drawnLines === 0 ? '' : `\x1b[${this.#drawnLines}A`
     this.#drawnLines = lines.length
@@ -189,10 +191,9 @@ function phaseAt(phases: readonly Phase[], elapsedMs: number): Phase | undefined
   })
 }
 
-function plainLine({ title, phase, elapsedMs, plots }: Frame): string {
-  const now = phase?.name ?? 'last answers'
+function plainLine({ phase, elapsedMs, plots }: Frame): string {
   const values = plots.map(({ name, last }) => `${name} ${last}`).join(', ')
-  return `${title}, ${toSeconds(elapsedMs)} s, ${now}: ${values}`
+  return `  ${toSeconds(elapsedMs).padStart(4)} s, ${phase?.name ?? 'last answers'}: ${values}`
 }
 
 function toSeconds(ms: number): string {

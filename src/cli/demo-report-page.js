@@ -2,7 +2,7 @@
 ;(() => {
   const result = JSON.parse(document.getElementById('result').textContent)
   const root = document.getElementById('charts')
-  const { setup, spikeAtMs, adopted } = result
+  const { setup, spikeAtMs, adopted, watched } = result
   const fixed = result.static
   const spikeAtS = spikeAtMs / 1000
   const spikeEndS = spikeAtS + setup.phases[1].durationMs / 1000
@@ -99,7 +99,7 @@
     },
     {
       title: 'Connections',
-      unit: 'in use (solid) and the limit (dashed steps)',
+      unit: 'in use, and the limit (dashed)',
       lines: [
         line('static limit', limitOf(fixed), 'static limit'),
         line(
@@ -137,7 +137,7 @@
   function paletteOf() {
     const style = getComputedStyle(document.documentElement)
     const color = (name) => style.getPropertyValue(`--${name}`).trim()
-    const names = ['static', 'adopted', 'offered', 'spike', 'ink', 'dim', 'line', 'grid', 'page', 'flag']
+    const names = ['static', 'adopted', 'offered', 'spike', 'ink', 'dim', 'line', 'grid', 'page']
     return Object.fromEntries(names.map((name) => [name, color(name)]))
   }
 
@@ -169,7 +169,13 @@
     ctx.restore()
   }
 
-  /** What the adopted pool said, as numbered flags; those that would cover one another move aside. */
+  /** What was said, in the order of the lists below the charts. */
+  const flags = [
+    ...watched.said.map(({ atMs }) => ({ atMs, color: 'static' })),
+    ...adopted.said.map(({ atMs }) => ({ atMs, color: 'adopted' })),
+  ].map((flag, i) => ({ ...flag, number: i + 1 }))
+
+  /** As numbered flags, from left to right; those that would cover one another move aside. */
   function drawFlags(chart, palette) {
     const { ctx, bbox } = chart
     const ratio = devicePixelRatio
@@ -179,11 +185,11 @@
     ctx.font = `700 ${10 * ratio}px system-ui, sans-serif`
     ctx.textAlign = 'center'
     ctx.textBaseline = 'middle'
-    for (const [i, said] of adopted.said.entries()) {
-      const x = chart.valToPos(said.atMs / 1000, 'x', true)
+    for (const { atMs, color, number } of flags.toSorted((a, b) => a.atMs - b.atMs)) {
+      const x = chart.valToPos(atMs / 1000, 'x', true)
       const flagX = Math.max(x, rightmost + 2 * radius + ratio)
       rightmost = flagX
-      ctx.strokeStyle = palette.flag
+      ctx.strokeStyle = palette[color]
       ctx.lineWidth = ratio
       ctx.setLineDash([2 * ratio, 3 * ratio])
       ctx.beginPath()
@@ -191,12 +197,12 @@
       ctx.lineTo(x, bbox.top + radius / 2)
       ctx.lineTo(x, bbox.top + bbox.height)
       ctx.stroke()
-      ctx.fillStyle = palette.flag
+      ctx.fillStyle = palette[color]
       ctx.beginPath()
       ctx.arc(flagX, bbox.top - radius, radius, 0, 2 * Math.PI)
       ctx.fill()
       ctx.fillStyle = palette.page
-      ctx.fillText(String(i + 1), flagX, bbox.top - radius)
+      ctx.fillText(String(number), flagX, bbox.top - radius)
     }
     ctx.restore()
   }
@@ -209,14 +215,19 @@
     return at
   }
 
+  /** 1, 2 and 5 of each decade; of many decades, 1 alone. */
+  function roundsWithin(min, max) {
+    const factors = max / min > 1000 ? [1] : [1, 2, 5]
+    const decades = Array.from({ length: 12 }, (_, i) => 10 ** (i - 3))
+    return decades.flatMap((decade) => factors.map((f) => f * decade)).filter((value) => value >= min && value <= max)
+  }
+
   function axesOf(isLast, isLog, palette) {
     const axis = { stroke: palette.dim, font: '12px system-ui, sans-serif', grid: { stroke: palette.grid, width: 1 } }
     const ticks = { stroke: palette.line, width: 1, size: 6 }
     const seconds = (_, splits) => splits.map((split) => `${split} s`)
     const numbers = (_, splits) => splits.map((split) => (split === null ? '' : format(split)))
-    // On a logarithmic axis 1, 2 and 5 of each decade: all ten would be a smear.
-    const isRound = (split) => [1, 2, 5].includes(Math.round(split / 10 ** Math.floor(Math.log10(split) + 1e-9)))
-    const rounds = (_, splits) => splits.map((split) => (isLog && !isRound(split) ? null : split))
+    const inDecades = isLog && { splits: (_, __, min, max) => roundsWithin(min, max), filter: (_, splits) => splits }
     return [
       {
         ...axis,
@@ -228,12 +239,12 @@
       },
       {
         ...axis,
-        ticks: { ...ticks, filter: rounds },
-        grid: { ...axis.grid, filter: rounds },
-        filter: rounds,
+        ticks,
+        grid: { ...axis.grid, ...(isLog && { filter: (_, splits) => splits }) },
         values: numbers,
         size: 58,
-        space: isLog ? 12 : 24,
+        space: 24,
+        ...inDecades,
       },
     ]
   }

@@ -4,7 +4,7 @@ import uplotLicense from 'uplot/LICENSE?raw'
 import pageStyle from './demo-report-page.css?raw'
 import pageScript from './demo-report-page.js?raw'
 import type { DemoResult } from './demo-result.ts'
-import { comparisonRows, describeRecovery, warningLines } from './demo-summary.ts'
+import { comparisonRows, describeRecovery, type WarningLine, warningLines } from './demo-summary.ts'
 import type { LimitMove } from './run-record.ts'
 import { formatCount, formatMs, formatSeconds, formatShare } from './verdict.ts'
 
@@ -78,9 +78,9 @@ ${card('Most connections', formatCount(before.connectionsMax), formatCount(after
 }
 
 const CHARTS = `<section aria-label="Both runs on one time axis">
-<p class="legend"><span class="key static"></span>static pool <span class="key adopted"></span>adopted pool
-<span class="key offered"></span>offered load <span class="key spike"></span>the spike
-<span class="flag">1</span>the adopted pool spoke (list below)</p>
+<p class="legend"><span><i class="key static"></i>static pool</span> <span><i class="key adopted"></i>adopted pool</span>
+<span><i class="key offered"></i>offered load</span> <span><i class="key spike"></i>the spike</span>
+<span><b class="flag watched">1</b><b class="flag adopted">2</b>warnings, in the lists below</span></p>
 <div id="charts"><noscript>The charts need JavaScript; the figures are in the tables below.</noscript></div>
 </section>`
 
@@ -105,13 +105,22 @@ function failuresOf(name: string, failures: DemoResult['static']['figures']['fai
 }
 
 function warningsOf(result: DemoResult): string {
-  const items = warningLines(result).map(
-    ({ said, moment, lead }, i) =>
-      `<li><span class="flag">${i + 1}</span><div><b>${escapeHtml(said.kind)}</b> <span class="note">${moment} from the start of
-the spike, ${said.severity}${lead === '' ? '' : `, ${escapeHtml(lead)}`}</span><br>${escapeHtml(said.message)}</div></li>`,
-  )
-  const list = items.length === 0 ? '<p>Nothing.</p>' : `<ol class="said">${items.join('\n')}</ol>`
-  return `<section><h2>What the adopted pool said</h2>${list}</section>`
+  const lines = warningLines(result).map((line, i) => ({ ...line, number: i + 1 }))
+  const sectionOf = (run: WarningLine['run'], title: string): string => {
+    const items = lines.filter((line) => line.run === run).map((line) => warningOf(line, line.number))
+    const list = items.length === 0 ? '<p>Nothing.</p>' : `<ol class="said">${items.join('\n')}</ol>`
+    return `<h2>${title}</h2>${list}`
+  }
+  return `<section>${sectionOf('watched', 'What the static pool said, when it was watched')}
+<p class="note">A run of its own: <code>adapt(pool, { controller: fixed(), queue: 'fifo' })</code> watches,
+and changes neither size nor queue.</p>
+${sectionOf('adopted', 'What the adopted pool said')}</section>`
+}
+
+function warningOf({ run, said, moment, lead }: WarningLine, number: number): string {
+  const when = `${moment} from the start of the spike, ${said.severity}${lead === '' ? '' : `, ${lead}`}`
+  return `<li><span class="flag ${run}">${number}</span><div><b>${escapeHtml(said.kind)}</b>
+<span class="note">${when}</span><br>${escapeHtml(said.message)}</div></li>`
 }
 
 function decisionsOf({ adopted, spikeAtMs }: DemoResult): string {
@@ -128,9 +137,9 @@ function methodOf({ setup, static: fixed, adopted }: DemoResult): string {
   )
   const lateMs = Math.max(fixed.figures.generatorLateMsMax, adopted.figures.generatorLateMsMax)
   return `<section class="note"><h2>How this was measured</h2>
-<p>Two runs in turn over the same ${setup.isServerEmbedded ? 'embedded ' : ''}${escapeHtml(setup.server)}: a <code>pg.Pool</code> with
+<p>Runs in turn over the same ${setup.isServerEmbedded ? 'embedded ' : ''}${escapeHtml(setup.server)}: a <code>pg.Pool</code> with
 <code>max: ${setup.poolMax}</code> and <code>connectionTimeoutMillis: ${setup.acquireTimeoutMs}</code>, and the same pool after
-<code>adapt(pool, { limitMax: ${setup.limitMax} })</code>. Both were offered <code>${escapeHtml(setup.query)}</code> at Poisson
+<code>adapt(pool, { limitMax: ${setup.limitMax} })</code>. All were offered <code>${escapeHtml(setup.query)}</code> at Poisson
 arrivals with the same seed (${setup.seed}): ${phases.join(', then ')}. The load is an open loop: arrivals never wait for answers, and
 latency counts from the moment a request was meant to arrive, so nothing is hidden. The generator itself was at most
 ${formatMs(lateMs)} late. Latencies are of served requests. Connections are counted by <code>pg_stat_activity</code>, and “past the

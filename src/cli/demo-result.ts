@@ -17,6 +17,8 @@ export interface DemoSetup {
   readonly seed: number
   /** The second is the spike. */
   readonly phases: readonly Phase[]
+  /** Of the watched run, which is over once the pool has been exhausted for a while. */
+  readonly watchedPhases: readonly Phase[]
   /** `max` of the static pool, and where the adopted one starts. */
   readonly poolMax: number
   readonly limitMax: number
@@ -45,34 +47,47 @@ export interface DemoResult {
   readonly verdict: Verdict
   /** From the start of a run, in ms. */
   readonly spikeAtMs: number
+  /** A pg.Pool as it is. */
   readonly static: DemoRunResult
+  /** The same, adopted with its size fixed: only watched. Told for its warnings. */
+  readonly watched: DemoRunResult
+  /** The same, adopted: it sizes itself. */
   readonly adopted: DemoRunResult
+}
+
+/** The three runs, as they ended. */
+export interface DemoRuns {
+  readonly static: DemoRunEnd
+  readonly watched: DemoRunEnd
+  readonly adopted: DemoRunEnd
 }
 
 /** Short enough to see the spike begin, long enough for a p99 that is not one unlucky query. */
 export const ROW_MS = 200
 
-/** Puts two finished runs together. */
-export function toDemoResult(setup: DemoSetup, staticRun: DemoRunEnd, adoptedRun: DemoRunEnd): DemoResult {
+/** Puts finished runs together. */
+export function toDemoResult(setup: DemoSetup, runs: DemoRuns): DemoResult {
   const spikeAtMs = setup.phases[0]?.durationMs ?? 0
-  const [fixed, adopted] = [toRunResult(staticRun, setup), toRunResult(adoptedRun, setup)]
-  const firstWarning = firstWarningOf(adopted)
+  const fixed = toRunResult(runs.static, setup.phases)
+  const watched = toRunResult(runs.watched, setup.watchedPhases)
+  const adopted = toRunResult(runs.adopted, setup.phases)
   const verdict = decideVerdict({
     staticRun: fixed.figures,
-    adoptedRun: adopted.figures,
+    watchedRun: { figures: watched.figures, ...firstWarningOf(watched) },
+    adoptedRun: { figures: adopted.figures, ...firstWarningOf(adopted) },
     poolMax: setup.poolMax,
     spikeAtMs,
-    ...(firstWarning && { firstWarning }),
   })
-  return { setup, verdict, spikeAtMs, static: fixed, adopted }
+  return { setup, verdict, spikeAtMs, static: fixed, watched, adopted }
 }
 
-function toRunResult({ record, end }: DemoRunEnd, { phases }: DemoSetup): DemoRunResult {
+function toRunResult({ record, end }: DemoRunEnd, phases: readonly Phase[]): DemoRunResult {
   const { gauges, observations, limitMoves, said } = record
   const figures = toFigures(record, end, phases)
   return { figures, rows: toRows(record, ROW_MS), gauges, observations, limitMoves, said }
 }
 
-function firstWarningOf({ said }: DemoRunResult): FirstWarning | undefined {
-  return said.find(({ event, severity }) => event !== 'recovered' && severity !== 'info')
+function firstWarningOf({ said }: DemoRunResult): { readonly firstWarning?: FirstWarning } {
+  const firstWarning = said.find(({ event, severity }) => event !== 'recovered' && severity !== 'info')
+  return firstWarning ? { firstWarning } : {}
 }

@@ -1,7 +1,6 @@
 import type pg from 'pg'
-import type { Clock, Timer } from '../base/clock.ts'
-import { seededRandom } from '../base/random.ts'
-import { poisson } from '../sim/workload.ts'
+import { type AdoptedPool, type Clock, seededRandom, type Timer } from '../index.ts'
+import { poisson } from '../sim/index.ts'
 import { type OpenLoopEnd, offerLoad } from './open-loop.ts'
 import { newRunRecord, type Phase, type RunRecord } from './run-record.ts'
 
@@ -10,20 +9,6 @@ export const LOAD_QUERY = 'select pg_sleep(0.02)'
 
 /** How long the static pool, and hence the adopted one, lets a caller wait for a connection, in ms. */
 export const ACQUIRE_TIMEOUT_MS = 1_000
-
-/** What the demo uses of an adopted pool's handle. */
-export interface AdoptedPool {
-  counts(): { readonly limit: number; readonly inUse: number; readonly waiters: number }
-  on<K extends keyof AdoptedPoolEvents>(event: K, listener: (payload: AdoptedPoolEvents[K]) => void): unknown
-}
-
-/** The events of it that the demo shows. */
-export interface AdoptedPoolEvents {
-  warning: { readonly kind: string; readonly severity: 'info' | 'warn' | 'critical'; readonly message: string }
-  exhausted: { readonly cause: string; readonly forMs: number; readonly counts: { readonly waiters: number } }
-  recovered: { readonly exhaustedMs: number }
-  limitChanged: { readonly from: number; readonly to: number; readonly reason: string }
-}
 
 /** One run: the same load for whichever pool. */
 export interface DemoRunOptions {

@@ -1,8 +1,8 @@
-import type { DemoResult } from './demo-result.ts'
+import type { DemoResult, DemoRunResult } from './demo-result.ts'
 import type { RunFigures } from './run-figures.ts'
 import type { PoolSaid } from './run-record.ts'
-import { paintFor, type Screen, table, wrap } from './terminal-plot.ts'
-import { formatCount, formatMs, formatSeconds, formatShare } from './verdict.ts'
+import { type Paint, paintFor, type Screen, table, wrap } from './terminal-plot.ts'
+import { describeLead, formatCount, formatMs, formatSeconds, formatShare } from './verdict.ts'
 
 /** The two runs side by side: a head, then one row per figure; cells are texts. Terminal and page both show it. */
 export function comparisonRows(result: DemoResult): readonly (readonly [string, string, string])[] {
@@ -22,8 +22,8 @@ export function comparisonRows(result: DemoResult): readonly (readonly [string, 
     row('latency p99', (f) => formatMs(f.latencyMsP99)),
     row('most callers waiting', (f) => formatCount(f.waitingMax)),
     row('most connections on the server', (f) => formatCount(f.connectionsMax)),
-    row('95 % served again, after the spike began', describeRecovery),
-    row('same query past the pool, in the spike', (f) => formatMs(f.directQueryMsSpike)),
+    row('95 % served again after', describeRecovery),
+    row('same query past the pool', (f) => formatMs(f.directQueryMsSpike)),
   ]
 }
 
@@ -32,32 +32,30 @@ export function describeRecovery({ recoveryMs }: RunFigures): string {
   return recoveryMs === 0 ? 'never below' : formatSeconds(recoveryMs)
 }
 
-/** One thing that the adopted pool said, with its lead over the failures that it warns of. */
+/** One thing that a pool said, with its lead over the failures that it warns of. */
 export interface WarningLine {
+  readonly run: 'watched' | 'adopted'
   readonly said: PoolSaid
   /** '+0.12 s' from the start of the spike. */
   readonly moment: string
-  /** '0.88 s before the first failure of the static pool'; empty when nothing failed. */
+  /** '0.88 s before its first failure'; empty when nothing failed. */
   readonly lead: string
 }
 
-export function warningLines({ adopted, static: fixed, spikeAtMs }: DemoResult): WarningLine[] {
-  return adopted.said.map((said) => {
-    const leads =
-      said.event === 'recovered'
-        ? []
-        : [leadOver(said, fixed.figures, 'the static pool'), leadOver(said, adopted.figures, 'its own')]
-    const sinceSpikeMs = said.atMs - spikeAtMs
-    const moment = `${sinceSpikeMs < 0 ? '−' : '+'}${formatSeconds(Math.abs(sinceSpikeMs))}`
-    return { said, moment, lead: leads.filter((lead) => lead !== '').join(', ') }
-  })
+/** All that was said: first by the static pool that was only watched, then by the adopted one. */
+export function warningLines({ watched, adopted, spikeAtMs }: DemoResult): WarningLine[] {
+  const linesOf = (run: WarningLine['run'], { said, figures }: DemoRunResult): WarningLine[] =>
+    said.map((one) => ({ run, said: one, moment: momentOf(one.atMs - spikeAtMs), lead: leadOf(one, figures) }))
+  return [...linesOf('watched', watched), ...linesOf('adopted', adopted)]
 }
 
-function leadOver({ atMs }: PoolSaid, { firstFailureAtMs }: RunFigures, whose: string): string {
-  if (firstFailureAtMs === undefined) return ''
-  const leadMs = firstFailureAtMs - atMs
-  const first = whose === 'its own' ? 'its own first failure' : `the first failure of ${whose}`
-  return `${formatSeconds(Math.abs(leadMs))} ${leadMs < 0 ? 'after' : 'before'} ${first}`
+function momentOf(sinceSpikeMs: number): string {
+  return `${sinceSpikeMs < 0 ? '−' : '+'}${formatSeconds(Math.abs(sinceSpikeMs))}`
+}
+
+function leadOf({ atMs, event }: PoolSaid, { firstFailureAtMs }: RunFigures): string {
+  if (firstFailureAtMs === undefined || event === 'recovered') return ''
+  return `${describeLead(firstFailureAtMs - atMs)} its first failure`
 }
 
 /** Wider than this, prose is hard to read. */
@@ -68,6 +66,7 @@ export function summaryLines(result: DemoResult, screen: Screen, env: NodeJS.Pro
   const paint = paintFor(screen, env)
   const width = Math.min(PROSE_WIDTH, screen.columns ?? PROSE_WIDTH)
   const { outcome, headline, sentences } = result.verdict
+  const lines = warningLines(result)
   const [head = '', rule = '', ...rows] = table(comparisonRows(result))
   return [
     ...wrap(headline, width).map((line) =>
@@ -80,17 +79,31 @@ export function summaryLines(result: DemoResult, screen: Screen, env: NodeJS.Pro
     rule,
     ...rows,
     '',
-    paint('bold', 'What the adopted pool said (time from the start of the spike)'),
-    ...warningLines(result).flatMap(({ said, moment, lead }) => {
-      const style = said.event === 'recovered' ? 'green' : said.severity === 'critical' ? 'red' : 'yellow'
-      const [first = '', ...more] = bullet(
-        `${moment} ${said.kind}${lead === '' ? '' : ` (${lead})`}: ${said.message}`,
-        width,
-      )
-      return [first.replace(said.kind, paint(style, said.kind)), ...more]
-    }),
-    ...(result.adopted.said.length === 0 ? ['  nothing'] : []),
+    paint('bold', 'What was said (time from the start of the spike)'),
+    ...sectionOf(
+      'by the static pool, watched only',
+      lines.filter(({ run }) => run === 'watched'),
+      width,
+      paint,
+    ),
+    ...sectionOf(
+      'by the adopted pool',
+      lines.filter(({ run }) => run === 'adopted'),
+      width,
+      paint,
+    ),
   ]
+}
+
+function sectionOf(title: string, lines: readonly WarningLine[], width: number, paint: Paint): string[] {
+  if (lines.length === 0) return [`  ${title}: nothing`]
+  const items = lines.flatMap(({ said, moment, lead }) => {
+    const style = said.event === 'recovered' ? 'green' : said.severity === 'critical' ? 'red' : 'yellow'
+    const text = `${moment} ${said.kind}${lead === '' ? '' : ` (${lead})`}: ${said.message}`
+    const [first = '', ...more] = bullet(text, width)
+    return [first.replace(said.kind, paint(style, said.kind)), ...more]
+  })
+  return [`  ${title}:`, ...items]
 }
 
 function bullet(text: string, width: number): string[] {

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type pg from 'pg'
 import { systemClock } from '../base/clock.ts'
-import { adapt } from '../index.ts'
+import { adapt, fixed } from '../index.ts'
 import { type Command, CommandError, type CommandIo } from './command-line.ts'
 import { DEMO_USAGE, type DemoOptions, parseDemoOptions } from './demo-options.ts'
 import { DemoProgress } from './demo-progress.ts'
@@ -14,6 +14,7 @@ import { type DemoResult, type DemoSetup, toDemoResult } from './demo-result.ts'
 import { ACQUIRE_TIMEOUT_MS, type DemoRunEnd, type DemoRunOptions, LOAD_QUERY, runDemo } from './demo-run.ts'
 import { summaryLines } from './demo-summary.ts'
 import { type EmbeddedPostgres, startPostgres } from './embedded-postgres.ts'
+import type { RunRecord } from './run-record.ts'
 
 /** The subcommand `demo`. */
 export const demo: Command = { usage: DEMO_USAGE, run: runDemoCommand }
@@ -22,6 +23,8 @@ export const demo: Command = { usage: DEMO_USAGE, run: runDemoCommand }
 const POOL_MAX = 10
 /** Connections left to the server's other users and to our own observer. */
 const SPARE_CONNECTIONS = 5
+/** A pool that is only watched has said all it can say this long into the spike. */
+const WATCHED_SPIKE_MS = 2_500
 /** Neither run pays for code and caches that are still cold. */
 const WARM_UP_MS = 1_000
 
@@ -35,7 +38,7 @@ async function runDemoCommand(args: readonly string[], io: CommandIo): Promise<n
   try {
     const url = options.url ?? embedded?.url ?? ''
     const setup = await readSetup(driver, url, options)
-    const result = await runBoth(driver, url, setup, progress)
+    const result = await runAll(driver, url, setup, progress)
     await writeFile(out, toReportPage(result))
     for (const line of summaryLines(result, screen, io.env)) progress.say(line)
     progress.say(`\nReport: ${out}`)
@@ -46,27 +49,30 @@ async function runDemoCommand(args: readonly string[], io: CommandIo): Promise<n
   }
 }
 
-async function runBoth(driver: typeof pg, url: string, setup: DemoSetup, progress: DemoProgress): Promise<DemoResult> {
+async function runAll(driver: typeof pg, url: string, setup: DemoSetup, progress: DemoProgress): Promise<DemoResult> {
   const { phases, poolMax, limitMax, seed } = setup
   const base: DemoRunOptions = { driver, url, clock: systemClock, phases, seed, poolMax }
   const calm = phases[0]
   progress.say(`${setup.server}: warming up\n`)
   if (calm) await runDemo({ ...base, phases: [{ ...calm, durationMs: WARM_UP_MS }] })
-  const show = (title: string, more: Partial<DemoRunOptions>): Promise<DemoRunEnd> => {
-    progress.begin()
-    return runDemo({
-      ...base,
-      ...more,
-      onFrame: (record, elapsedMs) => progress.show(title, phases, record, elapsedMs),
-    })
+  const show = async (title: string, more: Partial<DemoRunOptions>): Promise<DemoRunEnd> => {
+    const options: DemoRunOptions = { ...base, ...more }
+    progress.begin(title)
+    const onFrame = (record: RunRecord, elapsedMs: number): void => progress.show(options.phases, record, elapsedMs)
+    const end = await runDemo({ ...options, onFrame })
+    progress.say('')
+    return end
   }
-  const fixed = await show(`1 of 2: static pg.Pool, max ${poolMax}`, {})
-  progress.say('')
-  const adopted = await show(`2 of 2: the same pool, adopted: adapt(pool, { limitMax: ${limitMax} })`, {
-    adopt: (pool) => adapt(pool, { name: 'demo', limitMax }),
+  const bare = await show(`1 of 3: static pg.Pool, max ${poolMax}`, {})
+  // Its queue, too, is the driver's kind: its callers fail as those of the static pool do, and the lead is over that.
+  const watched = await show(`2 of 3: the same, watched only: adapt(pool, { controller: fixed(), queue: 'fifo' })`, {
+    phases: setup.watchedPhases,
+    adopt: (pool) => adapt(pool, { name: 'watched', controller: fixed(), queue: 'fifo' }),
   })
-  progress.say('')
-  return toDemoResult(setup, fixed, adopted)
+  const adopted = await show(`3 of 3: the same, adopted: adapt(pool, { limitMax: ${limitMax} })`, {
+    adopt: (pool) => adapt(pool, { name: 'adopted', limitMax }),
+  })
+  return toDemoResult(setup, { static: bare, watched, adopted })
 }
 
 async function startServer({ limitMax }: DemoOptions, progress: DemoProgress): Promise<EmbeddedPostgres> {
@@ -89,11 +95,13 @@ async function readSetup(driver: typeof pg, url: string, options: DemoOptions): 
               current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
                 - (select count(*)::int from pg_stat_activity where backend_type = 'client backend') as free`,
     )
+    const [before, spike] = options.phases
     const limitMax = Math.min(options.limitMax, Math.max(1, (rows[0]?.free ?? 0) - SPARE_CONNECTIONS))
     return {
       query: LOAD_QUERY,
       seed: options.seed,
       phases: options.phases,
+      watchedPhases: [before, { ...spike, durationMs: Math.min(WATCHED_SPIKE_MS, spike.durationMs) }],
       poolMax: Math.min(POOL_MAX, limitMax),
       limitMax,
       acquireTimeoutMs: ACQUIRE_TIMEOUT_MS,

@@ -1,5 +1,5 @@
-import type { Clock } from '../base/clock.ts'
-import type { Arrivals } from '../sim/workload.ts'
+import type { Clock } from '../index.ts'
+import type { Arrivals } from '../sim/index.ts'
 
 /** What became of one arrival. */
 export interface Answer {
@@ -70,11 +70,14 @@ export function offerLoad(options: OpenLoopOptions): Promise<OpenLoopEnd> {
       }
       const untilMs = Math.min(nextAtMs, durationMs) - elapsedMs()
       if (nextAtMs === Number.POSITIVE_INFINITY && untilMs <= 0) settle()
-      else clock.startTimer(Math.max(0, untilMs), tick)
+      else clock.startTimer(Math.max(TICK_MS_MIN, untilMs), tick)
     }
     tick()
   })
 }
+
+/** A rest smaller than this is rounding: a timer for it might come without any time having passed, for ever. */
+const TICK_MS_MIN = 0.01
 
 /** The end of a run need not be known to the millisecond. */
 const SETTLE_POLL_MS = 20

@@ -1,4 +1,4 @@
-import { styleText } from 'node:util'
+import { inspect } from 'node:util'
 
 const LEVELS = '▁▂▃▄▅▆▇█'
 
@@ -71,5 +71,10 @@ export type Paint = (style: 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'
  */
 export function paintFor(screen: Screen, env: NodeJS.ProcessEnv): Paint {
   const hasColor = screen.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb'
-  return hasColor ? (style, text) => styleText(style, text) : (_, text) => text
+  if (!hasColor) return (_, text) => text
+  // Not util.styleText: newer ones look at process.stdout and the process's environment, not at this screen.
+  return (style, text) => {
+    const [on, off] = inspect.colors[style] ?? [0, 0]
+    return `\x1b[${on}m${text}\x1b[${off}m`
+  }
 }

@@ -11,30 +11,39 @@ export type Outcome =
 export interface Verdict {
   readonly outcome: Outcome
   readonly headline: string
-  /** One thing each: the static pool, the database, the adopted pool, its warnings, and what limits the statement. */
+  /** One thing each: static pool, database, watched pool, adopted pool, its warnings; then what limits the statement. */
   readonly sentences: readonly string[]
 }
 
-/** The adopted pool's first word, and when. */
+/** The first thing that a pool said of its trouble, and when. */
 export interface FirstWarning {
   readonly kind: string
   /** From the start of its run, in ms. */
   readonly atMs: number
 }
 
+/** A run of a pool that can speak. */
+export interface SpeakingRun {
+  readonly figures: RunFigures
+  readonly firstWarning?: FirstWarning
+}
+
 /** All that a verdict rests on. */
 export interface VerdictEvidence {
   readonly staticRun: RunFigures
-  readonly adoptedRun: RunFigures
+  /** The static pool again, adopted with its size fixed. */
+  readonly watchedRun: SpeakingRun
+  readonly adoptedRun: SpeakingRun
   /** `max` of the static pool, and where the adopted one starts. */
   readonly poolMax: number
   /** From the start of a run, in ms. */
   readonly spikeAtMs: number
-  readonly firstWarning?: FirstWarning
 }
 
 /** Shares of failures closer than this count as equal: half of a percent is what we promise to stay below. */
 const FAILED_SHARE_TOLERANCE = 0.005
+/** 'Far less' is this factor. */
+const FAR_LESS = 4
 /** Latencies within this factor count as equal: two runs of the same pool differ by as much. */
 const LATENCY_TOLERANCE = 1.25
 /** … and so do those this close, in ms: a few turns of a busy event loop. */
@@ -48,15 +57,16 @@ const GENERATOR_LATE_MS = 100
 
 /** Puts two runs into words. It says what the figures say, also when they do not speak for the adopted pool. */
 export function decideVerdict(evidence: VerdictEvidence): Verdict {
-  const outcome = decideOutcome(evidence.staticRun, evidence.adoptedRun)
+  const outcome = decideOutcome(evidence.staticRun, evidence.adoptedRun.figures)
   return {
     outcome,
     headline: headlineFor(outcome, evidence),
     sentences: [
       staticSentence(evidence),
       databaseSentence(evidence.staticRun),
+      watchedSentence(evidence),
       adoptedSentence(evidence),
-      warningSentence(evidence),
+      adoptedWarningSentence(evidence),
       ...caveats(evidence),
     ],
   }
@@ -83,14 +93,16 @@ export function isDatabaseHealthy({ directQueryMsCalm, directQueryMsSpike }: Run
 }
 
 function headlineFor(outcome: Outcome, { staticRun, adoptedRun }: VerdictEvidence): string {
+  const adoptedShare = adoptedRun.figures.failedShare
   const staticFailed = staticRun.failedShare > FAILED_SHARE_TOLERANCE
-  const adoptedFailed = adoptedRun.failedShare > FAILED_SHARE_TOLERANCE
+  const adoptedFailed = adoptedShare > FAILED_SHARE_TOLERANCE
   const database = isDatabaseHealthy(staticRun) ? 'while the database was healthy' : 'and slowed the database down'
   switch (outcome) {
     case 'adopted-better':
       if (!staticFailed) return 'The static pool survived this spike; the adopted pool answered faster.'
       if (adoptedFailed) {
-        return `The spike exhausted the static pool ${database}. The adopted pool failed too, but far less often.`
+        const degree = adoptedShare * FAR_LESS < staticRun.failedShare ? 'far less often' : 'less often'
+        return `The spike exhausted the static pool ${database}. The adopted pool failed too, but ${degree}.`
       }
       return `The spike exhausted the static pool ${database}. The adopted pool rode it out.`
     case 'mixed':
@@ -125,35 +137,54 @@ function databaseSentence(staticRun: RunFigures): string {
   return staticRun.failed > 0 ? `${seen}: the database was not the reason.` : `${seen}: the database was healthy.`
 }
 
-function adoptedSentence({ adoptedRun, poolMax }: VerdictEvidence): string {
+function watchedSentence({ watchedRun, spikeAtMs }: VerdictEvidence): string {
+  const { figures, firstWarning } = watchedRun
+  const name = 'The same pool, watched only,'
+  if (firstWarning === undefined) return `${name} gave no warning.`
+  return `${name} warned ${describeWarning(firstWarning, spikeAtMs, figures.firstFailureAtMs)}.`
+}
+
+function adoptedSentence({ adoptedRun: { figures }, poolMax }: VerdictEvidence): string {
   const moved =
-    adoptedRun.limitMax > poolMax
-      ? `raised its limit from ${poolMax} to ${adoptedRun.limitMax} at most`
+    figures.limitMax > poolMax
+      ? `raised its limit from ${poolMax} to ${figures.limitMax} at most`
       : `did not raise its limit above ${poolMax}`
   const served =
-    adoptedRun.failed === 0
-      ? `served all of ${formatCount(adoptedRun.offered)} requests`
-      : `failed ${failedOf(adoptedRun)}`
-  return `The adopted pool ${moved} and ${served}, p99 ${formatMs(adoptedRun.latencyMsP99)}.`
+    figures.failed === 0 ? `served all of ${formatCount(figures.offered)} requests` : `failed ${failedOf(figures)}`
+  return `The adopted pool ${moved} and ${served}, p99 ${formatMs(figures.latencyMsP99)}.`
 }
 
-function warningSentence({ staticRun, adoptedRun, firstWarning, spikeAtMs }: VerdictEvidence): string {
-  if (firstWarning === undefined) return 'The adopted pool gave no warning.'
-  const words = [`Its first warning (${firstWarning.kind}) came ${describeMoment(firstWarning.atMs - spikeAtMs)}`]
-  if (staticRun.firstFailureAtMs !== undefined) {
-    words.push(`${describeLead(staticRun.firstFailureAtMs - firstWarning.atMs)} the static pool's first failure`)
+function adoptedWarningSentence({ adoptedRun, spikeAtMs }: VerdictEvidence): string {
+  const { figures, firstWarning } = adoptedRun
+  if (firstWarning !== undefined) {
+    return `It warned ${describeWarning(firstWarning, spikeAtMs, figures.firstFailureAtMs)}.`
   }
-  if (adoptedRun.firstFailureAtMs !== undefined) {
-    words.push(`${describeLead(adoptedRun.firstFailureAtMs - firstWarning.atMs)} its own first failure`)
-  }
-  return `${words.join(', ')}.`
+  return figures.failed === 0 ? 'It gave no warning, and had no need to.' : 'It gave no warning.'
 }
 
-function caveats({ staticRun, adoptedRun }: VerdictEvidence): string[] {
-  const lateMs = Math.max(staticRun.generatorLateMsMax, adoptedRun.generatorLateMsMax)
-  if (lateMs <= GENERATOR_LATE_MS) return []
-  const late = `The load generator was late by up to ${formatMs(lateMs)}`
-  return [`${late}: this machine was busy with other things, and the latencies above contain that.`]
+function describeWarning(
+  { kind, atMs }: FirstWarning,
+  spikeAtMs: number,
+  firstFailureAtMs: number | undefined,
+): string {
+  const when = `(${kind}) ${describeMoment(atMs - spikeAtMs)}`
+  return firstFailureAtMs === undefined ? when : `${when}, ${describeLead(firstFailureAtMs - atMs)} its first failure`
+}
+
+function caveats({ staticRun, adoptedRun: { figures } }: VerdictEvidence): string[] {
+  const sentences: string[] = []
+  if (!isDatabaseHealthy(figures)) {
+    const slower = `${formatMs(figures.directQueryMsSpike)} instead of ${formatMs(figures.directQueryMsCalm)}`
+    sentences.push(
+      `In the spike of the adopted pool, the query past it took ${slower}: the server, or this machine, was at its limit.`,
+    )
+  }
+  const lateMs = Math.max(staticRun.generatorLateMsMax, figures.generatorLateMsMax)
+  if (lateMs > GENERATOR_LATE_MS) {
+    const late = `The load generator was late by up to ${formatMs(lateMs)}`
+    sentences.push(`${late}: this machine was busy with other things, and the latencies above contain that.`)
+  }
+  return sentences
 }
 
 function failedOf({ failed, offered, failedShare }: RunFigures): string {
@@ -165,7 +196,8 @@ export function describeMoment(sinceSpikeMs: number): string {
   return `${formatSeconds(Math.abs(sinceSpikeMs))} ${sinceSpikeMs < 0 ? 'before the spike' : 'into the spike'}`
 }
 
-function describeLead(leadMs: number): string {
+/** '0.88 s before', as in "before its first failure". */
+export function describeLead(leadMs: number): string {
   return `${formatSeconds(Math.abs(leadMs))} ${leadMs < 0 ? 'after' : 'before'}`
 }
 

@@ -28,14 +28,14 @@ export interface ControlLoopParts {
 
 /** A waiter this old, in ms, does not wait for the window's end: half of CoDel's target of 50 ms. */
 const FAST_PATH_MS = 25
-/** Between a fast step that raised the limit and the next: time for a first resource to open and to show its effect. */
-const FAST_AFTER_RAISE_MS = 10
+/** No window is shorter than this, in ms: a first resource can open in it, or a handful of leases end. */
+const FAST_WINDOW_MS_MIN = 10
 /**
- * Between a step that did not raise it and a fast one, in ms. The limit is where the controller wants it, so haste is
- * over; but what it tests under pressure it should learn soon. A window of this length still sees tens of completions
- * of any pool that is worth hurrying for.
+ * Between two fast steps, in ms, unless the first raised the limit. When it did not, the limit is where the controller
+ * wants it and haste is over; but what it tests under pressure it should learn soon. A window of this length still
+ * sees tens of completions of any pool that is worth hurrying for.
  */
-const FAST_AFTER_HOLD_MS = 50
+const FAST_PAUSE_MS = 50
 /** Timers of Node may fire this much early, in ms. */
 const TIMER_GRAIN_MS = 1
 /** How many decisions are remembered: a minute of windows and more. */
@@ -66,11 +66,11 @@ export class ControlLoop implements ControlSignals {
   #isStopped = false
 
   #openedAtMs: number
-  #didRaise = false
   #windowTimer: Timer | undefined
   #windowAtMs = Number.POSITIVE_INFINITY
   #fastTimer: Timer | undefined
   #fastAtMs = Number.POSITIVE_INFINITY
+  #fastPauseEndsAtMs = Number.NEGATIVE_INFINITY
   #loopDelayMs = 0
 
   constructor(parts: ControlLoopParts) {
@@ -140,12 +140,17 @@ export class ControlLoop implements ControlSignals {
     this.#act(sample, decision)
   }
 
+  #stepFast(nowMs: number): void {
+    this.#fastPauseEndsAtMs = nowMs + FAST_PAUSE_MS
+    this.#step(nowMs)
+  }
+
   #act(sample: Sample, decision: Decision): void {
     const from = sample.limit
     const record = this.#isPinned
       ? { atMs: sample.atMs, from, to: from, reason: 'pinned', sample }
       : { atMs: sample.atMs, from, to: decision.limit, reason: decision.reason, sample }
-    this.#didRaise = record.to > from
+    if (record.to > from) this.#fastPauseEndsAtMs = sample.atMs
     this.#records.push(record)
     if (this.#records.length > RECORDS_MAX) this.#records.shift()
     if (record.to !== from) this.#parts.resize(record.to, record.reason)
@@ -210,7 +215,7 @@ export class ControlLoop implements ControlSignals {
     this.#fastAtMs = Number.POSITIVE_INFINITY
     if (this.#parts.counts.waiters === 0) return // served meanwhile: the next to queue starts the timer again
     const atMs = this.#fastStepAtMs(nowMs)
-    if (atMs <= nowMs + TIMER_GRAIN_MS) this.#step(nowMs)
+    if (atMs <= nowMs + TIMER_GRAIN_MS) this.#stepFast(nowMs)
     else if (atMs < this.#windowAtMs) this.#startFastTimer(nowMs, atMs)
   }
 
@@ -220,7 +225,7 @@ export class ControlLoop implements ControlSignals {
     if (counts.size < counts.limit) return Number.POSITIVE_INFINITY
     const isGenerationBehind = counts.waiters > counts.inUse && counts.inUse > 0
     const wantedAtMs = isGenerationBehind ? nowMs : (counts.oldestWaitSinceMs ?? nowMs) + FAST_PATH_MS
-    return Math.max(wantedAtMs, this.#openedAtMs + (this.#didRaise ? FAST_AFTER_RAISE_MS : FAST_AFTER_HOLD_MS), nowMs)
+    return Math.max(nowMs, wantedAtMs, this.#openedAtMs + FAST_WINDOW_MS_MIN, this.#fastPauseEndsAtMs)
   }
 
   #noteDelay(lateMs: number): void {

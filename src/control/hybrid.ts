@@ -1,6 +1,279 @@
+import { readOptions } from '../base/options.ts'
+import { smoothed } from '../measure/average.ts'
+import { type Extreme, largestOf, NO_EXTREME, rolledMax } from '../measure/extreme.ts'
+import type { Sample } from '../measure/sample.ts'
+import type { Decision } from '../pool/contract.ts'
+import { type Arm, compare, completionsPerMs, measured, newArm } from './arm.ts'
 import type { Controller } from './controller.ts'
+import {
+  type ArrivalRate,
+  arrivalsPerMs,
+  type LeaseTimes,
+  NO_ARRIVALS,
+  NO_LEASES,
+  nextArrivalRate,
+  nextLeaseTimes,
+  staffed,
+  unloadedLeaseMs,
+} from './demand.ts'
 
-/** Placeholder until the real one lands. */
-export function hybrid(): Controller {
-  return { name: 'hybrid', initial: {}, step: (state, s) => [state, { limit: s.waiters > 0 ? s.limit * 1.5 + 1 : s.limit, reason: 'placeholder' }] }
+/** Options of {@link hybrid}. */
+export interface HybridOptions {
+  /** A wait longer than this is pressure, in ms, > 0. @defaultValue 20 */
+  readonly waitMsSetpoint?: number
+  /**
+   * Least elasticity of throughput at which more resources earn their keep: the share by which completions grow when
+   * leases out grow by one. A ratio, 0..1. @defaultValue 0.06
+   */
+  readonly elasticityMin?: number
+  /** The limit is lowered a step each time this long has passed without pressure, in ms, > 0. @defaultValue 5_000 */
+  readonly calmMs?: number
+}
+
+export const HYBRID_DEFAULTS: Required<HybridOptions> = {
+  waitMsSetpoint: 20, // below CoDel's usual 50 ms, so that the pool grows before anybody is shed
+  elasticityMin: 0.06, // a fifth more throughput for twenty times the resources is a bargain under overload; less is noise
+  calmMs: 5_000, // traffic that pauses for less comes back to a pool of the right size
+}
+
+/** All that {@link hybrid} remembers. */
+export interface HybridState {
+  /** What it said last; if it is not what is in force, somebody else has moved the limit. */
+  readonly limit: number
+  readonly rate: ArrivalRate
+  readonly leases: LeaseTimes
+  /** Mean leases out while nobody was pressed. */
+  readonly inUseCalm: number
+  readonly completionsPerMs: number
+  readonly completionsPerMsMax: Extreme
+  readonly inUseMax: Extreme
+  readonly calmMs: number
+  readonly pressedMs: number
+  /** What is being measured at the limit in force; and, while that limit is a trial, what it is to be compared with. */
+  readonly arm: Arm
+  readonly trialFrom?: Arm | undefined
+  /** When the next trial may begin, which way, and how long after a failed one, in ms. */
+  readonly trialAtMs: number
+  readonly trialUp: boolean
+  readonly backOffMs: number
+  /** The limit beyond which more has been tried in vain, under this pressure. */
+  readonly ceiling?: number | undefined
+  /** What the latest trial under this pressure has shown. */
+  readonly limitedBy?: 'pool' | 'backend' | undefined
+}
+
+/** Between trials, in ms: doubled with each that failed. A trial of 50 % at a flat peak costs a few per cent. */
+const BACK_OFF_MS_FIRST = 1_000
+const BACK_OFF_MS_MAX = 30_000
+
+const INITIAL: HybridState = {
+  limit: 0,
+  rate: NO_ARRIVALS,
+  leases: NO_LEASES,
+  inUseCalm: 0,
+  completionsPerMs: 0,
+  completionsPerMsMax: NO_EXTREME,
+  inUseMax: NO_EXTREME,
+  calmMs: 0,
+  pressedMs: 0,
+  arm: newArm(0, 0),
+  trialAtMs: 0,
+  trialUp: true,
+  backOffMs: BACK_OFF_MS_FIRST,
+}
+
+type Settings = Required<HybridOptions>
+type Step = readonly [HybridState, Decision]
+
+/**
+ * The default. Four layers, each with the last word over the one before:
+ *
+ * 1. *Demand*, feed-forward: arrivals × lease time of an unloaded backend, with square-root headroom. Known within
+ *    tens of ms of a surge, and it does not grow when the backend slows down.
+ * 2. *Feedback*, by trial: waiting callers cannot tell a small pool from a saturated backend, and neither can lease
+ *    times. So under pressure that demand does not explain, the limit is raised by half and kept only if completions
+ *    follow; then lowered by a quarter, and kept if they do not suffer. Failed trials become rare.
+ * 3. *Ceiling*: while leases take longer than unloaded, demand is believed only up to twice what the backend has been
+ *    seen to complete (retries are arrivals too), and not beyond what was tried in vain.
+ * 4. *Actuator*: up at once, at most × 4 a step; down by at most a fifth each `calmMs` without pressure, never below
+ *    demand or the recent peak of leases out.
+ *
+ * @throws TypeError RangeError for wrong options
+ * @source Layer 1: Little 1961; Halfin, Whitt 1981. Layer 2: the idea of Hellerstein, Morrison, Eilebrecht 2009,
+ *   "Applying control theory in the real world" (.NET hill climbing), without its standing wave. Layer 3: the
+ *   bandwidth-delay product of Cardwell et al. 2016, "BBR: congestion-based congestion control", ACM Queue 14(5)
+ */
+export function hybrid(options: HybridOptions = {}): Controller<HybridState> {
+  const read = readOptions('hybrid', options, HYBRID_DEFAULTS)
+  const settings = {
+    waitMsSetpoint: read.durationMs('waitMsSetpoint', { min: Number.MIN_VALUE }),
+    elasticityMin: read.ratio('elasticityMin', { min: 0, max: 1 }),
+    calmMs: read.durationMs('calmMs', { min: Number.MIN_VALUE }),
+  }
+  return {
+    name: 'hybrid',
+    initial: INITIAL,
+    step(before, sample) {
+      if (sample.loopDelayMs > STALL_MS) return hold(before, sample, 'loop-stalled')
+      const isPressing = isPressed(before, sample, settings)
+      const seen = observed(before, sample, isPressing)
+      const [state, decision] = isPressing ? press(seen, sample, settings) : relax(seen, sample, settings)
+      return [{ ...state, limit: decision.limit }, decision]
+    },
+  }
+}
+
+/** An event loop this late, in ms, was measuring itself: waits and leases are too long, and completions come in heaps. */
+const STALL_MS = 100
+
+/** Do callers wait too long, or will they? */
+function isPressed({ leases }: HybridState, sample: Sample, { waitMsSetpoint }: Settings): boolean {
+  const { waiters, inUse } = sample
+  if (sample.timedOut + sample.shed + sample.queueFull > 0) return true
+  const waitMsAhead = inUse > 0 ? (waiters / inUse) * leases.recentMs : 0
+  return Math.max(waitMsAhead, sample.oldestWaitMs, sample.waitMsP95) > waitMsSetpoint
+}
+
+/** How long unloaded lease times, the best throughput and the peak of leases out are remembered, in ms. */
+const LEASE_MEMORY_MS = 60_000
+const THROUGHPUT_MEMORY_MS = 10_000
+const PEAK_MEMORY_MS = 30_000
+const THROUGHPUT_TAU_MS = 250
+const IN_USE_TAU_MS = 2_000
+
+function observed(state: HybridState, sample: Sample, isPressing: boolean): HybridState {
+  const { windowMs, completions, inUseMean, limit } = sample
+  const perMs = smoothed(state.completionsPerMs, completions / windowMs, windowMs, THROUGHPUT_TAU_MS)
+  const seen: HybridState = {
+    ...state,
+    rate: nextArrivalRate(state.rate, sample),
+    leases: nextLeaseTimes(state.leases, sample, !isPressing, LEASE_MEMORY_MS),
+    inUseCalm: isPressing ? state.inUseCalm : smoothed(state.inUseCalm, inUseMean, windowMs, IN_USE_TAU_MS),
+    completionsPerMs: perMs,
+    completionsPerMsMax: rolledMax(state.completionsPerMsMax, perMs, windowMs, THROUGHPUT_MEMORY_MS),
+    inUseMax: rolledMax(state.inUseMax, sample.inUseMax, windowMs, PEAK_MEMORY_MS),
+  }
+  if (limit === state.limit) return seen
+  return { ...seen, arm: newArm(limit, seen.leases.recentMs), trialFrom: undefined }
+}
+
+/** Layers 1 and 3. */
+function demandOf(state: HybridState): number {
+  const { rate, leases, completionsPerMsMax, ceiling = Number.POSITIVE_INFINITY } = state
+  const leaseMs = unloadedLeaseMs(leases)
+  const demand = staffed(arrivalsPerMs(rate) * leaseMs)
+  const isLoaded = leases.recentMs > LOADED_RATIO * leaseMs
+  const believed = isLoaded
+    ? Math.min(demand, BELIEVED_RATIO * (largestOf(completionsPerMsMax) ?? 0) * leaseMs)
+    : demand
+  return Math.ceil(Math.min(believed, ceiling))
+}
+
+/** Leases that take this much longer than unloaded ones speak of a loaded backend, not of chance. */
+const LOADED_RATIO = 1.3
+const BELIEVED_RATIO = 2
+
+const RAISE_RATIO_MAX = 4
+
+function press(seen: HybridState, sample: Sample, settings: Settings): Step {
+  const state = { ...seen, calmMs: 0, pressedMs: seen.pressedMs + sample.windowMs }
+  const isTryingLess = state.trialFrom !== undefined && state.trialFrom.limit > sample.limit
+  const wanted = Math.min(demandOf(state), RAISE_RATIO_MAX * sample.limit, sample.limitMax)
+  if (wanted > sample.limit && !isTryingLess) return move(state, wanted, 'demand')
+  const isLimitInTheWay = sample.live >= sample.limit || sample.inUseMax >= sample.limit
+  const measuring = { ...state, arm: measured(state.arm, sample) }
+  if (state.trialFrom !== undefined) return judge(measuring, state.trialFrom, sample, settings)
+  // Who waits while the limit leaves room waits for a create.
+  return isLimitInTheWay ? considerTrial(measuring, sample) : hold(measuring, sample, 'filling')
+}
+
+/** An arm to compare with: this long, in ms, and this many completions, unless they are too few to wait for. */
+const ARM_MS_MIN = 250
+const ARM_COMPLETIONS_MIN = 20
+const ARM_MS_ENOUGH = 2_000
+/** A queue that is gone within this, in ms, by itself needs no more resources. */
+const DRAIN_MS = 1_000
+/** Pressure that has lasted for less, in ms, may be a burst. */
+const BURST_MS = 1_000
+
+function considerTrial(state: HybridState, sample: Sample): Step {
+  const { arm, trialUp } = state
+  if (arm.ms < ARM_MS_MIN || (arm.completions < ARM_COMPLETIONS_MIN && arm.ms < ARM_MS_ENOUGH)) {
+    return hold(state, sample, 'measuring')
+  }
+  const drainedPerMs = completionsPerMs(arm) - arrivalsPerMs(state.rate)
+  if (drainedPerMs > 0 && sample.waiters < drainedPerMs * DRAIN_MS) return hold(state, sample, 'draining')
+  const isExogenous = hasSlowedByItself(state, sample)
+  if (state.pressedMs < BURST_MS && !isExogenous) return hold(state, sample, 'burst')
+  if (sample.atMs < state.trialAtMs) return hold(state, sample, 'backing-off')
+  const ratio = isExogenous && state.ceiling === undefined ? 2 : 1.5
+  const limit = trialUp ? Math.ceil(sample.limit * ratio) : Math.floor(sample.limit * 0.75)
+  const bounded = Math.min(Math.max(limit, sample.limitMin), sample.limitMax)
+  if (bounded === sample.limit) return hold({ ...state, trialUp: !trialUp }, sample, 'at-bound')
+  return move(state, bounded, trialUp ? 'probe-up' : 'probe-down', arm)
+}
+
+/** Leases have become longer by more than the growth of their number explains: a cause outside, which a trial tells. */
+function hasSlowedByItself({ leases, inUseCalm }: HybridState, sample: Sample): boolean {
+  const slowdown = leases.recentMs / unloadedLeaseMs(leases)
+  return slowdown > 1.6 && slowdown * Math.max(1, inUseCalm) > sample.inUseMean
+}
+
+/** A trial is judged at this many standard deviations, not before ARM_MS_FIRST, and at ARM_MS_MAX by likelihood. */
+const SIGMAS = 2
+const ARM_MS_FIRST = 100
+const ARM_MS_MAX = 5_000
+/** From this elasticity on the backend was not the bottleneck at all: leases take by themselves as long as they took. */
+const UNLOADED_ELASTICITY = 0.7
+
+function judge(state: HybridState, from: Arm, sample: Sample, { elasticityMin }: Settings): Step {
+  const { arm } = state
+  const isUp = arm.limit > from.limit
+  if (arm.ms < ARM_MS_FIRST) return hold(state, sample, 'probing')
+  const { elasticity, sigmas } = isUp ? compare(from, arm, elasticityMin) : compare(arm, from, elasticityMin)
+  const isDecisive = Math.abs(sigmas) >= SIGMAS
+  if (!isDecisive && arm.ms < ARM_MS_MAX) return hold(state, sample, 'probing')
+  const limitedBy = sigmas > 0 ? 'pool' : 'backend'
+  const smaller = Math.min(arm.limit, from.limit)
+  const judged = { ...state, trialFrom: undefined, limitedBy, ceiling: sigmas > 0 ? undefined : smaller } as const
+  const isKept = isUp === sigmas > 0
+  if (!isKept) {
+    const { backOffMs } = state
+    const next = { trialAtMs: sample.atMs + backOffMs, backOffMs: Math.min(2 * backOffMs, BACK_OFF_MS_MAX) }
+    return move({ ...judged, ...next, trialUp: !isUp }, from.limit, 'probe-failed')
+  }
+  const trialAtMs = isDecisive ? sample.atMs : sample.atMs + state.backOffMs
+  const backOffMs = isDecisive ? BACK_OFF_MS_FIRST : state.backOffMs
+  const shortest = { current: arm.leaseMsSum / Math.max(1, arm.completions), ageMs: 0 }
+  const leases = isUp && elasticity > UNLOADED_ELASTICITY ? { ...state.leases, shortest } : state.leases
+  return hold({ ...judged, leases, trialAtMs, backOffMs }, sample, 'probe-kept')
+}
+
+/** A trial outlives a lull this long, in ms. */
+const LULL_MS = 500
+
+function relax(seen: HybridState, sample: Sample, settings: Settings): Step {
+  const calmMs = seen.calmMs + sample.windowMs
+  if (calmMs < settings.calmMs) {
+    return hold({ ...seen, calmMs, trialFrom: calmMs < LULL_MS ? seen.trialFrom : undefined }, sample, 'calm')
+  }
+  const { trialAtMs, trialUp, backOffMs } = INITIAL
+  const fresh = { trialFrom: undefined, ceiling: undefined, limitedBy: undefined, trialAtMs, trialUp, backOffMs }
+  const state = { ...seen, ...fresh, calmMs: 0, pressedMs: 0 }
+  const peak = Math.ceil(1.1 * (largestOf(state.inUseMax) ?? 0)) + 1
+  const limit = Math.max(sample.limitMin, Math.floor(0.8 * sample.limit), demandOf(state), peak)
+  return limit < sample.limit ? move(state, limit, 'shrink') : hold(state, sample, 'calm')
+}
+
+function hold(state: HybridState, sample: Sample, reason: string): Step {
+  return [state, decided(state, sample.limit, reason)]
+}
+
+/** @param trialFrom of a trial: what it is to be compared with */
+function move(state: HybridState, limit: number, reason: string, trialFrom?: Arm): Step {
+  return [{ ...state, arm: newArm(limit, state.leases.recentMs), trialFrom }, decided(state, limit, reason)]
+}
+
+function decided({ limitedBy }: HybridState, limit: number, reason: string): Decision {
+  return limitedBy === undefined ? { limit, reason } : { limit, reason, limitedBy }
 }

@@ -56,6 +56,8 @@ export class Sampler implements PoolObserver {
   readonly #live = new TimeAverage()
   readonly #offered = new TimeAverage()
   #inUseMax = 0
+  #waitingMs = 0
+  #arrivalsWhileWaiting = 0
 
   /** @param counts read at each event, before the event changes them */
   constructor(counts: LiveCounts, nowMs: number) {
@@ -67,6 +69,7 @@ export class Sampler implements PoolObserver {
   arrived(nowMs: number): void {
     this.#advance(nowMs)
     this.#window.arrivals += 1
+    if (this.#counts.waiters > 0) this.#arrivalsWhileWaiting += 1
   }
 
   granted(nowMs: number, waitMs: number): void {
@@ -127,6 +130,8 @@ export class Sampler implements PoolObserver {
     this.#live.reset()
     this.#offered.reset()
     this.#inUseMax = this.#counts.inUse
+    this.#waitingMs = 0
+    this.#arrivalsWhileWaiting = 0
     this.#openedAtMs = nowMs
     return sample
   }
@@ -164,6 +169,7 @@ export class Sampler implements PoolObserver {
     this.#inUse.add(inUse, forMs)
     this.#live.add(live, forMs)
     this.#offered.add(inUse + waiters, forMs)
+    if (waiters > 0) this.#waitingMs += forMs
   }
 
   #sum(nowMs: number, { limit, limitMin, limitMax }: Limits, loopDelayMs: number): Sample {
@@ -176,6 +182,8 @@ export class Sampler implements PoolObserver {
       limitMin,
       limitMax,
       arrivals,
+      waitingMs: this.#waitingMs,
+      arrivalsWhileWaiting: this.#arrivalsWhileWaiting,
       grants,
       completions,
       timedOut: refused.timedOut,

@@ -200,11 +200,27 @@ export interface Gate<T> {
    * engine is in at that moment: an adapter of a callback API brings the caller's own scope.
    */
   request(options: AcquireOptions, granted: (lease: Lease<T>) => void, refused: (error: Error) => void): void
-  /** Counts a lease that began outside the gate (before adoption, or past it). Ending it touches no resource. */
-  adoptLease(tag: string): Lease<T>
-  /** The driver's own idle resources may have changed: looks at `idleCount()` again, then at what to do next. */
-  reconcile(): void
+  /**
+   * The driver's own resources may have changed hands, or gone: looks at `idleCount()` again, then at what to do next.
+   *
+   * @param outside leases that began outside the gate (before adoption, or past it) and have not ended: they count as
+   *   any other, but ending them touches no resource
+   * @param cause what closed idle resources that are missing, if the driver said so
+   */
+  reconcile(outside: number, cause?: unknown): void
   counts(): PoolCounts
+}
+
+/** What an adapter has to know to take over a pool. */
+export interface GateSettings {
+  /** The engine never has more live; the pool's own maximum is raised to it. */
+  readonly limitMax: number
+  /** Longest a create may take, in ms. */
+  readonly createTimeoutMs: number
+  /** Longest a destroy may take, in ms. */
+  readonly destroyTimeoutMs: number
+  /** What the pool's own end() has to await: resolves once nobody waits and no lease is out. */
+  readonly drain: () => Promise<unknown>
 }
 
 /** Somebody's pool behind the engine. */
@@ -214,11 +230,16 @@ export interface Adapter<T> {
   readonly source: Source<T>
   /** What the pool's own options say, for those that the caller of adapt() leaves out. */
   readonly inherited: {
-    readonly limitMax: number
+    readonly limitMax?: number
     readonly acquireTimeoutMs?: number
+    readonly createTimeoutMs?: number
   }
-  /** Patches the pool; from now on everyone passes the gate. `drain` is what the pool's own end() has to await. */
-  attach(gate: Gate<T>, drain: () => Promise<unknown>): void
+  /** Options that stay the pool's own: ours, and what the pool calls them. */
+  readonly keeps: Readonly<Record<string, string>>
+  /** Its end has begun: there is nothing left to adopt. */
+  readonly isClosed: boolean
+  /** Patches the pool; from now on everyone passes the gate. */
+  attach(gate: Gate<T>, settings: GateSettings): void
   /** Puts every patched member back. */
   detach(): void
 }

@@ -29,6 +29,14 @@ const CAUSES_MAX = 4
 
 /** What a failure to create speaks for, by its code or that of what caused it. */
 export function classifyCreateFailure(error: unknown): CreateFailureClass {
+  try {
+    return classOf(error)
+  } catch {
+    return 'unreachable' // an error whose own getters throw; one who throws here would take the pool along
+  }
+}
+
+function classOf(error: unknown): CreateFailureClass {
   let cause = error
   for (let depth = 0; depth < CAUSES_MAX && typeof cause === 'object' && cause !== null; depth++) {
     const { code, errno, cause: next } = cause as { code?: unknown; errno?: unknown; cause?: unknown }

@@ -2,17 +2,17 @@ import type { CreateFailureClass } from './contract.ts'
 
 /** How creation is tried again after it has failed. */
 export interface CreateBackoff {
-  /** Pause after the first failure, in ms. */
+  /** Pause after the first failure, in ms, >= 1. @defaultValue 100, or maxMs if less */
   readonly initialMs: number
-  /** Longest pause, in ms. */
+  /** Longest pause, in ms, >= initialMs; Infinity: they grow on. @defaultValue 1_000, or initialMs if more */
   readonly maxMs: number
-  /** Each pause is this many times the one before; >= 1. */
+  /** Each pause is this many times the one before; a finite ratio, >= 1. @defaultValue 2 */
   readonly factor: number
-  /** Share of each pause left to chance, 0..1, so that a fleet does not return in step. */
+  /** Share of each pause left to chance, 0..1, so that a fleet does not return in step. @defaultValue 0.5 */
   readonly jitter: number
   /**
    * With nothing live to wait for, waiters are refused with ERR_POOL_CREATE_FAILED once this many creates have
-   * failed in a row; >= 1, or Infinity: they wait for their deadline.
+   * failed in a row; integer >= 1, or Infinity: they wait for their deadline. @defaultValue 3
    */
   readonly refuseAfter: number
 }
@@ -31,22 +31,16 @@ export function startingPace(creatingMax: number): CreationPace {
   return { failures: 0, allowed: creatingMax, retryAtMs: Number.NEGATIVE_INFINITY }
 }
 
-/**
- * A create failed: from now on a single prober, after a pause that grows.
- *
- * @param startedAtMs when the failed create began: one from before the last failure says nothing new
- * @param failedAtMs when the last failure was counted
- */
+/** A create failed: from now on a single prober, after a pause that grows. */
 export function paceAfterFailure(
   pace: CreationPace,
-  at: { readonly startedAtMs: number; readonly failedAtMs: number; readonly nowMs: number },
+  nowMs: number,
   backoff: CreateBackoff,
   random01: number,
 ): CreationPace {
-  if (pace.failures > 0 && at.startedAtMs < at.failedAtMs) return pace
   const fullMs = Math.min(backoff.maxMs, backoff.initialMs * backoff.factor ** pace.failures)
   const pauseMs = fullMs * (1 - backoff.jitter * random01)
-  return { failures: pace.failures + 1, allowed: 1, retryAtMs: at.nowMs + pauseMs }
+  return { failures: pace.failures + 1, allowed: 1, retryAtMs: nowMs + pauseMs }
 }
 
 /** A create succeeded: twice as many may be under way, up to creatingMax. */

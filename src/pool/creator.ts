@@ -44,7 +44,8 @@ export class Creator<T> {
   readonly #parts: CreatorParts<T>
   readonly #underWay = new Set<AbortController>()
   #pace: CreationPace
-  #failedAtMs = Number.NEGATIVE_INFINITY
+  /** Failures that have slowed the pace down, ever. */
+  #setbacks = 0
   #createMs: number | undefined
   #latestFailure: unknown
 
@@ -69,10 +70,16 @@ export class Creator<T> {
   }
 
   start(startedAtMs: number, outcome: CreateOutcome<T>): void {
-    const { clock, scope, createTimeoutMs } = this.#parts
+    // All of it, not the call alone: the timeout aborts the signal, and listeners to it run where its timer does.
+    this.#parts.scope.run(() => this.#start(startedAtMs, outcome))
+  }
+
+  #start(startedAtMs: number, outcome: CreateOutcome<T>): void {
+    const { clock, createTimeoutMs } = this.#parts
     const abort = new AbortController()
+    const setbacks = this.#setbacks
     this.#underWay.add(abort)
-    const work = scope.run(() => this.#call(abort.signal))
+    const work = this.#call(abort.signal)
     const late = (): Error => {
       const error = new CreateTimedOut(createTimeoutMs)
       abort.abort(error)
@@ -86,7 +93,7 @@ export class Creator<T> {
       (error: unknown) => {
         const wasAborted = abort.signal.aborted && !(error instanceof CreateTimedOut)
         this.#underWay.delete(abort)
-        this.#failed({ error, failure: classifyCreateFailure(error), wasAborted }, startedAtMs, outcome)
+        this.#failed({ error, failure: classifyCreateFailure(error), wasAborted }, setbacks, outcome)
         // Whoever ignores the signal may still deliver: a resource that nobody knows would never be closed.
         if (error instanceof CreateTimedOut) work.then(outcome.late, ignore)
       },
@@ -95,7 +102,9 @@ export class Creator<T> {
 
   /** Asks all creates under way to give up. */
   abortAll(reason: Error): void {
-    for (const abort of this.#underWay) abort.abort(reason)
+    this.#parts.scope.run(() => {
+      for (const abort of this.#underWay) abort.abort(reason)
+    })
   }
 
   #call(signal: AbortSignal): Promise<T> {
@@ -115,14 +124,19 @@ export class Creator<T> {
     outcome.created(resource, nowMs, createMs)
   }
 
-  #failed(failure: CreateFailure, startedAtMs: number, outcome: CreateOutcome<T>): void {
+  /** @param setbacks as many as there had been when the create began */
+  #failed(failure: CreateFailure, setbacks: number, outcome: CreateOutcome<T>): void {
     const { clock, createBackoff, random } = this.#parts
     const nowMs = clock.nowMs()
     if (!failure.wasAborted) {
-      const at = { startedAtMs, failedAtMs: this.#failedAtMs, nowMs }
-      this.#pace = paceAfterFailure(this.#pace, at, createBackoff, random.next())
-      this.#failedAtMs = nowMs
       this.#latestFailure = failure.error
+      // Under way already when another failed: it says nothing new. Counted, not timed: a prober may begin and fail
+      // within the clock's grain, and one that never counted would be tried again and again without a pause.
+      const isNews = this.#pace.failures === 0 || setbacks === this.#setbacks
+      if (isNews) {
+        this.#pace = paceAfterFailure(this.#pace, nowMs, createBackoff, random.next())
+        this.#setbacks += 1
+      }
     }
     outcome.failed(failure, nowMs)
   }

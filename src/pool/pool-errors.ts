@@ -1,3 +1,4 @@
+import { show } from '../base/options.ts'
 import type { Holder, PoolCounts } from './contract.ts'
 
 /** What every error of a pool tells. */
@@ -216,11 +217,17 @@ function describeHolders(holders: readonly Holder[]): string {
 }
 
 function describeCause(cause: unknown): string {
-  if (!(cause instanceof Error)) return String(cause)
-  const { code } = cause as { code?: unknown }
-  // node's AggregateError of a refused connect has an empty message; its code is all it says.
-  const text = cause.message || cause.name
-  return code === undefined || text.includes(String(code)) ? text : `${text} (${String(code)})`
+  if (typeof cause !== 'object' || cause === null) return String(cause)
+  try {
+    // By its members: an error of another realm is no instance of Error here.
+    const { code, message, name } = cause as { code?: unknown; message?: unknown; name?: unknown }
+    if (typeof message !== 'string') return show(cause)
+    // node's AggregateError of a refused connect has an empty message; its code is all it says.
+    const text = message || String(name)
+    return code === undefined || text.includes(String(code)) ? text : `${text} (${String(code)})`
+  } catch {
+    return show(cause)
+  }
 }
 
 function formatMs(ms: number): string {

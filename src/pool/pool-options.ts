@@ -9,11 +9,14 @@ export interface PoolOptions {
   readonly limitMin?: number
   /** Most resources the pool may ever hold. Integer >= 1. @defaultValue 50 */
   readonly limitMax?: number
-  /** The limit at the start, within limitMin..limitMax. @defaultValue 10, or the nearest bound */
+  /** The limit at the start, within limitMin..limitMax. @defaultValue 10, or warmUp if more, or the nearest bound */
   readonly limitInitial?: number
   /** Longest an acquire may wait, in ms, creation included; > 0. @defaultValue 30_000 */
   readonly acquireTimeoutMs?: number
-  /** Most acquires that may wait; one more is refused at once. Integer >= 0, or Infinity. @defaultValue Infinity */
+  /**
+   * Most acquires that may wait; one more is refused at once. Integer >= 0, or Infinity. With 0 only what is idle is
+   * lent, and what warmUp() has not opened is never opened. @defaultValue Infinity
+   */
   readonly waitersMax?: number
   /** Who is served next, and who is shed: 'fifo', codel(…), adaptiveLifo(…). @defaultValue codel() */
   readonly queue?: 'fifo' | QueuePolicy
@@ -33,7 +36,7 @@ export interface PoolOptions {
   readonly lifetimeJitter?: number
   /** A resource is destroyed after this many leases. Integer >= 1, or Infinity. @defaultValue Infinity */
   readonly usesMax?: number
-  /** Resources opened at once, before anybody asks. Integer, 0..limitMax. @defaultValue 0 */
+  /** Resources opened at once, before anybody asks, as far as limitInitial lets. Integer, 0..limitMax. @defaultValue 0 */
   readonly warmUp?: number
   /** Whether an error inside use() means that the resource is broken. @defaultValue never */
   readonly destroyOnError?: (error: unknown) => boolean
@@ -88,6 +91,9 @@ export interface ResolvedPoolOptions {
 /** Not 0: an acquire that may not wait is tryAcquire(), a timeout that is off is Infinity. */
 const TIMEOUT_RANGE = { min: Number.MIN_VALUE }
 
+/** Not less than a timer can keep, since nothing but the pause holds a failing create back; and it ends. */
+const PAUSE_RANGE = { min: 1, max: Number.MAX_SAFE_INTEGER }
+
 /**
  * Reads the engine's share of the options.
  *
@@ -95,9 +101,8 @@ const TIMEOUT_RANGE = { min: Number.MIN_VALUE }
  * @throws TypeError | RangeError naming the option, the value and what is allowed
  */
 export function resolvePoolOptions(owner: string, read: OptionsReader<PoolOptions>): ResolvedPoolOptions {
-  const limits = resolveLimits(read)
   return {
-    ...limits,
+    ...resolveLimits(read),
     acquireTimeoutMs: read.durationMs('acquireTimeoutMs', TIMEOUT_RANGE),
     waitersMax: read.count('waitersMax', { max: Number.POSITIVE_INFINITY }),
     queue: readQueuePolicy(owner, read.value('queue')),
@@ -109,7 +114,6 @@ export function resolvePoolOptions(owner: string, read: OptionsReader<PoolOption
     lifetimeMs: read.durationMs('lifetimeMs', TIMEOUT_RANGE),
     lifetimeJitter: read.ratio('lifetimeJitter', { min: 0, max: 1 }),
     usesMax: read.count('usesMax', { min: 1, max: Number.POSITIVE_INFINITY }),
-    warmUp: read.count('warmUp', { max: limits.limitMax }),
     destroyOnError: read.optionalFn<(error: unknown) => boolean>('destroyOnError'),
   }
 }
@@ -119,25 +123,29 @@ function resolveLimits(read: OptionsReader<PoolOptions>) {
   const limitMinGiven = read.count('limitMin', { min: 1 })
   const limitMin = read.has('limitMin') ? limitMinGiven : Math.min(limitMinGiven, limitMax)
   if (limitMin > limitMax) read.contradiction('limitMin', `must not exceed limitMax (${limitMax})`)
+  const warmUp = read.count('warmUp', { max: limitMax })
   const limitInitialGiven = read.count('limitInitial', { min: 1 })
   const limitInitial = read.has('limitInitial')
     ? limitInitialGiven
-    : Math.min(Math.max(limitInitialGiven, limitMin), limitMax)
+    : Math.min(Math.max(limitInitialGiven, limitMin, warmUp), limitMax)
   if (limitInitial < limitMin || limitInitial > limitMax) {
     read.contradiction('limitInitial', `must lie within limitMin..limitMax (${limitMin}..${limitMax})`)
   }
-  return { limitMin, limitMax, limitInitial }
+  return { limitMin, limitMax, limitInitial, warmUp }
 }
 
 function resolveCreateBackoff(owner: string, given: Partial<CreateBackoff>): CreateBackoff {
   const read = readOptions<Partial<CreateBackoff>>(`${owner}: createBackoff`, given, CREATE_BACKOFF_DEFAULTS)
-  const initialMs = read.durationMs('initialMs', TIMEOUT_RANGE)
-  const maxMs = read.durationMs('maxMs', TIMEOUT_RANGE)
+  const initialGivenMs = read.durationMs('initialMs', PAUSE_RANGE)
+  const maxGivenMs = read.durationMs('maxMs', { min: 1 })
+  // Who gives one of the two has not contradicted himself: the other's default gives way.
+  const initialMs = read.has('initialMs') ? initialGivenMs : Math.min(initialGivenMs, maxGivenMs)
+  const maxMs = read.has('maxMs') ? maxGivenMs : Math.max(maxGivenMs, initialMs)
   if (maxMs < initialMs) read.contradiction('maxMs', `must not be less than initialMs (${initialMs})`)
   return {
     initialMs,
     maxMs,
-    factor: read.ratio('factor', { min: 1 }),
+    factor: read.ratio('factor', { min: 1, max: Number.MAX_SAFE_INTEGER }),
     jitter: read.ratio('jitter', { min: 0, max: 1 }),
     refuseAfter: read.count('refuseAfter', { min: 1, max: Number.POSITIVE_INFINITY }),
   }

@@ -3,8 +3,9 @@ import { type AsyncScope, clockInScope } from '../base/async-scope.ts'
 import { type Clock, TIMER_DELAY_MS_MAX, type Timer } from '../base/clock.ts'
 import { settleWithin } from '../base/deadline.ts'
 import type { Emitter } from '../base/emitter.ts'
+import { show } from '../base/options.ts'
 import type { Random } from '../base/random.ts'
-import { type ResolvedAcquire, resolveAcquireOptions } from './acquire-options.ts'
+import { type ResolvedAcquire, resolveAcquireOptions, resolveTryAcquireOptions } from './acquire-options.ts'
 import type {
   AcquireOptions,
   ControlSignals,
@@ -100,6 +101,11 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #retryTimer: Timer | undefined
   #warmUp: WarmUp | undefined
   #drain: Drain | undefined
+  #isAbandoned = false
+  /** Leases that began outside the gate of an adopted pool. */
+  readonly #outside: Lease<T>[] = []
+  /** Why idle resources are missing at a driver, as long as the ledger learns of it. */
+  #sourceCause: unknown
 
   constructor(parts: PoolParts<T>) {
     const { options, source, clock, scope } = parts
@@ -124,8 +130,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   /** @see PoolHandle.acquire */
   acquire(options?: AcquireOptions): Promise<Lease<T>> {
     try {
-      const nowMs = this.#arrive()
       const wanted = resolveAcquireOptions(options, this.#options.acquireTimeoutMs)
+      const nowMs = this.#arrive()
       const lease = this.#lendAtOnce(wanted, nowMs)
       if (lease !== undefined) return Promise.resolve(lease)
       return new Promise((resolve, reject) => this.#queueUp(wanted, nowMs, resolve, reject))
@@ -136,8 +142,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   /** As acquire(), for callers that have callbacks instead of a promise. Wrong options throw. */
   request(options: AcquireOptions, granted: (lease: Lease<T>) => void, refused: (error: Error) => void): void {
-    const nowMs = this.#arrive()
     const wanted = resolveAcquireOptions(options, this.#options.acquireTimeoutMs)
+    const nowMs = this.#arrive()
     const lease = this.#lendAtOnce(wanted, nowMs)
     if (lease !== undefined) granted(lease)
     else this.#queueUp(wanted, nowMs, granted, refused)
@@ -145,12 +151,13 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   /** @see PoolHandle.tryAcquire */
   tryAcquire(options?: Pick<AcquireOptions, 'tag'>): Lease<T> | undefined {
-    const nowMs = this.#arrive()
-    return this.#lendAtOnce(resolveAcquireOptions(options, this.#options.acquireTimeoutMs), nowMs)
+    const wanted = resolveTryAcquireOptions(options)
+    return this.#lendAtOnce(wanted, this.#arrive())
   }
 
   /** @see PoolHandle.use */
   async use<R>(fn: (resource: T) => R | Promise<R>, options?: AcquireOptions): Promise<R> {
+    if (typeof fn !== 'function') throw new TypeError(`use: fn must be a function, got ${show(fn)}`)
     const lease = await this.acquire(options)
     let result: R
     try {
@@ -189,7 +196,9 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     if (entry === undefined || nowMs >= entry.expiresAtMs) return undefined
     const idleMs = nowMs - entry.sinceMs
     if (this.#prepare(entry, idleMs, nowMs) !== 'ready') return undefined
-    return this.#lease(entry, 0, wanted.tag, nowMs)
+    const lease = this.#lease(entry, 0, wanted.tag, nowMs)
+    this.#tellAcquired(0, wanted.tag)
+    return lease
   }
 
   #queueUp(
@@ -272,7 +281,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
         if (entry.state !== 'validating') return
         entry.resource = prepared
         const doneAtMs = this.#clock.nowMs()
-        this.#serve(entry, doneAtMs)
+        if (doneAtMs >= entry.expiresAtMs) this.#destroy(entry, 'lifetime', doneAtMs)
+        else this.#serve(entry, doneAtMs)
         this.#pulse(doneAtMs)
       },
       (error: unknown) => {
@@ -312,9 +322,15 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   }
 
   #grant(waiter: Waiter<T>, entry: Entry<T>, nowMs: number): void {
-    const lease = this.#lease(entry, nowMs - waiter.sinceMs, waiter.tag, nowMs)
-    waiter.grant(lease)
+    const waitMs = nowMs - waiter.sinceMs
+    waiter.grant(this.#lease(entry, waitMs, waiter.tag, nowMs))
     if (this.#queue.length === 0) this.#policy.emptied()
+    this.#tellAcquired(waitMs, waiter.tag) // not before: a listener that releases would serve the same waiter again
+  }
+
+  #tellAcquired(waitMs: number, tag: string | undefined): void {
+    const { events } = this.#parts
+    if (events.has('acquired')) events.emit('acquired', { waitMs, tag })
   }
 
   #lease(entry: Entry<T>, waitMs: number, tag: string | undefined, nowMs: number): PoolLease<T> {
@@ -323,8 +339,6 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     entry.uses += 1
     const lease = new PoolLease(this, entry, nowMs, tag)
     entry.lease = lease
-    const { events } = this.#parts
-    if (events.has('acquired')) events.emit('acquired', { waitMs, tag })
     return lease
   }
 
@@ -352,7 +366,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#endedAtMs = nowMs
     entry.lease = undefined
     const retired = end === 'destroy' ? 'broken' : this.#retirement(entry, nowMs)
-    if (entry.isAdopted) this.#gone(entry, 'source', nowMs)
+    if (entry.isAdopted) this.#endAdopted(entry, nowMs)
     else if (retired !== undefined) this.#destroy(entry, retired, nowMs, cause)
     else this.#rest(entry, nowMs)
     const { events } = this.#parts
@@ -417,8 +431,10 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const { failures } = this.#creator.pace
     this.#warmUp?.done.reject(new CreateFailedError(failures, info))
     this.#warmUp = undefined
-    for (let waiter = this.#queue.next('oldest'); waiter !== undefined; waiter = this.#queue.next('oldest')) {
-      this.#refuse(waiter, 'createFailed', nowMs, new CreateFailedError(failures, info))
+    // So many and no more: a callback that asks again as soon as it is refused would keep this going for ever.
+    for (let left = this.#queue.length; left > 0; left--) {
+      const waiter = this.#queue.next('oldest')
+      if (waiter !== undefined) this.#refuse(waiter, 'createFailed', nowMs, new CreateFailedError(failures, info))
     }
   }
 
@@ -434,13 +450,13 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   // ---------------------------------------------------------------------------------------------- destroying
 
   #destroy(entry: Entry<T>, reason: DestroyReason, nowMs: number, cause?: unknown): void {
-    const { events } = this.#parts
-    if (entry.state === 'idle') {
-      this.#idle.remove(entry)
-      if (events.has('evicted')) events.emit('evicted', { reason, idleMs: nowMs - entry.sinceMs })
-    }
+    const wasIdle = entry.state === 'idle'
+    const idleMs = nowMs - entry.sinceMs
+    if (wasIdle) this.#idle.remove(entry)
     this.#observer.destroyed(nowMs, reason)
     this.#ledger.move(entry, 'destroying', nowMs)
+    const { events } = this.#parts
+    if (wasIdle && events.has('evicted')) events.emit('evicted', { reason, idleMs })
     this.#close(entry, reason, cause)
   }
 
@@ -456,7 +472,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     }
     const work = this.#callDestroy(resource, reason, cause)
     if (work === undefined) this.#gone(entry, reason, this.#clock.nowMs(), cause)
-    else settleWithin(this.#clock, destroyTimeoutMs, work, late).then(() => done(), done)
+    else settleWithin(this.#housekeeping, destroyTimeoutMs, work, late).then(() => done(), done)
   }
 
   #callDestroy(resource: T | undefined, reason: DestroyReason, cause: unknown): Promise<void> | undefined {
@@ -483,15 +499,17 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #sweep(): void {
     const nowMs = this.#clock.nowMs()
     const { idleTimeoutMs, limitMin } = this.#options
+    const due: { readonly entry: Entry<T>; readonly reason: DestroyReason }[] = []
     let nextAtMs = Number.POSITIVE_INFINITY
-    for (let entry = this.#idle.oldest; entry !== undefined; ) {
-      const { newer } = entry
-      const reason = evictionReason(entry, nowMs, { idleTimeoutMs, live: this.#ledger.live, limitMin })
+    for (let entry = this.#idle.oldest; entry !== undefined; entry = entry.newer) {
+      const reason = evictionReason(entry, nowMs, { idleTimeoutMs, live: this.#ledger.live - due.length, limitMin })
       const dueAtMs = evictAtMs(entry, idleTimeoutMs)
-      if (reason !== undefined) this.#destroy(entry, reason, nowMs)
+      if (reason !== undefined) due.push({ entry, reason })
       // Overdue and kept: it is among the last limitMin, and only its lifetime can still end it.
       else nextAtMs = Math.min(nextAtMs, dueAtMs > nowMs ? dueAtMs : entry.expiresAtMs)
-      entry = newer
+    }
+    for (const { entry, reason } of due) {
+      if (entry.state === 'idle') this.#destroy(entry, reason, nowMs) // a listener of the last may have taken this one
     }
     if (nextAtMs !== Number.POSITIVE_INFINITY) this.#sweeper.by(nextAtMs)
     this.#pulse(nowMs)
@@ -501,7 +519,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   /** Moves on, as far as it goes. Called at the end of every event; from within a move it is left to the outer one. */
   #pulse(nowMs: number): void {
-    if (this.#isPulsing) return
+    if (this.#isPulsing || this.#isAbandoned) return
     this.#isPulsing = true
     this.#nowMs = nowMs
     try {
@@ -534,24 +552,40 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     while (this.#ledger.idle > idleCount) {
       const entry = this.#idle.oldest as Entry<T>
       this.#idle.remove(entry)
-      this.#gone(entry, 'source', this.#nowMs)
+      this.#gone(entry, 'source', this.#nowMs, this.#sourceCause)
     }
     while (this.#ledger.idle < idleCount) this.#idle.add(this.#ledger.add('idle', this.#nowMs))
   }
 
-  reconcile(): void {
-    this.#pulse(this.#clock.nowMs())
+  reconcile(outside: number, cause?: unknown): void {
+    const nowMs = this.#clock.nowMs()
+    const wasPulsing = this.#isPulsing
+    this.#isPulsing = true // halfway, the counts are wrong
+    while (this.#outside.length > outside) this.#outside.pop()?.release()
+    while (this.#outside.length < outside) this.#outside.push(this.#adoptLease(nowMs))
+    this.#isPulsing = wasPulsing
+    this.#sourceCause = cause
+    this.#pulse(nowMs)
+    this.#sourceCause = undefined
   }
 
   /** After a failure the next create waits for its time, and nothing else may come to remind us. */
   #retryLater(nowMs: number): void {
     const { retryAtMs } = this.#creator.pace
     const isWanted = this.#queue.length > 0 || this.#warmUp !== undefined
-    if (!isWanted || nowMs >= retryAtMs || this.#retryTimer !== undefined) return
-    this.#retryTimer = this.#housekeeping.startTimer(retryAtMs - nowMs, () => {
+    if (!isWanted || nowMs >= retryAtMs) return this.#retryNoMore()
+    if (this.#retryTimer !== undefined) return
+    const delayMs = Math.min(retryAtMs - nowMs, TIMER_DELAY_MS_MAX)
+    this.#retryTimer = this.#housekeeping.startTimer(delayMs, () => {
       this.#retryTimer = undefined
       this.#pulse(this.#clock.nowMs())
     })
+  }
+
+  /** Left running, it would keep the process alive for nobody, and stand in for that of a later, shorter pause. */
+  #retryNoMore(): void {
+    this.#retryTimer?.cancel()
+    this.#retryTimer = undefined
   }
 
   // ---------------------------------------------------------------------------------------------- by hand
@@ -581,9 +615,9 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   /** @see PoolHandle.warmUp */
   warmUp(liveWanted: number): Promise<void> {
     if (this.#drain !== undefined) return Promise.reject(new DrainingError(this.#errorInfo()))
-    this.#warmUp?.done.resolve() // a newer wish takes its place
-    const done = deferred<void>()
-    this.#warmUp = { liveWanted, done }
+    // Two wishes at once are one, the larger: each is told when it has come true.
+    const done = this.#warmUp?.done ?? deferred<void>()
+    this.#warmUp = { liveWanted: Math.max(liveWanted, this.#warmUp?.liveWanted ?? 0), done }
     this.#pulse(this.#clock.nowMs())
     return done.promise
   }
@@ -595,16 +629,32 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     done.resolve()
   }
 
-  adoptLease(tag: string): Lease<T> {
-    const nowMs = this.#clock.nowMs()
+  #adoptLease(nowMs: number): Lease<T> {
     if (this.#control.isResting) this.#control.wake(nowMs)
     this.#observer.arrived(nowMs)
     this.#observer.granted(nowMs, 0)
-    const entry = this.#ledger.add('inUse', nowMs)
+    const entry = this.#takeMissing(nowMs) ?? this.#ledger.add('inUse', nowMs)
     entry.isAdopted = true
-    const lease = new PoolLease(this, entry, nowMs, tag)
+    const lease = new PoolLease(this, entry, nowMs, 'outside the gate')
     entry.lease = lease
     return lease
+  }
+
+  /** An idle resource that the driver has lent by itself: no longer idle there, and not closed either. */
+  #takeMissing(nowMs: number): Entry<T> | undefined {
+    const entry = this.#idle.oldest
+    if (entry === undefined || this.#ledger.idle <= (this.#source.idleCount?.() ?? 0)) return undefined
+    this.#idle.remove(entry)
+    this.#ledger.move(entry, 'inUse', nowMs)
+    return entry
+  }
+
+  /** The driver has it back, or has closed it. */
+  #endAdopted(entry: Entry<T>, nowMs: number): void {
+    if (this.#ledger.idle >= (this.#source.idleCount?.() ?? 0)) return this.#gone(entry, 'source', nowMs)
+    entry.isAdopted = false
+    this.#ledger.move(entry, 'idle', nowMs)
+    this.#idle.add(entry)
   }
 
   // ---------------------------------------------------------------------------------------------- the end
@@ -641,10 +691,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #cutDrainShort(drain: Drain): void {
     const nowMs = this.#clock.nowMs()
     const holders = this.holders()
-    const waitersRefused = this.#queue.length
-    for (let waiter = this.#queue.next('oldest'); waiter !== undefined; waiter = this.#queue.next('oldest')) {
-      this.#refuse(waiter, 'draining', nowMs, new DrainingError(this.#errorInfo()))
-    }
+    const waitersRefused = this.#refuseToDrain(nowMs)
     let leasesCut = 0
     for (const entry of [...this.#ledger.entries()]) {
       if (entry.lease === undefined) continue
@@ -657,12 +704,34 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#pulse(nowMs)
   }
 
+  #refuseToDrain(nowMs: number): number {
+    const waitersRefused = this.#queue.length
+    for (let waiter = this.#queue.next('oldest'); waiter !== undefined; waiter = this.#queue.next('oldest')) {
+      this.#refuse(waiter, 'draining', nowMs, new DrainingError(this.#errorInfo()))
+    }
+    return waitersRefused
+  }
+
   #endDrain(drain: Drain, result: DrainResult): void {
     if (drain.isOver) return
     drain.isOver = true
     drain.timer?.cancel()
     drain.done.resolve(result)
     this.#parts.events.emit('drained', { leasesCut: result.leasesCut })
+  }
+
+  /**
+   * Lets go of a driver's pool: refuses whoever waits, touches no resource, and does nothing any more. What the driver
+   * still delivers goes back to it.
+   */
+  abandon(): void {
+    if (this.#isAbandoned) return
+    this.#isAbandoned = true
+    this.#drain ??= { done: deferred(), timer: undefined, isOver: false }
+    this.#sweeper.stop()
+    this.#retryTimer?.cancel()
+    const waitersRefused = this.#refuseToDrain(this.#clock.nowMs())
+    this.#endDrain(this.#drain, { leasesCut: 0, holders: [], waitersRefused, unfinished: this.#ledger.size })
   }
 
   get isDraining(): boolean {

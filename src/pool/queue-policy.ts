@@ -1,4 +1,4 @@
-import { readOptions, show } from '../base/options.ts'
+import { type OptionsReader, readOptions, show } from '../base/options.ts'
 
 /** Who is served next, and who is refused instead. */
 export interface QueuePolicy {
@@ -46,11 +46,12 @@ export interface CodelOptions {
  * @source RFC 8289; the form with one fixed expiry of 2 × target is that of facebook/folly, executors/Codel
  */
 export function codel(options: CodelOptions = {}): QueuePolicy {
-  const given = readCodelOptions('codel', options)
+  const read = readOptions<CodelOptions>('codel', options, {}, ['targetMs', 'intervalMs'])
+  const given = { targetMs: optionalDuration(read, 'targetMs'), intervalMs: optionalDuration(read, 'intervalMs') }
   return {
     name: 'codel',
     start({ acquireTimeoutMs }) {
-      const { targetMs, intervalMs } = withDefaults(given, acquireTimeoutMs)
+      const { targetMs = acquireTimeoutMs / 20, intervalMs = acquireTimeoutMs / 2 } = given
       const standing = standingQueue(targetMs, intervalMs)
       return {
         order: () => 'oldest',
@@ -61,19 +62,25 @@ export function codel(options: CodelOptions = {}): QueuePolicy {
   }
 }
 
+export interface AdaptiveLifoOptions {
+  /** How long the queue must not have been empty before the newest come first, in ms, > 0. @defaultValue acquireTimeoutMs / 2 */
+  readonly intervalMs?: number
+}
+
 /**
- * In order of arrival while waits are short; newest first while a queue stands, as in codel. The newest can still be
- * served in time, the oldest are lost anyway and leave by their own deadline. Unfair on purpose.
+ * In order of arrival while waits are short; newest first once the queue has not been empty for an interval. The
+ * newest can still be served in time, the oldest are lost anyway and leave by their own deadline. Unfair on purpose.
  *
  * @throws TypeError | RangeError for wrong options
  * @source Maurer 2015, "Fail at Scale", ACM Queue 13(8): adaptive LIFO
  */
-export function adaptiveLifo(options: CodelOptions = {}): QueuePolicy {
-  const given = readCodelOptions('adaptiveLifo', options)
+export function adaptiveLifo(options: AdaptiveLifoOptions = {}): QueuePolicy {
+  const read = readOptions<AdaptiveLifoOptions>('adaptiveLifo', options, {}, ['intervalMs'])
+  const given = optionalDuration(read, 'intervalMs')
   return {
     name: 'adaptive-lifo',
     start({ acquireTimeoutMs }) {
-      const { intervalMs } = withDefaults(given, acquireTimeoutMs)
+      const intervalMs = given ?? acquireTimeoutMs / 2
       return {
         order: (waitingMs) => (waitingMs > intervalMs ? 'newest' : 'oldest'),
         admit: () => 'grant',
@@ -86,9 +93,10 @@ export function adaptiveLifo(options: CodelOptions = {}): QueuePolicy {
 /** Reads the option `queue`: the word 'fifo', or a policy. */
 export function readQueuePolicy(owner: string, given: unknown): QueuePolicy {
   if (given === 'fifo') return fifo()
-  const isPolicy = typeof given === 'object' && given !== null && typeof (given as QueuePolicy).start === 'function'
-  if (isPolicy) return given as QueuePolicy
-  throw new TypeError(`${owner}: queue must be 'fifo', codel(…) or adaptiveLifo(…), got ${show(given)}`)
+  const { name, start } = (typeof given === 'object' && given !== null ? given : {}) as Partial<QueuePolicy>
+  if (typeof name === 'string' && typeof start === 'function') return given as QueuePolicy
+  const allowed = "'fifo', codel(…), adaptiveLifo(…) or a policy { name, start }"
+  throw new TypeError(`${owner}: queue must be ${allowed}, got ${show(given)}`)
 }
 
 /**
@@ -115,16 +123,6 @@ function standingQueue(targetMs: number, intervalMs: number) {
   }
 }
 
-type GivenCodel = { readonly targetMs: number | undefined; readonly intervalMs: number | undefined }
-
-function readCodelOptions(owner: string, options: CodelOptions): GivenCodel {
-  const read = readOptions<CodelOptions>(owner, options, {}, ['targetMs', 'intervalMs'])
-  return {
-    targetMs: read.has('targetMs') ? read.durationMs('targetMs', { min: Number.MIN_VALUE }) : undefined,
-    intervalMs: read.has('intervalMs') ? read.durationMs('intervalMs', { min: Number.MIN_VALUE }) : undefined,
-  }
-}
-
-function withDefaults(given: GivenCodel, acquireTimeoutMs: number): { targetMs: number; intervalMs: number } {
-  return { targetMs: given.targetMs ?? acquireTimeoutMs / 20, intervalMs: given.intervalMs ?? acquireTimeoutMs / 2 }
+function optionalDuration<G extends object>(read: OptionsReader<G>, key: keyof G & string): number | undefined {
+  return read.has(key) ? read.durationMs(key, { min: Number.MIN_VALUE }) : undefined
 }

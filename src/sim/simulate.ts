@@ -2,8 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { readOptions } from '../base/options.ts'
 import { type Random, seededRandom } from '../base/random.ts'
 import type { DecisionRecord } from '../control/controller.ts'
-import { type CreatePoolOptions, createPool } from '../create-pool.ts'
-import type { PoolHandle } from '../handle.ts'
+import { type AdaptivePool, type CreatePoolOptions, createPool } from '../create-pool.ts'
 import { TimeAverage } from '../measure/average.ts'
 import type { Lease } from '../pool/contract.ts'
 import { AcquireTimeoutError, ShedError } from '../pool/pool-errors.ts'
@@ -51,9 +50,6 @@ export const SIMULATE_DEFAULTS: Required<Pick<SimulateOptions, 'seed' | 'sloMs' 
 const RETRY_DELAY_MS_MIN = 100
 const RETRY_DELAY_MS_MAX = 300
 
-/** How often decisions are collected, in virtual ms: the pool remembers the last 256 of them, at most 100 a second. */
-const COLLECT_MS = 1_000
-
 /**
  * Runs the production engine against a model of a backend, under virtual time: minutes pass in a second or so. The
  * result depends on the options alone, so that two pools can be compared on the very same requests.
@@ -95,7 +91,7 @@ class Simulation {
   readonly #clock = new VirtualClock()
   readonly #backend: RunningBackend
   readonly #resources: ResourceMeter
-  readonly #handle: PoolHandle<SimulatedResource>
+  readonly #pool: AdaptivePool<SimulatedResource>
   /** What arrives, and when. The pool's own chance is apart: whatever it does, the same requests come. */
   readonly #demand: Random
   readonly #retryDelays: Random
@@ -113,27 +109,26 @@ class Simulation {
     this.#arrivals = workload.start(this.#demand, durationMs)
     this.#backend = backend.start(this.#clock)
     this.#resources = new ResourceMeter(this.#backend, this.#clock)
-    this.#handle = createPool({
+    this.#pool = createPool({
+      name: 'simulated', // a pool without a name is numbered, and the number would be in the result
       ...pool,
       create: ({ signal }) => this.#resources.create(signal),
       destroy: () => this.#resources.destroy(),
       clock: this.#clock,
       random: seededRandom(seed ^ 0x55555555),
     })
-    this.#handle.on('warning', (warning) => this.#warnings.push({ atMs: this.#clock.nowMs(), ...warning }))
   }
 
   async run(): Promise<SimulationResult> {
     const { durationMs, sloMs } = this.#options
     await this.#clock.advance(0) // warm-up, which takes no time
     this.#resources.begin()
+    this.#record()
     this.#awaitArrival()
-    this.#collectLater()
     await this.#clock.advanceTo(durationMs)
-    this.#collect()
     const live = this.#resources.summary()
     await this.#clock.advanceTo(durationMs + sloMs)
-    const { created, createFailed, waitMs, acquired, timedOut, shed, createRefused, queueFull } = this.#handle.stats()
+    const { created, createFailed, waitMs, acquired, timedOut, shed, createRefused, queueFull } = this.#pool.stats()
     const summary = {
       ...this.#tally.summary(),
       acquires: acquired + timedOut + shed + createRefused + queueFull,
@@ -145,6 +140,18 @@ class Simulation {
       ...countMoves(this.#records),
     }
     return new SimulationResult(summary, this.#records.map(rowOf), this.#warnings)
+  }
+
+  /** What the pool decides and says until the last arrival; the rest of the run only lets requests end. */
+  #record(): void {
+    const { durationMs } = this.#options
+    this.#pool.on('decided', (record) => {
+      if (record.atMs <= durationMs) this.#records.push(record)
+    })
+    this.#pool.on('warning', (warning) => {
+      const atMs = this.#clock.nowMs()
+      if (atMs <= durationMs) this.#warnings.push({ atMs, ...warning })
+    })
   }
 
   #awaitArrival(): void {
@@ -161,7 +168,7 @@ class Simulation {
   }
 
   #ask(visit: Visit): void {
-    this.#handle.acquire().then(
+    this.#pool.acquire().then(
       (lease) => this.#serve(visit, lease),
       (error: unknown) => this.#refused(visit, error),
     )
@@ -175,22 +182,13 @@ class Simulation {
   }
 
   #refused(visit: Visit, error: unknown): void {
-    if (visit.retriesLeft === 0) return this.#tally.lost(lossOf(error))
+    if (visit.retriesLeft === 0) {
+      this.#tally.lost(lossOf(error))
+      return
+    }
     visit.retriesLeft -= 1
     const delayMs = RETRY_DELAY_MS_MIN + (RETRY_DELAY_MS_MAX - RETRY_DELAY_MS_MIN) * this.#retryDelays.next()
     this.#clock.startTimer(delayMs, () => this.#ask(visit))
-  }
-
-  #collectLater(): void {
-    this.#clock.startTimer(COLLECT_MS, () => {
-      this.#collect()
-      this.#collectLater()
-    })
-  }
-
-  #collect(): void {
-    const lastAtMs = this.#records.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY
-    for (const record of this.#handle.decisions()) if (record.atMs > lastAtMs) this.#records.push(record)
   }
 }
 

@@ -3,8 +3,8 @@ import type { ShortageCause } from './warning.ts'
 
 /** What the decider remembers; plain data. */
 export interface ExhaustionState {
-  /** Until when, at the latest, some caller was sure to be served without the limit or creation in the way. */
-  readonly freeUntilMs: number
+  /** The end of the last window that showed no shortage. */
+  readonly easedAtMs: number
   /** Since the callers in line began to wait: acquires that ended without a lease. */
   readonly cost: ShortageCost
   readonly episode: ExhaustionEpisode | undefined
@@ -53,7 +53,7 @@ const NO_COST: ShortageCost = { timedOut: 0, shed: 0, others: 0 }
 const NONE: ExhaustionTurn = { turn: 'none' }
 
 export const INITIAL_EXHAUSTION: ExhaustionState = {
-  freeUntilMs: Number.MIN_SAFE_INTEGER,
+  easedAtMs: Number.MIN_SAFE_INTEGER,
   cost: NO_COST,
   episode: undefined,
 }
@@ -62,8 +62,8 @@ export const INITIAL_EXHAUSTION: ExhaustionState = {
  * Decides, once a window, whether a shortage has become an episode, and whether the episode is over.
  *
  * How long callers have waited without a break is exact, since the engine says when the queue last became non-empty.
- * *Why* they wait is looked at when a window ends: one that ends with room to grow, and creation that gets on, starts
- * the count afresh.
+ * *Why* they wait is looked at when a window ends: one that ends with room to grow, and with creation getting on,
+ * starts the count afresh.
  */
 export function stepExhaustion(
   state: ExhaustionState,
@@ -71,30 +71,44 @@ export function stepExhaustion(
   rule: ExhaustionRule,
 ): readonly [ExhaustionState, ExhaustionTurn] {
   const { sample, waitingSinceMs } = input
-  const nowMs = sample.atMs
   const shortage = waitingSinceMs === undefined ? undefined : shortageOf(input)
-  const freeUntilMs = shortage === undefined ? nowMs : state.freeUntilMs
-  const sinceMs = Math.max(waitingSinceMs ?? nowMs, freeUntilMs)
-  const forMs = nowMs - sinceMs
-  const isOver = state.episode === undefined && shortage === undefined
-  const cost = isOver ? NO_COST : addCost(state.cost, sample)
-
+  const easedAtMs = shortage === undefined ? sample.atMs : state.easedAtMs
+  const sinceMs = Math.max(waitingSinceMs ?? sample.atMs, easedAtMs)
+  const forMs = sample.atMs - sinceMs
   if (state.episode !== undefined) {
-    const episode = forMs >= rule.exhaustedAfterMs / 2 ? { ...state.episode, seenAtMs: nowMs } : state.episode
-    if (nowMs - episode.seenAtMs < rule.recoveredAfterMs || episode.seenAtMs === nowMs) {
-      return [{ freeUntilMs, cost, episode }, NONE]
-    }
-    const exhaustedMs = episode.seenAtMs - episode.sinceMs
-    const next = { freeUntilMs, cost: NO_COST, episode: undefined }
-    return [next, { turn: 'recovered', cause: episode.cause, exhaustedMs, cost }]
+    const cost = addCost(state.cost, sample)
+    return continueEpisode({ easedAtMs, cost, episode: state.episode }, forMs, sample.atMs, rule)
   }
+  const cost = shortage === undefined ? NO_COST : addCost(state.cost, sample)
   if (shortage === undefined || forMs < patienceMs(shortage, rule)) {
-    return [{ freeUntilMs, cost, episode: undefined }, NONE]
+    return [{ easedAtMs, cost, episode: undefined }, NONE]
   }
   const cause = shortage === 'limit' ? 'limit' : 'creation'
+  const episode = { cause, sinceMs, seenAtMs: sample.atMs } as const
   return [
-    { freeUntilMs, cost, episode: { cause, sinceMs, seenAtMs: nowMs } },
+    { easedAtMs, cost, episode },
     { turn: 'exhausted', cause, forMs },
+  ]
+}
+
+/** A queue that has been standing for half of what opens an episode keeps it open; a shorter one is an ordinary day. */
+const STANDING_SHARE = 0.5
+
+function continueEpisode(
+  state: ExhaustionState & { readonly episode: ExhaustionEpisode },
+  forMs: number,
+  nowMs: number,
+  rule: ExhaustionRule,
+): readonly [ExhaustionState, ExhaustionTurn] {
+  const { episode, cost, easedAtMs } = state
+  if (forMs >= STANDING_SHARE * rule.exhaustedAfterMs) {
+    return [{ ...state, episode: { ...episode, seenAtMs: nowMs } }, NONE]
+  }
+  if (nowMs - episode.seenAtMs < rule.recoveredAfterMs) return [state, NONE]
+  const { cause, sinceMs, seenAtMs } = episode
+  return [
+    { easedAtMs, cost: NO_COST, episode: undefined },
+    { turn: 'recovered', cause, exhaustedMs: seenAtMs - sinceMs, cost },
   ]
 }
 
@@ -107,8 +121,9 @@ function shortageOf({ sample, isCreationFailing }: ShortageInput): Shortage | un
   const isAllOut = sample.live - sample.creating - sample.idle >= sample.limit
   if (isAllOut) return 'limit'
   if (sample.creating > 0 && sample.created === 0) return 'stalled'
-  // Room for more, and none of it being created: what leaves still holds its slot.
-  return sample.live >= sample.limit && sample.creating === 0 ? 'limit' : undefined
+  // Nothing to lend and nothing being created: what is being destroyed still holds its slot. Beside idle ones, callers
+  // wait for something else: a pause by hand, or a blocked event loop.
+  return sample.creating + sample.idle === 0 ? 'limit' : undefined
 }
 
 /** A create that has not failed yet may just be slow, as at every cold start: it gets twice as long. */

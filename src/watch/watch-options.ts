@@ -4,7 +4,7 @@ import { readOptions } from '../base/options.ts'
 export interface WatchOptions {
   /**
    * Callers must have waited without a break for this long, at the limit or because creation fails, before `exhausted`
-   * is emitted. In ms, > 0. @defaultValue 1000
+   * is emitted. In ms, >= 1; Infinity: never. @defaultValue 1000
    */
   readonly exhaustedAfterMs?: number
   /**
@@ -12,18 +12,21 @@ export interface WatchOptions {
    * @defaultValue 1000
    */
   readonly recoveredAfterMs?: number
-  /** How far ahead the trend of demand is followed, in ms, > 0. @defaultValue 30_000 */
+  /** How far ahead the trend of demand is followed, in ms, 1..3_600_000. @defaultValue 30_000 */
   readonly forecastHorizonMs?: number
   /** Least confidence at which a forecast becomes a warning: a ratio in 0.5..1. @defaultValue 0.8 */
   readonly forecastConfidenceMin?: number
 }
 
-export const WATCH_DEFAULTS = {
+export const WATCH_DEFAULTS: Required<WatchOptions> = {
   exhaustedAfterMs: 1_000, // by chance alone a queue may stand for half a second at 80 % utilization
   recoveredAfterMs: 1_000, // as long as it took to open: two bursts a second apart are one episode
   forecastHorizonMs: 30_000, // time enough to act; a trend followed for longer cries wolf
   forecastConfidenceMin: 0.8, // of five forecasts four should come true
-} as const satisfies Required<WatchOptions>
+}
+
+/** Beyond an hour, no slope of a service's traffic lasts. */
+const HORIZON_MS_MAX = 3_600_000
 
 /** The watch's options, complete. */
 export interface ResolvedWatchOptions extends Required<WatchOptions> {
@@ -41,7 +44,7 @@ export function resolveWatchOptions(given: WatchOptions | false | undefined): Re
     isOn: given !== false,
     exhaustedAfterMs: read.durationMs('exhaustedAfterMs', { min: 1 }),
     recoveredAfterMs: read.durationMs('recoveredAfterMs'),
-    forecastHorizonMs: read.durationMs('forecastHorizonMs', { min: 1 }),
+    forecastHorizonMs: read.durationMs('forecastHorizonMs', { min: 1, max: HORIZON_MS_MAX }),
     forecastConfidenceMin: read.ratio('forecastConfidenceMin', { min: 0.5, max: 1 }),
   }
 }

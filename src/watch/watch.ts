@@ -1,7 +1,24 @@
 import type { Clock } from '../base/clock.ts'
 import type { Sample } from '../measure/sample.ts'
-import type { Decision, LeaseInfo, PoolCounts, PoolEvents } from '../pool/contract.ts'
+import type { Decision, Holder, LeaseInfo, PoolCounts, PoolEvents } from '../pool/contract.ts'
+import { adviceFor } from './advice.ts'
+import { warningOf } from './alarm.ts'
+import { findState, type View } from './cause.ts'
+import {
+  type CreationSeen,
+  creationFailed,
+  isCreationFailing,
+  isCreationTrouble,
+  LUCKY_CREATION,
+  stepCreation,
+} from './creation.ts'
+import { CALM, type Episode, stepEpisode } from './episode.ts'
+import { type ExhaustionState, type ExhaustionTurn, INITIAL_EXHAUSTION, stepExhaustion } from './exhaustion.ts'
+import { type Outlook, outlookOfQueue, outlookOfTrend, type QueueSeen } from './forecast.ts'
 import { holdersOf } from './holders.ts'
+import { NO_SAMPLE } from './no-sample.ts'
+import { NO_SIGNALS, type Signals, servedPerMs, stepSignals } from './signals.ts'
+import { EPISODE_RULES, TREND_RULE, troublesOf, WATCHED_KINDS, type WatchedKind } from './trouble.ts'
 import type { Diagnosis, WatchEvents } from './warning.ts'
 import type { ResolvedWatchOptions } from './watch-options.ts'
 
@@ -20,7 +37,7 @@ export interface WatchParts {
   readonly clock: Clock
   readonly events: WatchSink
   counts(): PoolCounts
-  /** The leases that have not ended; asked for only when a warning is raised or a diagnosis is wanted. */
+  /** The leases that have not ended; asked for only when a warning is told or a diagnosis is wanted. */
   leases(): Iterable<LeaseInfo>
 }
 
@@ -32,31 +49,184 @@ export interface WatchContext {
   readonly ceiling: number
 }
 
-/** DOER: samples in, warnings out, each once per episode. */
+/** The last window, as it was observed. */
+interface Observed extends WatchContext {
+  readonly sample: Sample
+  readonly decision: Decision
+}
+
+/** An episode that opened or closed in this window. */
+interface Told {
+  readonly kind: WatchedKind
+  readonly turn: 'opened' | 'closed'
+  readonly lastedMs: number
+}
+
+/**
+ * DOER: samples in, warnings out, each once per episode. Of constant cost per window and of none per acquire; holders,
+ * words and evidence are put together only for what is told.
+ *
+ * All state is stepped before anything is told, so that a listener may diagnose, resize or drain.
+ */
 export class Watch {
   readonly #parts: WatchParts
+  readonly #episodes: Record<WatchedKind, Episode>
+  #signals: Signals = NO_SIGNALS
+  #creation: CreationSeen = LUCKY_CREATION
+  /** Whether the trend has led to exhaustion for long enough to be believed. */
+  #trend: Episode = CALM
+  #exhaustion: ExhaustionState = INITIAL_EXHAUSTION
+  #observed: Observed | undefined
+  #controllerError: unknown
 
   constructor(parts: WatchParts) {
     this.#parts = parts
+    this.#episodes = Object.fromEntries(WATCHED_KINDS.map((kind) => [kind, CALM])) as Record<WatchedKind, Episode>
   }
 
-  /** Once a window, after the decision. */
-  observe(_sample: Sample, _decision: Decision, _context: WatchContext): void {}
+  /** Once a window, after the decision; `decision.limit` as the controller said it, neither rounded nor bounded. */
+  observe(sample: Sample, decision: Decision, context: WatchContext): void {
+    const { waitingSinceMs } = context
+    const before = this.#signals.queue
+    this.#observed = { sample, decision, ...context }
+    this.#signals = stepSignals(this.#signals, sample, waitingSinceMs)
+    this.#creation = stepCreation(this.#creation, sample)
+    if (!this.#parts.options.isOn) return
 
-  /** At each failure to create, with the event's own payload. */
-  createFailed(_event: PoolEvents['createFailed']): void {}
+    const shortage = { sample, waitingSinceMs, isCreationFailing: isCreationFailing(this.#creation) }
+    const [exhaustion, turn] = stepExhaustion(this.#exhaustion, shortage, this.#parts.options)
+    this.#exhaustion = exhaustion
+    const outlook = this.#foresee(this.#observed, before)
+    const told = this.#stepEpisodes(this.#observed, outlook)
+    this.#tellExhaustion(turn)
+    for (const episode of told) this.#tell(episode, outlook)
+  }
 
-  /** When the controller threw or answered what is no limit; the last good limit stays. */
-  controllerFailed(_error: unknown): void {}
+  /** At each failure to create, with the event's own payload; what is certain now is told now. */
+  createFailed(event: PoolEvents['createFailed']): void {
+    const nowMs = this.#parts.clock.nowMs()
+    const { live, creating, waiters } = event.counts
+    this.#creation = creationFailed(this.#creation, event, nowMs)
+    if (!this.#parts.options.isOn) return
+    const isTrouble = isCreationTrouble(this.#creation, live - creating, waiters)
+    const told = [
+      this.#stepEpisode('backend-refusing', event.failure === 'refusing', nowMs),
+      this.#stepEpisode('creation-failing', isTrouble, nowMs),
+    ]
+    for (const episode of told) this.#tell(episode, undefined)
+  }
 
-  /** False while an episode is open: keep calling observe(), even if nothing is in use, so that it can end. */
+  /** The controller threw, or answered what is no limit; the last good limit stays. */
+  controllerFailed(error: unknown): void {
+    this.#controllerError = error
+    if (!this.#parts.options.isOn) return
+    this.#tell(this.#stepEpisode('controller-failed', true, this.#parts.clock.nowMs()), undefined)
+  }
+
+  /** False while an episode is open: keep calling observe() even if nothing is in use, so that it can end. */
   get isQuiet(): boolean {
-    return true
+    if (this.#exhaustion.episode !== undefined) return false
+    return WATCHED_KINDS.every((kind) => this.#episodes[kind].phase !== 'open')
   }
 
-  /** The state of the pool now. */
+  /** The state of the pool now, from the last windows. */
   diagnose(): Diagnosis {
-    const holders = holdersOf(this.#parts.leases(), this.#parts.clock.nowMs())
-    return { verdict: 'idle', confidence: 0, evidence: [], advice: [], holders }
+    const view = this.#view()
+    const { verdict, confidence, evidence } = findState(view)
+    return { verdict, confidence, evidence, advice: adviceFor(verdict, view), holders: this.#holders(view.nowMs) }
+  }
+
+  #foresee({ sample, decision, waitingSinceMs, ceiling }: Observed, before: QueueSeen): Outlook | undefined {
+    const { options, acquireTimeoutMs } = this.#parts
+    // A backend that is at its limit is not helped by more: the pool stays where it is.
+    const within = decision.limitedBy === 'backend' ? Math.min(ceiling, sample.limit) : ceiling
+    const queue = outlookOfQueue({
+      sample,
+      waitingSinceMs,
+      before,
+      limitNext: Math.min(Math.round(decision.limit), within),
+      ceiling: within,
+      servedPerMs: servedPerMs(this.#signals, sample),
+      exhaustedAfterMs: options.exhaustedAfterMs,
+      deadlineMs: acquireTimeoutMs,
+      confidenceMin: options.forecastConfidenceMin,
+      isCreationFailing: isCreationFailing(this.#creation),
+    })
+    const trend = outlookOfTrend(this.#signals.trend, {
+      ceiling: within,
+      horizonMs: options.forecastHorizonMs,
+      confidenceMin: options.forecastConfidenceMin,
+    })
+    this.#trend = stepEpisode(this.#trend, TREND_RULE, trend !== undefined, sample.atMs)[0]
+    return queue ?? (this.#trend.phase === 'open' ? trend : undefined)
+  }
+
+  #stepEpisodes({ sample, decision }: Observed, outlook: Outlook | undefined): readonly (Told | undefined)[] {
+    const troubles = troublesOf({
+      sample,
+      decision,
+      signals: this.#signals,
+      creation: this.#creation,
+      outlook,
+      isExhausted: this.#exhaustion.episode !== undefined,
+      isForetold: this.#episodes['exhaustion-forecast'].phase === 'open',
+    })
+    return WATCHED_KINDS.map((kind) => this.#stepEpisode(kind, troubles[kind], sample.atMs))
+  }
+
+  #stepEpisode(kind: WatchedKind, holds: boolean, atMs: number): Told | undefined {
+    const before = this.#episodes[kind]
+    const [episode, turn] = stepEpisode(before, EPISODE_RULES[kind], holds, atMs)
+    this.#episodes[kind] = episode
+    if (turn === 'none') return undefined
+    return { kind, turn, lastedMs: before.phase === 'open' ? before.seenAtMs - before.openedAtMs : 0 }
+  }
+
+  #tell(told: Told | undefined, outlook: Outlook | undefined): void {
+    const { events, poolName } = this.#parts
+    if (told === undefined) return
+    const { kind, turn, lastedMs } = told
+    if (turn === 'closed') events.emit('warningEnded', { kind, lastedMs })
+    else if (events.has('warning')) {
+      const view = this.#view()
+      const holders = this.#holders(view.nowMs)
+      const controllerError = this.#controllerError
+      events.emit('warning', warningOf(kind, { poolName, view, holders, outlook, controllerError }))
+    }
+  }
+
+  #tellExhaustion(turn: ExhaustionTurn): void {
+    const { events } = this.#parts
+    if (turn.turn === 'exhausted') {
+      const { cause, forMs } = turn
+      events.emit('exhausted', { cause, forMs, counts: this.#parts.counts() })
+    } else if (turn.turn === 'recovered') {
+      const { cause, exhaustedMs, cost } = turn
+      const { timedOut, shed, others } = cost
+      events.emit('recovered', { exhaustedMs, cause, failed: timedOut + shed + others, timedOut, shed })
+    }
+  }
+
+  #holders(nowMs: number): readonly Holder[] {
+    return holdersOf(this.#parts.leases(), nowMs)
+  }
+
+  #view(): View {
+    const counts = this.#parts.counts()
+    const { sample, decision, ceiling } = this.#observed ?? {
+      sample: NO_SAMPLE,
+      decision: { limit: counts.limit, reason: 'none' },
+      ceiling: counts.limit,
+    }
+    return {
+      nowMs: this.#parts.clock.nowMs(),
+      counts,
+      sample,
+      decision,
+      ceiling,
+      signals: this.#signals,
+      creation: this.#creation,
+      isExhausted: this.#exhaustion.episode !== undefined,
+    }
   }
 }

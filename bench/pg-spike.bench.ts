@@ -1,0 +1,149 @@
+/**
+ * The question: does an adopted pool ride out a spike as well as the best static size, which nobody knew before?
+ *
+ * A real PostgreSQL, an open-loop Poisson load (latency counts from when a request was due), each static size and the
+ * adopted pool in turn over the same server with the same arrivals. Compare within one run only.
+ *
+ *     npm run bench:pg-spike -- [io|cpu] [runs]
+ */
+import pg from 'pg'
+import { offerLoad } from '../src/cli/open-loop.ts'
+import { startPostgres } from '../src/cli/embedded-postgres.ts'
+import { adapt } from '../src/index.ts'
+import { systemClock } from '../src/base/clock.ts'
+import { seededRandom } from '../src/base/random.ts'
+import { poisson } from '../src/sim/workload.ts'
+
+interface Spike {
+  readonly sql: string
+  /** Requests per second in each phase, and how long it lasts. */
+  readonly phases: readonly { readonly ratePerSecond: number; readonly durationMs: number }[]
+  readonly staticSizes: readonly number[]
+  readonly limitMax: number
+}
+
+const SPIKES: Readonly<Record<string, Spike>> = {
+  io: {
+    sql: 'select pg_sleep(0.02)',
+    phases: phases(200, 1500),
+    staticSizes: [10, 20, 40, 80],
+    limitMax: 100,
+  },
+  cpu: {
+    sql: 'select sum(i) from generate_series(1,20000) i',
+    phases: phases(100, 700),
+    staticSizes: [2, 20, 40, 160],
+    limitMax: 160,
+  },
+}
+
+function phases(quiet: number, spike: number): Spike['phases'] {
+  return [
+    { ratePerSecond: quiet, durationMs: 2_000 },
+    { ratePerSecond: spike, durationMs: 4_000 },
+    { ratePerSecond: quiet, durationMs: 2_000 },
+  ]
+}
+
+interface Outcome {
+  readonly pool: string
+  readonly offered: number
+  readonly failedShare: number
+  readonly p50: number
+  readonly p99: number
+  /** Highest limit, and how long it stood above twice the best static size, in ms. */
+  readonly limits: readonly { readonly atMs: number; readonly limit: number }[]
+}
+
+async function run(spike: Spike, url: string, size: number | 'adopted', seed: number): Promise<Outcome> {
+  const max = size === 'adopted' ? 10 : size
+  const pool = new pg.Pool({ connectionString: url, max, connectionTimeoutMillis: 1_000 })
+  pool.on('error', () => {})
+  const limits: { atMs: number; limit: number }[] = []
+  const startedAtMs = performance.now()
+  if (size === 'adopted') {
+    const control = adapt(pool, { limitMax: spike.limitMax })
+    control.on('decided', ({ to, reason, sample }) => {
+      limits.push({ atMs: performance.now() - startedAtMs, limit: to })
+      if (process.env['BENCH_TRACE']) {
+        const s = sample
+        console.error(
+          `${(performance.now() - startedAtMs).toFixed(0)} ${s.windowMs.toFixed(0)}ms L${s.limit}->${to} ${reason} arr ${s.arrivals} done ${s.completions} w ${s.waiters} old ${s.oldestWaitMs.toFixed(0)} use ${s.inUseMean.toFixed(1)} lease ${s.leaseMsMean.toFixed(1)} live ${s.live} creating ${s.creating} create ${s.createMsMean.toFixed(0)} shed ${s.shed} loop ${s.loopDelayMs.toFixed(0)}`,
+        )
+      }
+    })
+  }
+  const durationMs = spike.phases.reduce((sum, phase) => sum + phase.durationMs, 0)
+  const latencies: number[] = []
+  let failed = 0
+  await offerLoad({
+    clock: systemClock,
+    arrivals: poisson((atMs) => rateAt(spike.phases, atMs)).start(seededRandom(seed), durationMs),
+    durationMs,
+    settleMs: 5_000,
+    work: () => pool.query(spike.sql),
+    onArrival: () => {},
+    onAnswer: ({ latencyMs, failure }) => {
+      if (failure === undefined) latencies.push(latencyMs)
+      else failed += 1
+    },
+  })
+  await pool.end()
+  latencies.sort((a, b) => a - b)
+  const quantile = (q: number): number => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * q))] ?? 0
+  const offered = latencies.length + failed
+  return { pool: String(size), offered, failedShare: failed / offered, p50: quantile(0.5), p99: quantile(0.99), limits }
+}
+
+function rateAt(phases: Spike['phases'], atMs: number): number {
+  let endsAtMs = 0
+  for (const phase of phases) {
+    endsAtMs += phase.durationMs
+    if (atMs < endsAtMs) return phase.ratePerSecond
+  }
+  return 0
+}
+
+/** Longest time in ms for which the limit stayed above `bound`. */
+function longestAbove(limits: Outcome['limits'], bound: number): number {
+  let longestMs = 0
+  let sinceMs: number | undefined
+  for (const { atMs, limit } of limits) {
+    if (limit > bound) sinceMs ??= atMs
+    if (sinceMs !== undefined) longestMs = Math.max(longestMs, atMs - sinceMs)
+    if (limit <= bound) sinceMs = undefined
+  }
+  return longestMs
+}
+
+const [name = 'io', runs = '1', only] = process.argv.slice(2)
+const spike = SPIKES[name]
+if (spike === undefined) throw new RangeError(`spike must be one of ${Object.keys(SPIKES).join(', ')}, got ${name}`)
+const server = await startPostgres({ maxConnections: 250 })
+try {
+  for (let round = 1; round <= Number(runs); round++) {
+    const outcomes: Outcome[] = []
+    const sizes = only === 'adopted' ? ([] as const) : spike.staticSizes
+    for (const size of [...sizes, 'adopted'] as const) outcomes.push(await run(spike, server.url, size, round))
+    const clean = outcomes.filter(({ pool, failedShare }) => pool !== 'adopted' && failedShare === 0)
+    const best = clean.reduce<Outcome | undefined>((a, b) => (a !== undefined && a.p99 <= b.p99 ? a : b), undefined)
+    console.log(`\n${name}, run ${round}: ${spike.sql}`)
+    for (const { pool, offered, failedShare, p50, p99, limits } of outcomes) {
+      const limitMax = Math.max(0, ...limits.map(({ limit }) => limit))
+      const more =
+        pool === 'adopted'
+          ? `  limit up to ${limitMax}` +
+            (best === undefined
+              ? ''
+              : `, ${(p99 / best.p99).toFixed(2)} x the best static size (${best.pool}), ` +
+                `${longestAbove(limits, 2 * Number(best.pool)).toFixed(0)} ms beyond twice that`)
+          : ''
+      console.log(
+        `  ${pool.padStart(8)}: ${offered} offered, ${(failedShare * 100).toFixed(2)} % failed, ` +
+          `p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms${more}`,
+      )
+    }
+  }
+} finally {
+  await server.stop()
+}

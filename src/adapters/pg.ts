@@ -1,0 +1,303 @@
+import { captureAsyncScope } from '../base/async-scope.ts'
+import { systemClock, type Timer } from '../base/clock.ts'
+import type { Adapter, Gate, GateSettings, Lease } from '../pool/contract.ts'
+import { type Patch, patchMembers } from './patch.ts'
+import {
+  type PgClientLike,
+  type PgConnectCallback,
+  type PgEndCallback,
+  type PgPoolLike,
+  type PgRelease,
+  PgSource,
+} from './pg-source.ts'
+
+const METHODS = ['connect', 'query', 'end', 'on', 'removeListener', '_remove'] as const
+const COUNTS = ['totalCount', 'idleCount', 'waitingCount'] as const
+
+/** Is it a pg.Pool, of whatever copy of pg? */
+export function isPgPool(candidate: unknown): candidate is PgPoolLike {
+  if (typeof candidate !== 'object' || candidate === null) return false
+  const pool = candidate as Record<string, unknown>
+  return (
+    METHODS.every((name) => typeof pool[name] === 'function') &&
+    COUNTS.every((name) => typeof pool[name] === 'number') &&
+    typeof pool.options === 'object' &&
+    Array.isArray(pool._idle)
+  )
+}
+
+/** Puts the engine in front of a pg pool: on the same object, so that whatever is built on it keeps working. */
+export function pgAdapter(pool: PgPoolLike): Adapter<PgClientLike> {
+  return new PgAdapter(pool)
+}
+
+/** How often to look for what pg tells nobody, in ms: that a connect which is not ours has failed. */
+const STRANGERS_LOOK_MS = 250
+
+class PgAdapter implements Adapter<PgClientLike> {
+  readonly kind = 'pg'
+  readonly keeps = {
+    idleTimeoutMs: 'idleTimeoutMillis',
+    lifetimeMs: 'maxLifetimeSeconds',
+    lifetimeJitter: 'maxLifetimeSeconds',
+    usesMax: 'maxUses',
+    validate: 'verify',
+    create: 'onConnect',
+  } as const
+  readonly source: PgSource
+  readonly #pool: PgPoolLike
+  readonly #own: Pick<PgPoolLike, 'connect' | 'query' | 'end'>
+  #gate: Gate<PgClientLike> | undefined
+  #drain: () => Promise<unknown> = () => Promise.resolve()
+  #patch: Patch | undefined
+  #restoreOptions: () => void = () => {}
+  /** Connects at the gate. */
+  #waiting = 0
+  #isLookDue = false
+  #lookTimer: Timer | undefined
+  #isEnding = false
+  #whenQuiet: (() => void) | undefined
+
+  constructor(pool: PgPoolLike) {
+    this.#pool = pool
+    this.source = new PgSource(pool)
+    this.#own = { connect: pool.connect.bind(pool), query: pool.query.bind(pool), end: pool.end.bind(pool) }
+  }
+
+  get isClosed(): boolean {
+    return this.#pool.ending
+  }
+
+  get inherited() {
+    const { max, connectionTimeoutMillis } = this.#pool.options
+    const timeoutMs = Number(connectionTimeoutMillis) // from an environment variable it may be a string
+    return {
+      ...(Number.isInteger(Number(max)) && Number(max) >= 1 ? { limitMax: Number(max) } : {}),
+      ...(timeoutMs > 0 ? { acquireTimeoutMs: timeoutMs, createTimeoutMs: timeoutMs } : {}),
+    }
+  }
+
+  attach(gate: Gate<PgClientLike>, settings: GateSettings): void {
+    const pool = this.#pool
+    this.#gate = gate
+    this.#drain = settings.drain
+    this.#restoreOptions = setOptions(pool.options, settings)
+    this.source.attach(settings.destroyTimeoutMs)
+    for (const event of LOOK_AT) pool.on(event, this.#lookSoon)
+    pool.on('error', this.#onError)
+    this.#patch = patchMembers(pool, {
+      connect: (callback?: PgConnectCallback) => this.#connect(callback),
+      query: (...args: unknown[]) => this.#query(args),
+      end: (callback?: PgEndCallback) => this.#end(callback),
+      waitingCount: { get: () => this.#gateWaiters() + this.source.strangersWaiting() },
+    })
+    this.#look()
+    // Who waits at pg since before adoption is first in line at every release; but no raise of `max` wakes them.
+    const kicks = Math.min(this.source.strangersWaiting(), gate.counts().limit - pool.totalCount)
+    for (let kick = 0; kick < kicks; kick++) this.source.kick()
+  }
+
+  detach(): void {
+    const pool = this.#pool
+    this.#gate = undefined
+    this.#patch?.undo()
+    for (const event of LOOK_AT) pool.removeListener(event, this.#lookSoon)
+    pool.removeListener('error', this.#onError)
+    this.#lookTimer?.cancel()
+    this.source.detach()
+    this.#restoreOptions()
+    // pg would never close what is over its max again, and lend all of it.
+    for (const { client } of pool._idle.slice(0, Math.max(0, pool.totalCount - pool.options.max))) pool._remove(client)
+  }
+
+  // ------------------------------------------------------------------------------------------------ the doors
+
+  #connect(callback: PgConnectCallback | undefined): Promise<PgClientLike> | undefined {
+    if (callback) {
+      const scope = captureAsyncScope('AdaptivePoolWaiter')
+      this.#ask((error, client, done) => scope.run(() => unharmed(() => callback(error, client, done))))
+      return undefined
+    }
+    return new this.#pool.Promise<PgClientLike>((resolve, reject) => {
+      this.#ask((error, client) => (client === undefined ? reject(error) : resolve(client)))
+    }).catch(leadToCaller)
+  }
+
+  /** pg's own query comes back to us for a client. What is left to do is to bring its callback home. */
+  #query(args: unknown[]): unknown {
+    const callback = args.findLast((arg, index) => index > 0 && typeof arg === 'function')
+    if (callback === undefined) return this.#own.query(...args)
+    const scope = captureAsyncScope('AdaptivePoolWaiter')
+    const brought = (...results: unknown[]) =>
+      scope.run(() => (callback as (...results: unknown[]) => unknown)(...results))
+    return this.#own.query(...args.map((arg) => (arg === callback ? brought : arg)))
+  }
+
+  #ask(answer: PgConnectCallback): void {
+    // Somebody who wrapped us while we were here may still call us.
+    if (this.#gate === undefined) {
+      this.#own.connect(answer)
+      return
+    }
+    this.#waiting += 1
+    this.#gate.request(
+      {},
+      (lease) => {
+        this.#waiting -= 1
+        const client = this.#lend(lease)
+        answer(undefined, client, client.release)
+        this.#endIfQuiet()
+      },
+      (error) => {
+        this.#waiting -= 1
+        // Detached: pg's own queue takes over who still waits.
+        if (this.#gate === undefined) return this.#own.connect(answer)
+        answer(asPgError(error), undefined, ignore)
+        this.#endIfQuiet()
+      },
+    )
+  }
+
+  /** Ends the lease with pg's hand-out. The second end of either is pg's own error. */
+  #lend(lease: Lease<PgClientLike>): PgClientLike {
+    const client = lease.resource
+    const releaseAtPg: PgRelease = client.release
+    let isReleased = false
+    client.release = (error?: unknown) => {
+      if (isReleased || this.#gate === undefined) return releaseAtPg(error)
+      isReleased = true
+      this.source.note(client, error)
+      if (error) lease.destroy(error)
+      else lease.release()
+    }
+    return client
+  }
+
+  // ------------------------------------------------------------------------------------------------ the end
+
+  #end(callback: PgEndCallback | undefined): Promise<void> | undefined {
+    if (this.#gate === undefined) return callback ? void this.#own.end(callback) : this.#own.end()
+    const isSecond = this.#isEnding || this.#pool.ending
+    const closed = isSecond ? Promise.reject(new Error('Called end on pool more than once')) : this.#close()
+    if (!callback) return new this.#pool.Promise<void>((resolve, reject) => closed.then(() => resolve(), reject))
+    const scope = captureAsyncScope('AdaptivePoolEnd')
+    closed.then(
+      () => scope.run(() => unharmed(() => callback())),
+      (error: Error) => scope.run(() => unharmed(() => callback(error))),
+    )
+    return undefined
+  }
+
+  /**
+   * Everybody who waits is served; pg's own end() comes next, since it forgets its waiters; then leases are awaited,
+   * and then what pg does not await: that the sockets are closed.
+   */
+  async #close(): Promise<void> {
+    this.#isEnding = true
+    const drained = this.#drain()
+    const ended = new Promise<void>((resolve, reject) => {
+      this.#whenQuiet = () => this.#own.end((error) => (error ? reject(error) : resolve()))
+    })
+    this.#endIfQuiet()
+    await Promise.all([drained, ended])
+    await this.source.allClosed()
+  }
+
+  #endIfQuiet(): void {
+    if (this.#whenQuiet === undefined || this.#waiting > 0 || this.source.waitingAtPg() > 0) return
+    const end = this.#whenQuiet
+    this.#whenQuiet = undefined
+    end()
+  }
+
+  // ------------------------------------------------------------------------------------------------ the look round
+
+  /** Not at once: pg emits in the middle of its own accounting. */
+  readonly #lookSoon = (): void => {
+    if (this.#isLookDue) return
+    this.#isLookDue = true
+    process.nextTick(() => {
+      this.#isLookDue = false
+      this.#look()
+    })
+  }
+
+  /** Counts who went past the gate, and tells the engine what has become of pg's idle clients. */
+  #look(cause?: unknown): void {
+    const gate = this.#gate
+    if (gate === undefined) return
+    const strangers = this.source.strangersOut()
+    gate.reconcile(strangers, cause)
+    this.#endIfQuiet()
+    this.#lookTimer?.cancel()
+    this.#lookTimer = strangers > 0 ? systemClock.startTimer(STRANGERS_LOOK_MS, () => this.#look(), true) : undefined
+  }
+
+  /** An idle client died. Without a listener that is fatal in pg; pg has dropped it, and the engine tells of it. */
+  readonly #onError = (error: Error): void => {
+    this.#look(error)
+  }
+
+  #gateWaiters(): number {
+    return this.#gate?.counts().waiters ?? 0
+  }
+}
+
+/** Events of pg after which clients may be in other hands, or gone. */
+const LOOK_AT = ['acquire', 'release', 'remove'] as const
+
+/**
+ * pg's ceiling, and the only way to have pg give up a connect: without a timeout, a silent server would hold its slot
+ * for good.
+ *
+ * @returns puts them back, unless somebody has changed them since
+ */
+function setOptions(options: PgPoolLike['options'], { limitMax, createTimeoutMs }: GateSettings): () => void {
+  const before = { ...options }
+  const timeoutMillis = createTimeoutMs === Number.POSITIVE_INFINITY ? 0 : createTimeoutMs
+  options.max = limitMax
+  options.connectionTimeoutMillis = timeoutMillis
+  return () => {
+    if (options.max === limitMax) options.max = before.max
+    if (options.connectionTimeoutMillis !== timeoutMillis) return
+    if (before.connectionTimeoutMillis === undefined) delete options.connectionTimeoutMillis
+    else options.connectionTimeoutMillis = before.connectionTimeoutMillis
+  }
+}
+
+/** What pg's callers know how to catch: pg's own error or text where pg has one, with ours as its cause. */
+function asPgError(error: Error): Error {
+  const { code, cause } = error as { code?: string; cause?: unknown }
+  switch (code) {
+    case 'ERR_POOL_ACQUIRE_TIMEOUT':
+      return new Error('timeout exceeded when trying to connect', { cause: error })
+    case 'ERR_POOL_DRAINING':
+      return new Error('Cannot use a pool after calling end on the pool', { cause: error })
+    case 'ERR_POOL_CREATE_FAILED':
+      if ((cause as { code?: string } | undefined)?.code === 'ERR_POOL_CREATE_TIMEOUT') {
+        return new Error('Connection terminated due to connection timeout', { cause: error })
+      }
+      return cause instanceof Error ? cause : error
+    default:
+      return error // shed, queue full: pg has no such thing, and no caller of pg expects one
+  }
+}
+
+/** As pg does: a stack that leads to the caller, not to a timer or a socket of ours. */
+function leadToCaller(error: Error): never {
+  Error.captureStackTrace(error)
+  throw error
+}
+
+/** A callback that throws is its owner's uncaught exception, as it is in pg; it must not unwind the engine. */
+function unharmed(callback: () => void): void {
+  try {
+    callback()
+  } catch (error) {
+    process.nextTick(() => {
+      throw error
+    })
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,63 @@
+import type { Sample } from '../measure/sample.ts'
+
+/** What was measured at one limit while it was fully used: one side of a comparison. */
+export interface Arm {
+  readonly limit: number
+  /** How long yet until what is measured is the effect of this limit and not of the one before, in ms. */
+  readonly settleMs: number
+  readonly ms: number
+  readonly completions: number
+  readonly leaseMsSum: number
+  /** Time integral of leases out, in lease-ms. */
+  readonly inUseMs: number
+}
+
+/** Share of a window in which somebody must have waited for its completions to be all that was possible. */
+const WAITING_RATIO = 0.5
+
+/** @param settleMs one lease time: completions lag behind what is lent by that much */
+export function newArm(limit: number, settleMs: number): Arm {
+  return { limit, settleMs, ms: 0, completions: 0, leaseMsSum: 0, inUseMs: 0 }
+}
+
+/**
+ * The arm after one more window. Those in which resources lay idle do not count, nor those in which some were being
+ * created: a connect costs a database as much as sixty small queries, so that completions beside it say nothing.
+ */
+export function measured(arm: Arm, sample: Sample): Arm {
+  if (sample.waitingMs < WAITING_RATIO * sample.windowMs || sample.creating > 0) return arm
+  if (arm.settleMs > 0) return { ...arm, settleMs: arm.settleMs - sample.windowMs }
+  return {
+    ...arm,
+    ms: arm.ms + sample.windowMs,
+    completions: arm.completions + sample.completions,
+    leaseMsSum: arm.leaseMsSum + sample.completions * sample.leaseMsMean,
+    inUseMs: arm.inUseMs + sample.inUseMean * sample.windowMs,
+  }
+}
+
+export function completionsPerMs(arm: Arm): number {
+  return arm.ms > 0 ? arm.completions / arm.ms : 0
+}
+
+/** Two arms compared: does the larger limit earn its keep? */
+export interface Comparison {
+  /** By what share completions grow when leases out grow by one: 1 while the pool is the bottleneck, 0 when it is not. */
+  readonly elasticity: number
+  /** By how many standard deviations the elasticity exceeds the least that is asked of it. */
+  readonly sigmas: number
+}
+
+/** Below this ratio of leases out, two arms are the same. */
+const GROWTH_MIN = 1.01
+
+/** @param elasticityMin least elasticity at which the larger limit earns its keep */
+export function compare(smaller: Arm, larger: Arm, elasticityMin: number): Comparison {
+  // Counts are Poisson: relative variance 1 / count. Half a completion more keeps an arm without any finite.
+  const countSmaller = smaller.completions + 0.5
+  const countLarger = larger.completions + 0.5
+  const gain = Math.log(countLarger / larger.ms / (countSmaller / smaller.ms))
+  const growth = Math.log(Math.max(GROWTH_MIN, larger.inUseMs / larger.ms / (smaller.inUseMs / smaller.ms)))
+  const sigma = Math.sqrt(1 / countSmaller + 1 / countLarger)
+  return { elasticity: gain / growth, sigmas: (gain - elasticityMin * growth) / sigma }
+}

@@ -1,0 +1,79 @@
+import type { View } from './cause.ts'
+import type { Outlook } from './forecast.ts'
+import { limitNeeded } from './signals.ts'
+import type { Verdict } from './warning.ts'
+
+/** "Pool 'orders' will be exhausted in about 0.8 s: …" */
+export function describeOutlook(poolName: string, outlook: Outlook, view: View, cause: Verdict | undefined): string {
+  const seen = outlook.basis === 'queue' ? describeQueue(outlook, view) : describeTrend(view)
+  const when =
+    outlook.exhaustedInMs > 0 ? `will be exhausted in about ${formatMs(outlook.exhaustedInMs)}` : 'is exhausted'
+  const likely = cause === undefined ? '' : ` Likely cause: ${cause}.`
+  return `Pool '${poolName}' ${when}: ${seen}.${likely}`
+}
+
+function describeQueue({ failsInMs }: Outlook, { counts }: View): string {
+  const queue = `${callers(counts.waiters)} for ${counts.inUse} resources in use, and the queue outgrows what is served`
+  return Number.isFinite(failsInMs)
+    ? `${queue}; callers time out in about ${formatMs(failsInMs)}, if they are not shed sooner`
+    : queue
+}
+
+function describeTrend({ signals, ceiling }: View): string {
+  const { level, slopePerMs } = signals.trend
+  return (
+    `callers want ${level.toFixed(1)} of at most ${ceiling} resources at a time, ` +
+    `and ${(slopePerMs * 1_000).toFixed(2)} more each second`
+  )
+}
+
+export function describeSaturation(poolName: string, { counts, signals }: View): string {
+  const { comparison } = signals.throughput
+  const shown =
+    comparison === undefined
+      ? 'the controller has tested that more resources do not complete more work'
+      : `with ${comparison.inUseTo.toFixed(0)} resources in use instead of ${comparison.inUseFrom.toFixed(0)}, ` +
+        `${(comparison.completionsPerMsTo * 1_000).toFixed(0)} leases end each second ` +
+        `instead of ${(comparison.completionsPerMsFrom * 1_000).toFixed(0)}`
+  return (
+    `The backend of pool '${poolName}' is saturated: ${shown}. ` +
+    `A larger pool will not help; ${callers(counts.waiters)}.`
+  )
+}
+
+export function describeCeiling(poolName: string, { sample, counts, decision, signals }: View): string {
+  const wanted = Math.max(Math.ceil(decision.limit), limitNeeded(signals))
+  return (
+    `Pool '${poolName}' is at its limitMax of ${sample.limitMax}, and demand needs about ${wanted} resources: ` +
+    `${callers(counts.waiters)}. Raise limitMax, if the backend allows more.`
+  )
+}
+
+export function describeCreationTrouble(poolName: string, { creation, counts }: View): string {
+  const left = counts.live - counts.creating
+  const rest = left === 0 ? 'none is left' : `${left} are left`
+  return (
+    `Pool '${poolName}' cannot create resources: ${creation.failures} failed in a row ` +
+    `(${creation.failure ?? 'unreachable'}: ${creation.message}), and ${rest}.`
+  )
+}
+
+export function describeRefusal(poolName: string, { creation, counts }: View): string {
+  return (
+    `The backend of pool '${poolName}' refuses connections because it has too many (${creation.message}); ` +
+    `this pool has ${counts.live - counts.creating} open.`
+  )
+}
+
+export function describeControllerFailure(poolName: string, error: unknown, limit: number): string {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  return `The controller of pool '${poolName}' failed (${text}); the limit stays at ${limit} until it works again.`
+}
+
+function callers(count: number): string {
+  return count === 1 ? '1 caller waits' : `${count} callers wait`
+}
+
+function formatMs(ms: number): string {
+  return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`
+}

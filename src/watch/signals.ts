@@ -1,0 +1,119 @@
+import type { Sample } from '../measure/sample.ts'
+import { EMPTY_QUEUE, type QueueSeen } from './forecast.ts'
+import { type MarginalThroughput, NO_THROUGHPUT, stepMarginalThroughput } from './marginal-throughput.ts'
+import { type Norm, stepNorm, timesNorm, UNKNOWN_NORM } from './norm.ts'
+import { INITIAL_TREND, stepTrend, type Trend } from './trend.ts'
+
+/** What the watch remembers of the windows it has seen: O(1), plain data. */
+export interface Signals {
+  /** How many have been seen. */
+  readonly windows: number
+  readonly trend: Trend
+  /** Smoothed. `leaseMs` is 0 before the first lease has ended. */
+  readonly arrivalsPerMs: number
+  readonly leaseMs: number
+  /** What is usual. */
+  readonly arrivalsNorm: Norm
+  readonly leaseNorm: Norm
+  /** For how long no lease has ended although some were out, in ms. */
+  readonly silentMs: number
+  readonly queue: QueueSeen
+  readonly throughput: MarginalThroughput
+}
+
+export const NO_SIGNALS: Signals = {
+  windows: 0,
+  trend: INITIAL_TREND,
+  arrivalsPerMs: 0,
+  leaseMs: 0,
+  arrivalsNorm: UNKNOWN_NORM,
+  leaseNorm: UNKNOWN_NORM,
+  silentMs: 0,
+  queue: EMPTY_QUEUE,
+  throughput: NO_THROUGHPUT,
+}
+
+/** What is smoothed is so over this long, in ms: short, since a surge should have its name with its first warning. */
+const SMOOTHING_TAU_MS = 250
+/** But over so many events at least, lest a quiet pool's next caller be a surge; and for no longer than this, in ms. */
+const SMOOTHING_EVENTS = 10
+const SMOOTHING_TAU_MS_MAX = 10_000
+
+/** Takes in one window. */
+export function stepSignals(signals: Signals, sample: Sample, waitingSinceMs: number | undefined): Signals {
+  const { windowMs, arrivals, completions, leaseMsMean, inUse, waiters } = sample
+  const isPressed = isUnderPressure(sample)
+  const arrivalsPerMs = arrivals / windowMs
+  const rateGain = signals.windows === 0 ? 1 : 1 - Math.exp(-windowMs / rateTauMs(signals))
+  const leaseGain = Math.min(1 - Math.exp(-windowMs / SMOOTHING_TAU_MS), completions / SMOOTHING_EVENTS)
+  const leaseMs = signals.leaseMs + (signals.leaseMs === 0 ? 1 : leaseGain) * (leaseMsMean - signals.leaseMs)
+  const leaseNorm = completions > 0 ? stepNorm(signals.leaseNorm, leaseMsMean, windowMs, isPressed) : signals.leaseNorm
+  return {
+    windows: signals.windows + 1,
+    trend: stepTrend(signals.trend, sample, leaseNorm.value),
+    arrivalsPerMs: signals.arrivalsPerMs + rateGain * (arrivalsPerMs - signals.arrivalsPerMs),
+    leaseMs: completions === 0 ? signals.leaseMs : leaseMs,
+    arrivalsNorm: stepNorm(signals.arrivalsNorm, arrivalsPerMs, windowMs, isPressed),
+    leaseNorm,
+    silentMs: completions === 0 && inUse > 0 ? signals.silentMs + windowMs : 0,
+    queue: { waitingSinceMs, waiters },
+    throughput: stepMarginalThroughput(signals.throughput, sample),
+  }
+}
+
+function rateTauMs({ arrivalsNorm }: Signals): number {
+  if (arrivalsNorm.value === 0) return SMOOTHING_TAU_MS
+  return Math.min(SMOOTHING_TAU_MS_MAX, Math.max(SMOOTHING_TAU_MS, SMOOTHING_EVENTS / arrivalsNorm.value))
+}
+
+/** Arrivals beyond this are no longer this pool's habit, if they are also beyond what chance brings. */
+const SURGE_TIMES_NORM = 1.5
+const SURGE_DEVIATIONS = 2
+
+/** Far more arrivals than usual. */
+export function isSurge(signals: Signals): boolean {
+  const { arrivalsNorm, arrivalsPerMs } = signals
+  const spanMs = 2 * rateTauMs(signals) // an exponential mean is as steady as a plain one over twice its tau
+  const excess = (arrivalsPerMs - arrivalsNorm.value) * spanMs
+  const chance = Math.sqrt(arrivalsNorm.value * spanMs)
+  return timesNorm(arrivalsNorm, arrivalsPerMs) >= SURGE_TIMES_NORM && excess > SURGE_DEVIATIONS * chance
+}
+
+/** A wait of this many ms is felt by nobody; beyond it, and with a tenth of the limit waiting, the pool is pressed. */
+const PRESSED_WAIT_MS = 20
+const PRESSED_WAITERS_SHARE = 0.1
+
+/** Callers feel the pool. What was shed or timed out is demand, too. */
+export function isUnderPressure(sample: Sample): boolean {
+  const { waiters, limit, waitMsP95, timedOut, shed, queueFull, createRefused } = sample
+  const failed = timedOut + shed + queueFull + createRefused
+  return waiters > PRESSED_WAITERS_SHARE * limit || waitMsP95 > PRESSED_WAIT_MS || failed > 0
+}
+
+/** If none has ended for this many times the usual lease, the law tells nothing: nothing is served. */
+const SILENT_LEASES = 5
+
+/** Leases that end per ms when everything is out: as seen, or by Little's law where the window was too short to see. */
+export function servedPerMs({ leaseMs, silentMs }: Signals, { completions, windowMs, inUse }: Sample): number {
+  if (leaseMs === 0 || silentMs > SILENT_LEASES * leaseMs) return completions / windowMs
+  return Math.max(completions / windowMs, inUse / leaseMs)
+}
+
+/**
+ * Resources that callers want at a time: arrivals × the usual lease time. The usual one, since the present one grows
+ * with a backend that is overloaded, and would ask for more the worse it gets.
+ *
+ * @source Little 1961, "A Proof for the Queuing Formula: L = λW", Operations Research 9(3)
+ */
+export function resourcesWanted({ arrivalsPerMs, leaseNorm, leaseMs }: Signals): number {
+  return arrivalsPerMs * (leaseNorm.learnedMs > 0 ? leaseNorm.value : leaseMs)
+}
+
+/** Deviations of Poisson demand kept as headroom: one caller in forty waits. @source Halfin and Whitt 1981 */
+const HEADROOM_DEVIATIONS = 2
+
+/** The limit at which the callers of the moment would hardly wait. */
+export function limitNeeded(signals: Signals): number {
+  const wanted = resourcesWanted(signals)
+  return Math.ceil(wanted + HEADROOM_DEVIATIONS * Math.sqrt(wanted))
+}

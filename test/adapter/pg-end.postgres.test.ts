@@ -1,0 +1,151 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { adapt } from '../../src/adapt.ts'
+import { type EmbeddedPostgres, startPostgres } from '../../src/cli/embedded-postgres.ts'
+import { fixed } from '../../src/control/fixed.ts'
+import { until } from '../support/until.ts'
+
+let server: EmbeddedPostgres
+let admin: pg.Client
+
+beforeAll(async () => {
+  server = await startPostgres()
+  admin = new pg.Client({ connectionString: server.url })
+  await admin.connect()
+})
+afterAll(async () => {
+  await admin.end()
+  await server.stop()
+})
+
+const ENDED = 'Cannot use a pool after calling end on the pool'
+const ENDED_TWICE = 'Called end on pool more than once'
+
+function adoptedPool(config: pg.PoolConfig = {}) {
+  const pool = new pg.Pool({ connectionString: server.url, max: 2, application_name: 'ending', ...config })
+  return { pool, control: adapt(pool, { controller: fixed() }) }
+}
+
+async function connectionsAtServer(): Promise<number> {
+  const { rows } = await admin.query(
+    "select count(*)::int as n from pg_stat_activity where application_name = 'ending'",
+  )
+  return rows[0].n
+}
+
+describe('end()', () => {
+  test('serves who waits, waits for leases, and resolves when every socket is closed', async () => {
+    const { pool, control } = adoptedPool()
+    const order: string[] = []
+    const out = await Promise.all([pool.connect(), pool.connect()])
+    const waiting = Array.from({ length: 5 }, async (_, i) => {
+      await pool.query('select 1')
+      order.push(`query ${i}`)
+    })
+    const late = pool.connect().then(async (client) => {
+      order.push('lease')
+      await until(() => order.length === 6)
+      client.release()
+      order.push('lease over')
+    })
+    const sockets = new Set<{ destroyed: boolean }>()
+    pool.on('release', (_error, client) => sockets.add(client.connection.stream))
+
+    const ended = pool.end().then(() => order.push('end'))
+    for (const client of out) client.release()
+    await Promise.all([...waiting, late, ended])
+
+    expect(order.slice(-2)).toEqual(['lease over', 'end'])
+    expect([...sockets].map((socket) => socket.destroyed)).toEqual([true, true])
+    expect(control.counts()).toMatchObject({ size: 0, waiters: 0 })
+    expect(control.stats()).toMatchObject({ acquired: 8, released: 8 })
+    expect(pool).toMatchObject({ totalCount: 0, idleCount: 0, waitingCount: 0, ending: true, ended: true })
+    await until(async () => (await connectionsAtServer()) === 0)
+  })
+
+  test('an idle pool is `ending` at once', async () => {
+    const { pool } = adoptedPool()
+    await pool.query('select 1')
+    const ended = pool.end()
+    expect(pool.ending).toBe(true)
+    await ended
+    expect(pool.ended).toBe(true)
+  })
+
+  test("afterwards, connect and query fail with pg's own error, ours as its cause", async () => {
+    const { pool } = adoptedPool()
+    await pool.end()
+    const refusal = { message: ENDED, cause: { code: 'ERR_POOL_DRAINING' } }
+    await expect(pool.connect()).rejects.toMatchObject(refusal)
+    await expect(pool.query('select 1')).rejects.toMatchObject(refusal)
+    expect(await new Promise((resolve) => pool.connect((error) => resolve(error)))).toMatchObject(refusal)
+    expect(await new Promise((resolve) => pool.query('select 1', (error) => resolve(error)))).toMatchObject(refusal)
+  })
+
+  test('who comes while others are still served is refused too', async () => {
+    const { pool } = adoptedPool({ max: 1 })
+    const client = await pool.connect()
+    const waiting = pool.query('select 1')
+    const ended = pool.end()
+    await expect(pool.query('select 1')).rejects.toThrow(ENDED)
+    await expect(pool.end()).rejects.toThrow(ENDED_TWICE)
+    client.release()
+    await waiting
+    await ended
+  })
+
+  test("a second call is pg's own error, by promise and by callback", async () => {
+    const { pool } = adoptedPool()
+    await pool.end()
+    await expect(pool.end()).rejects.toThrow(ENDED_TWICE)
+    const error = await new Promise((resolve) => (pool.end as (done: (error?: Error) => void) => void)(resolve))
+    expect(error).toMatchObject({ message: ENDED_TWICE })
+  })
+
+  test("by callback: no argument, and in the caller's AsyncLocalStorage", async () => {
+    const { pool } = adoptedPool()
+    const storage = new AsyncLocalStorage<string>()
+    await pool.query('select 1')
+    const seen = await storage.run(
+      'mine',
+      () => new Promise((resolve) => pool.end((...args: unknown[]) => resolve([storage.getStore(), args]))),
+    )
+    expect(seen).toEqual(['mine', []])
+  })
+
+  test('a pool that has never been used ends', async () => {
+    const { pool } = adoptedPool()
+    await pool.end()
+    expect(pool.ended).toBe(true)
+  })
+
+  test('a client that is being opened when the pool ends is closed', async () => {
+    const { pool, control } = adoptedPool()
+    void control.warmUp(2).catch(() => {})
+    expect(control.counts().creating).toBe(2)
+    await pool.end()
+    expect(pool.totalCount).toBe(0)
+    await until(async () => (await connectionsAtServer()) === 0)
+  })
+
+  test('drain() of the handle does the same, and end() closes what is left', async () => {
+    const { pool, control } = adoptedPool()
+    await pool.query('select 1')
+    await control.drain()
+    expect(pool.totalCount).toBe(0)
+    await expect(pool.query('select 1')).rejects.toThrow(ENDED)
+    await pool.end()
+    expect(pool.ended).toBe(true)
+  })
+
+  test('drain({ timeoutMs }) closes a client under its holder, whose release is still no error', async () => {
+    const { pool, control } = adoptedPool()
+    const client = await pool.connect()
+    const result = await control.drain({ timeoutMs: 20 })
+    expect(result.leasesCut).toBe(1)
+    client.release()
+    await pool.end()
+    expect(pool.totalCount).toBe(0)
+  })
+})

@@ -1,0 +1,340 @@
+import type { AdaptivePool } from '../../src/create-pool.ts'
+import type { PoolEvents } from '../../src/pool/contract.ts'
+import { PoolError } from '../../src/pool/pool-errors.ts'
+import type { VirtualClock } from '../../src/sim/virtual-clock.ts'
+import type { FakeFactory, FakeResource } from '../support/fake-factory.ts'
+import { checkInvariants } from '../support/invariants.ts'
+import type { Setting } from './command.ts'
+
+export type QueueName = 'fifo' | 'codel' | 'adaptiveLifo'
+
+/** One acquire, tryAcquire or use of a program, as its caller knows it. Its tag tells the model's events apart. */
+export interface Ask {
+  readonly tag: string
+  readonly sinceMs: number
+  readonly deadlineAtMs: number
+  readonly priority: number
+  readonly signal: AbortSignal | undefined
+  /** Who was waiting already. */
+  readonly waitersBefore: number
+  readonly isAfterDrain: boolean
+  /** left: timed out or shed, says an event; refused: says its promise, or that it never waited. */
+  state: 'waiting' | 'trying' | 'granted' | 'ended' | 'left' | 'refused'
+  grantedAtMs: number
+  resource: FakeResource | undefined
+}
+
+/** What one resource has been through in the hands of callers. */
+interface Service {
+  uses: number
+  releasedAtMs: number
+}
+
+/**
+ * What callers may expect of a pool, and nothing of how it keeps its word: who waits, who has what, what was paused,
+ * drained, scripted. It hears every event, judges each grant and each refusal as it happens, and compares its books
+ * with the pool's and the backend's whenever nothing can happen without time passing.
+ *
+ *     asked ── 'acquired' ──▶ granted ── 'released' ──▶ ended
+ *       ├───── 'timedOut', 'shed' ──▶ left ──┐
+ *       └──────────────── rejection ─────────┴──▶ refused, for a reason that holds
+ */
+export class Model {
+  readonly asks: Ask[] = []
+  isPaused = false
+  isDraining = false
+  isDrained = false
+  /** Most live resources that a warm-up has asked for. */
+  liveWantedMax: number
+  /** Leases that the drain has cut, and waiters that it has refused, when its patience was over. */
+  cut = 0
+  drainRefused = 0
+
+  readonly #waiting = new Set<Ask>()
+  readonly #out = new Set<Ask>()
+  readonly #byTag = new Map<string, Ask>()
+  readonly #services = new Map<FakeResource, Service>()
+  readonly #pool: AdaptivePool<FakeResource>
+  readonly #factory: FakeFactory
+  readonly #clock: VirtualClock
+  readonly #setting: Setting
+  readonly #queue: QueueName
+  #retryAtMs = Number.NEGATIVE_INFINITY
+  #failures = 0
+  #latestFailure: string | undefined
+  /** Resources that had been made when creation last failed. */
+  #madeBeforeFailure = -1
+  #faults: string[] = []
+
+  constructor(
+    pool: AdaptivePool<FakeResource>,
+    factory: FakeFactory,
+    clock: VirtualClock,
+    setting: Setting,
+    queue: QueueName,
+  ) {
+    this.#pool = pool
+    this.#factory = factory
+    this.#clock = clock
+    this.#setting = setting
+    this.#queue = queue
+    this.liveWantedMax = setting.warmUp
+    factory.onCreate = () => this.#createBegins()
+    pool.on('acquired', ({ tag }) => this.#granted(this.#known(tag)))
+    pool.on('released', ({ tag }) => this.#ended(this.#known(tag)))
+    pool.on('timedOut', ({ tag }) => this.#timedOut(this.#known(tag)))
+    pool.on('shed', ({ tag }) => this.#shed(this.#known(tag)))
+    pool.on('created', () => this.#created())
+    pool.on('createFailed', (event) => this.#createFailed(event))
+    pool.on('evicted', ({ reason }) => this.#evicted(reason))
+    pool.on('drained', ({ leasesCut }) => this.#drained(leasesCut))
+    pool.on('listenerFailed', ({ event, error }) => this.fault(`within ${event}: ${String(error)}`))
+  }
+
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
+  get leasesOut(): number {
+    return this.#out.size
+  }
+
+  fault(text: string): void {
+    this.#faults.push(text)
+  }
+
+  // ------------------------------------------------------------------------------------------- what callers do
+
+  ask(wanted: Partial<Pick<Ask, 'deadlineAtMs' | 'priority' | 'signal'>>, state: 'waiting' | 'trying'): Ask {
+    const ask: Ask = {
+      tag: `ask-${this.asks.length}`,
+      sinceMs: this.#clock.nowMs(),
+      deadlineAtMs: wanted.deadlineAtMs ?? Number.POSITIVE_INFINITY,
+      priority: wanted.priority ?? 0,
+      signal: wanted.signal,
+      waitersBefore: this.#waiting.size,
+      isAfterDrain: this.isDraining,
+      state,
+      grantedAtMs: 0,
+      resource: undefined,
+    }
+    this.asks.push(ask)
+    this.#byTag.set(ask.tag, ask)
+    if (state === 'waiting') this.#waiting.add(ask)
+    return ask
+  }
+
+  /** The caller has its resource. */
+  received(ask: Ask, resource: FakeResource): void {
+    const { validates, validateAfterIdleMs, lifetimeMs, usesMax } = this.#setting
+    if (ask.state !== 'granted') this.fault(`${ask.tag} has a lease while ${ask.state}`)
+    if (resource.state !== 'open') this.fault(`${ask.tag} has a resource that is ${resource.state}`)
+    for (const other of this.#out) {
+      if (other.resource === resource) this.fault(`resource ${resource.id} is lent twice: ${other.tag}, ${ask.tag}`)
+    }
+    ask.resource = resource
+    const service = this.#services.get(resource) ?? { uses: 0, releasedAtMs: Number.NEGATIVE_INFINITY }
+    service.uses += 1
+    this.#services.set(resource, service)
+    if (service.uses > usesMax) this.fault(`resource ${resource.id} is lent more than usesMax times`)
+    if (ask.grantedAtMs - resource.createdAtMs >= lifetimeMs) this.fault(`resource ${resource.id} outlives its time`)
+    const unprovenMs = ask.grantedAtMs - Math.max(resource.validatedAtMs, service.releasedAtMs)
+    if (validates && unprovenMs > 0 && unprovenMs >= validateAfterIdleMs) {
+      this.fault(`resource ${resource.id} is lent unvalidated after ${unprovenMs} ms`)
+    }
+  }
+
+  /** tryAcquire() answered that there is nothing. */
+  notLent(ask: Ask): void {
+    ask.state = 'refused'
+    const { idle, inUse, validating, limit } = this.#pool.counts()
+    const { validates, lifetimeMs } = this.#setting
+    const isOpen = !this.isPaused && !this.isDraining && this.#waiting.size === 0
+    const isReady = idle > 0 && inUse + validating < limit && !validates && lifetimeMs === Number.POSITIVE_INFINITY
+    if (isOpen && isReady) this.fault(`${ask.tag}: tryAcquire answered nothing beside an idle resource`)
+  }
+
+  /** The caller's promise was rejected. */
+  rejected(ask: Ask, error: unknown): void {
+    const objection = error instanceof PoolError ? this.#objection(ask, error) : `unknown error ${String(error)}`
+    if (objection !== undefined) this.fault(`${ask.tag}: ${objection}`)
+    this.#waiting.delete(ask)
+    ask.state = 'refused'
+  }
+
+  /** Why this refusal is wrong, if it is. */
+  #objection(ask: Ask, error: PoolError): string | undefined {
+    const { code, counts } = error
+    if (code === 'ERR_POOL_ACQUIRE_TIMEOUT' || code === 'ERR_POOL_SHED') {
+      return ask.state === 'left' ? undefined : `${code} while ${ask.state}`
+    }
+    if (ask.state !== 'waiting') return `${code} while ${ask.state}`
+    if (code === 'ERR_POOL_ABORTED') return ask.signal?.aborted ? undefined : 'aborted by nobody'
+    if (code === 'ERR_POOL_QUEUE_FULL') {
+      return ask.waitersBefore >= this.#setting.waitersMax ? undefined : `full with ${ask.waitersBefore}`
+    }
+    if (code === 'ERR_POOL_DRAINING') {
+      if (!ask.isAfterDrain) this.drainRefused += 1
+      return ask.isAfterDrain || this.isDrained ? undefined : 'refused by a drain that had asked it to wait'
+    }
+    if (code === 'ERR_POOL_CREATE_FAILED') {
+      const isHopeless = this.#latestFailure === 'denied' || this.#failures >= this.#setting.refuseAfter
+      return isHopeless && counts.live === 0 ? undefined : `given up after ${this.#failures} failures`
+    }
+    return `unknown code ${code}`
+  }
+
+  // --------------------------------------------------------------------------------------------- what is heard
+
+  #known(tag: string | undefined): Ask {
+    const ask = this.#byTag.get(tag ?? '')
+    if (ask === undefined) throw new Error(`an event for nobody: ${tag}`)
+    return ask
+  }
+
+  #granted(ask: Ask): void {
+    const { inUse, limit } = this.#pool.counts()
+    if (inUse > limit) this.fault(`${ask.tag} granted beyond the limit: ${inUse} of ${limit}`)
+    if (this.isPaused) this.fault(`${ask.tag} granted by a paused pool`)
+    if (ask.isAfterDrain) this.fault(`${ask.tag} granted by a draining pool`)
+    if (ask.state !== 'waiting' && ask.state !== 'trying') this.fault(`${ask.tag} granted while ${ask.state}`)
+    this.#checkTurn(ask)
+    this.#waiting.delete(ask)
+    this.#out.add(ask)
+    ask.state = 'granted'
+    ask.grantedAtMs = this.#clock.nowMs()
+  }
+
+  /** Nobody of a higher priority waits, and of its own priority nobody came before it (adaptive LIFO: or after). */
+  #checkTurn(ask: Ask): void {
+    let isOldest = true
+    let isNewest = true
+    let hasPassed = false
+    for (const other of this.#waiting) {
+      if (other === ask) hasPassed = true
+      else if (this.#isRefusedAtOnce(other)) continue // its promise has yet to say so
+      else if (ask.state === 'trying') return this.fault(`${ask.tag} jumps the queue past ${other.tag}`)
+      else if (other.priority > ask.priority) return this.fault(`${ask.tag} granted before ${other.tag}, of a higher priority`)
+      else if (other.priority === ask.priority && hasPassed) isNewest = false
+      else if (other.priority === ask.priority) isOldest = false
+    }
+    if (isOldest || (this.#queue === 'adaptiveLifo' && isNewest)) return
+    this.fault(`${ask.tag} granted out of turn`)
+  }
+
+  #isRefusedAtOnce({ signal, isAfterDrain, waitersBefore }: Ask): boolean {
+    return isAfterDrain || signal?.aborted === true || waitersBefore >= this.#setting.waitersMax
+  }
+
+  #ended(ask: Ask): void {
+    if (!this.#out.delete(ask)) this.fault(`${ask.tag} ended while ${ask.state}`)
+    ask.state = 'ended'
+    if (ask.resource === undefined) return
+    const service = this.#services.get(ask.resource)
+    if (service !== undefined) service.releasedAtMs = this.#clock.nowMs()
+  }
+
+  #timedOut(ask: Ask): void {
+    if (ask.state !== 'waiting') this.fault(`${ask.tag} timed out while ${ask.state}`)
+    if (this.#clock.nowMs() < ask.deadlineAtMs) this.fault(`${ask.tag} timed out too early`)
+    this.#leave(ask)
+  }
+
+  #shed(ask: Ask): void {
+    const waitMs = this.#clock.nowMs() - ask.sinceMs
+    if (this.#queue !== 'codel' || waitMs <= this.#setting.acquireTimeoutMs / 10) {
+      this.fault(`${ask.tag} shed after ${waitMs} ms`)
+    }
+    this.#leave(ask)
+  }
+
+  #leave(ask: Ask): void {
+    this.#waiting.delete(ask)
+    ask.state = 'left'
+  }
+
+  /** I1, creatingMax, the pause after a failure, the single prober, and that somebody wants it. */
+  #createBegins(): void {
+    const counts = this.#pool.counts()
+    const { size, limit, creating, waiters, live } = counts
+    const say = (text: string): void => this.fault(`a create begins ${text}: ${JSON.stringify(counts)}`)
+    if (size > limit) say('without room (I1)')
+    if (creating > this.#setting.creatingMax) say('beyond creatingMax')
+    // 'created' is told after what it leads to; the backend knows before.
+    const isFailing = this.#factory.resources.length === this.#madeBeforeFailure
+    if (isFailing && this.#clock.nowMs() < this.#retryAtMs) say('during the pause after a failure')
+    if (isFailing && creating > 1) say('beside the prober')
+    if (creating > waiters && live > this.liveWantedMax) say('for nobody')
+    if (this.isDrained) say('in a closed pool')
+  }
+
+  #created(): void {
+    this.#retryAtMs = Number.NEGATIVE_INFINITY
+    this.#failures = 0
+    this.#latestFailure = undefined
+  }
+
+  #createFailed({ failure, failures, retryInMs }: PoolEvents['createFailed']): void {
+    this.#retryAtMs = this.#clock.nowMs() + retryInMs
+    this.#failures = failures
+    this.#latestFailure = failure
+    this.#madeBeforeFailure = this.#factory.resources.length
+  }
+
+  #evicted(reason: string): void {
+    const { live } = this.#pool.counts()
+    if (reason === 'idle' && live < this.#setting.limitMin) this.fault(`evicted down to ${live}`)
+  }
+
+  #drained(leasesCut: number): void {
+    if (this.isDrained) this.fault('drained twice')
+    if (this.#out.size !== leasesCut) this.fault(`${leasesCut} leases cut, ${this.#out.size} were out`)
+    for (const ask of this.#out) ask.state = 'ended'
+    this.#out.clear()
+    this.cut = leasesCut
+    this.isDrained = true
+  }
+
+  // -------------------------------------------------------------------------------------------------- at rest
+
+  /**
+   * Nothing can happen now without time passing: is all as it must be?
+   *
+   * @throws Error with what was wrong first
+   */
+  check(): void {
+    const [fault] = this.#faults
+    if (fault !== undefined) throw new Error(fault)
+    const nowMs = this.#clock.nowMs()
+    // After a leap, what has fallen due has yet to be told: nothing is late before it could be known.
+    const isOverdue = (this.#clock.nextTimerAtMs ?? Number.POSITIVE_INFINITY) <= nowMs
+    checkInvariants(this.#pool, this.#factory, {
+      isPaused: this.isPaused,
+      isBackingOff: isOverdue || nowMs < this.#retryAtMs,
+      waitersMax: this.#setting.waitersMax,
+    })
+    const { waiters, inUse, size } = this.#pool.counts()
+    if (waiters !== this.#waiting.size) throw new Error(`${waiters} waiters in the pool, ${this.#waiting.size} callers`)
+    if (inUse !== this.#out.size) throw new Error(`${inUse} in use, ${this.#out.size} leases out`)
+    if (isOverdue) return
+    for (const ask of this.#waiting) {
+      if (ask.deadlineAtMs <= nowMs) throw new Error(`${ask.tag} waits past its deadline`)
+      if (ask.signal?.aborted) throw new Error(`${ask.tag} waits past its abort`)
+    }
+    if (this.isDraining && size === 0 && waiters === 0 && !this.isDrained) throw new Error('a drain that does not end')
+  }
+
+  /** Every ask has come to its end, and the pool has counted each once. */
+  checkTally(): void {
+    const seen = new Map<string, number>()
+    for (const { state } of this.asks) seen.set(state, (seen.get(state) ?? 0) + 1)
+    for (const state of ['waiting', 'trying', 'granted', 'left'] as const) {
+      if (seen.has(state)) throw new Error(`${seen.get(state)} asks are still ${state}`)
+    }
+    const { acquired, released, created, destroyed } = this.#pool.stats()
+    const ended = seen.get('ended') ?? 0
+    if (acquired !== ended || released !== ended) throw new Error(`${acquired} acquired, ${released} released, ${ended} leases`)
+    const made = this.#factory.resources.length
+    if (destroyed !== made || created > made) throw new Error(`${made} made, ${created} created, ${destroyed} destroyed`)
+  }
+}

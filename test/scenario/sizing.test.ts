@@ -1,0 +1,100 @@
+import { describe, expect, test } from 'vitest'
+import { fixed } from '../../src/control/fixed.ts'
+import { codel } from '../../src/pool/queue-policy.ts'
+import { type Disturbance, uslBackend } from '../../src/sim/backend.ts'
+import { type SimulatedPoolOptions, type SimulateOptions, simulate } from '../../src/sim/simulate.ts'
+import { poisson } from '../../src/sim/workload.ts'
+
+/** Throughput peaks at 1330 requests per second with 35 inside; with 200 it is 543. */
+const PLANT = { serviceMsMean: 10, sigma: 0.02, kappa: 0.0008, connectMs: 50, holdMsMean: 1 }
+const KNEE = 35
+const QUEUE = codel({ targetMs: 50, intervalMs: 500 })
+
+/** The pool under test: every option that matters is its default. */
+const ADAPTIVE: SimulatedPoolOptions = { limitMax: 200, acquireTimeoutMs: 1_000, warmUp: 10, queue: QUEUE }
+
+function fixedAt(n: number): SimulatedPoolOptions {
+  return { ...ADAPTIVE, limitMin: n, limitMax: n, warmUp: n, controller: fixed() }
+}
+
+function plant(...disturbances: Disturbance[]): SimulateOptions['backend'] {
+  return uslBackend({ ...PLANT, disturbances })
+}
+
+describe('four and a half times the traffic within a moment', () => {
+  const options = {
+    durationMs: 25_000,
+    workload: poisson((tMs) => (tMs >= 8_000 && tMs < 18_000 ? 900 : 200)),
+    backend: plant(),
+    recoverFromMs: 8_000,
+  }
+
+  test('is ridden out: hardly a request is late, and the limit follows at once', async () => {
+    const { summary } = await simulate({ ...options, pool: ADAPTIVE })
+    expect(summary.goodput).toBeGreaterThan(0.995)
+    expect(summary.recoveryMs).toBeLessThanOrEqual(1_000)
+    expect(summary.liveMax).toBeLessThanOrEqual(2 * KNEE)
+  })
+
+  test('is what a pool of ten does not survive', async () => {
+    const { summary } = await simulate({ ...options, pool: fixedAt(10) })
+    expect(summary.goodput).toBeLessThan(0.95)
+    expect(summary.recoveryMs).toBeGreaterThan(9_000)
+  })
+})
+
+test('constant traffic leaves the limit alone: no reversal, and hardly a resource more than is needed', async () => {
+  const { summary } = await simulate({ durationMs: 60_000, workload: poisson(300), backend: plant(), pool: ADAPTIVE })
+  expect(summary.goodput).toBeGreaterThan(0.999)
+  expect(summary.reversals).toBe(0)
+  expect(summary.liveMean).toBeLessThan(15)
+})
+
+test('a third more than the backend can do: as much is done in time as by a pool sized at the knee by a seer', async () => {
+  const options = { durationMs: 20_000, workload: poisson((tMs) => (tMs < 3_000 ? 200 : 1_800)), backend: plant() }
+  const adaptive = await simulate({ ...options, pool: ADAPTIVE })
+  const seer = await simulate({ ...options, pool: fixedAt(KNEE) })
+  expect(adaptive.summary.goodput).toBeGreaterThan(0.92 * seer.summary.goodput)
+  expect(adaptive.summary.liveMean).toBeLessThan(1.3 * KNEE)
+})
+
+describe('a backend that loses most of its capacity for ten seconds', () => {
+  const options = {
+    durationMs: 28_000,
+    workload: poisson(700),
+    backend: plant({ fromMs: 6_000, toMs: 16_000, capacity: 0.4 }),
+    recoverFromMs: 16_000,
+  }
+
+  test('is not dragged down further, and service is back with it', async () => {
+    const adaptive = await simulate({ ...options, pool: ADAPTIVE })
+    const seer = await simulate({ ...options, pool: fixedAt(KNEE) })
+    expect(adaptive.summary.goodput).toBeGreaterThan(0.95 * seer.summary.goodput)
+    expect(adaptive.summary.recoveryMs).toBeLessThanOrEqual(1_000)
+  })
+
+  test('stays down behind a pool of two hundred, though all its capacity is back', async () => {
+    const { summary } = await simulate({ ...options, pool: fixedAt(200) })
+    expect(summary.recoveryMs).toBeUndefined()
+  })
+})
+
+test('leases that last nine times as long on an idle backend: the limit grows, and does not take them for overload', async () => {
+  const options = {
+    durationMs: 25_000,
+    workload: poisson(300),
+    backend: plant({ fromMs: 8_000, toMs: 18_000, extraLeaseMs: 89 }),
+    recoverFromMs: 8_000,
+  }
+  const { summary } = await simulate({ ...options, pool: ADAPTIVE })
+  expect(summary.recoveryMs).toBeLessThanOrEqual(2_000)
+  expect(summary.goodput).toBeGreaterThan(0.97)
+})
+
+test('what a surge has opened is closed again when it is over', async () => {
+  const workload = poisson((tMs) => (tMs >= 3_000 && tMs < 8_000 ? 1_000 : 100))
+  const { rows, summary } = await simulate({ durationMs: 150_000, workload, backend: plant(), pool: ADAPTIVE })
+  expect(summary.liveMax).toBeGreaterThan(15)
+  expect(rows.at(-1)?.limit).toBeLessThan(12)
+  expect(rows.at(-1)?.sample.live).toBeLessThan(12)
+})

@@ -1,0 +1,409 @@
+import { describe, expect, test } from 'vitest'
+import { ControlLoop } from '../../../src/control/control-loop.ts'
+import type { Controller, DecisionRecord } from '../../../src/control/controller.ts'
+import { fixed } from '../../../src/control/fixed.ts'
+import type { Sample } from '../../../src/measure/sample.ts'
+import { Sampler } from '../../../src/measure/sampler.ts'
+import type { Decision } from '../../../src/pool/contract.ts'
+import { VirtualClock } from '../../../src/sim/virtual-clock.ts'
+import { countsByHand } from '../../support/counts-by-hand.ts'
+
+const WINDOW_MS = 250
+
+/** Says what it is told to say, and remembers how often it was asked. */
+function scripted(say: (sample: Sample, steps: number) => Decision): Controller<number> {
+  return { name: 'scripted', initial: 0, step: (steps, sample) => [steps + 1, say(sample, steps)] }
+}
+
+const keep = scripted(({ limit }) => ({ limit, reason: 'keep' }))
+const raise = scripted(({ limit }) => ({ limit: limit + 5, reason: 'raise' }))
+
+/** A loop on counts that the test sets, at limit 10 of 2..50. */
+function newLoop(controller: Controller, more: { mayRest?: () => boolean } = {}) {
+  const clock = new VirtualClock()
+  const counts = countsByHand()
+  const sampler = new Sampler(counts, 0)
+  const resizes: (readonly [limit: number, reason: string])[] = []
+  const wanted: Decision[] = []
+  const failures: unknown[] = []
+  const loop = new ControlLoop({
+    controller,
+    sampler,
+    clock,
+    windowMs: WINDOW_MS,
+    limitMin: 2,
+    limitMax: 50,
+    counts,
+    resize(limit, reason) {
+      counts.limit = limit
+      resizes.push([limit, reason])
+    },
+    onDecision: (_, decision) => wanted.push(decision),
+    onControllerFailure: (error) => failures.push(error),
+    ...more,
+  })
+  /** As the engine does upon each acquire. */
+  const arrive = (): void => {
+    if (loop.isResting) loop.wake(clock.nowMs())
+    sampler.arrived(clock.nowMs())
+  }
+  /** As the engine does when an acquire has to wait. */
+  const queueUp = (waiters: number): void => {
+    arrive()
+    counts.waiters = waiters
+    counts.oldestWaitSinceMs ??= clock.nowMs()
+    loop.waiterQueued(clock.nowMs())
+  }
+  return { loop, clock, counts, sampler, resizes, wanted, failures, arrive, queueUp }
+}
+
+/** Everything is in use: what waits, waits for the limit. */
+const FULL = { size: 10, live: 10, inUse: 10 }
+
+function timesOf(records: readonly DecisionRecord[]): number[] {
+  return records.map(({ atMs }) => atMs)
+}
+
+describe('once a window', () => {
+  test('the controller is asked, and its limit put in force with its reason', async () => {
+    const { arrive, clock, resizes, loop } = newLoop(raise)
+    arrive()
+    await clock.advance(WINDOW_MS)
+    expect(resizes).toEqual([[15, 'raise']])
+    expect(loop.decisions()).toMatchObject([{ atMs: 250, from: 10, to: 15, reason: 'raise', sample: { arrivals: 1 } }])
+  })
+
+  test('its state is handed on', async () => {
+    const asked: number[] = []
+    const { counts, arrive, clock } = newLoop(
+      scripted(({ limit }, steps) => {
+        asked.push(steps)
+        return { limit, reason: 'keep' }
+      }),
+    )
+    arrive()
+    counts.inUse = 1
+    await clock.advance(3 * WINDOW_MS)
+    expect(asked).toEqual([0, 1, 2])
+  })
+
+  test('a limit that stays is a decision too, but resizes nothing', async () => {
+    const { arrive, clock, resizes, loop } = newLoop(keep)
+    arrive()
+    await clock.advance(WINDOW_MS)
+    expect(resizes).toEqual([])
+    expect(loop.decisions()).toHaveLength(1)
+  })
+
+  test.each([
+    [80, 50],
+    [0, 2],
+    [12.4, 12],
+    [Number.POSITIVE_INFINITY, 50],
+  ])('a controller that wants %d gets %d, and observers learn what it wanted', async (limit, granted) => {
+    const { arrive, clock, resizes, wanted } = newLoop(scripted(() => ({ limit, reason: 'so' })))
+    arrive()
+    await clock.advance(WINDOW_MS)
+    expect(resizes).toEqual([[granted, 'so']])
+    expect(wanted).toEqual([{ limit, reason: 'so' }])
+  })
+
+  test('the last 256 decisions are remembered, and given newest last', async () => {
+    const { counts, arrive, clock, loop } = newLoop(keep)
+    arrive()
+    counts.inUse = 1
+    await clock.advance(300 * WINDOW_MS)
+    expect(loop.decisions()).toHaveLength(256)
+    expect(timesOf(loop.decisions(2))).toEqual([299 * WINDOW_MS, 300 * WINDOW_MS])
+    expect(loop.decisions(0)).toEqual([])
+  })
+})
+
+describe('rest', () => {
+  test('a pool that is never used starts no timer', () => {
+    const { clock, loop } = newLoop(keep)
+    expect(clock.timerCount).toBe(0)
+    expect(loop.isResting).toBe(true)
+  })
+
+  test('after a window in which nothing was asked for there is no timer', async () => {
+    const { arrive, clock, loop } = newLoop(keep)
+    arrive()
+    await clock.advance(2 * WINDOW_MS)
+    expect(loop.isResting).toBe(true)
+    expect(clock.timerCount).toBe(0)
+  })
+
+  test.each([{ inUse: 1 }, { waiters: 1 }, { creating: 1 }])('there is none while %o', async (busy) => {
+    const { arrive, counts, clock, loop } = newLoop(keep)
+    arrive()
+    Object.assign(counts, busy)
+    await clock.advance(10 * WINDOW_MS)
+    expect(loop.isResting).toBe(false)
+  })
+
+  test('there is none while an observer still needs windows', async () => {
+    const { arrive, clock, loop } = newLoop(keep, { mayRest: () => false })
+    arrive()
+    await clock.advance(10 * WINDOW_MS)
+    expect(loop.isResting).toBe(false)
+  })
+
+  test('it becomes a sample of its own, of its true length, and the new window begins with the arrival', async () => {
+    const { arrive, clock, loop } = newLoop(keep)
+    arrive()
+    await clock.advance(2 * WINDOW_MS)
+    await clock.advance(60_000)
+    arrive()
+    await clock.advance(WINDOW_MS)
+    const [rest, next] = loop.decisions(2)
+    expect(rest?.sample).toMatchObject({ windowMs: 60_000, arrivals: 0 })
+    expect(next?.sample).toMatchObject({ windowMs: WINDOW_MS, arrivals: 1 })
+  })
+
+  test('an acquire in the instant of construction is no rest', async () => {
+    const { arrive, clock, loop } = newLoop(keep)
+    arrive()
+    expect(loop.decisions()).toEqual([])
+    expect(clock.timerCount).toBe(1)
+  })
+})
+
+describe('the fast path', () => {
+  test('a waiter does not wait for the window: it is closed when the waiter is 25 ms old', async () => {
+    const { arrive, queueUp, counts, clock, loop } = newLoop(raise)
+    arrive()
+    Object.assign(counts, FULL)
+    await clock.advance(100)
+    queueUp(1)
+    await clock.advance(25)
+    expect(timesOf(loop.decisions())).toEqual([125])
+    expect(loop.decisions()[0]?.sample.windowMs).toBe(125)
+  })
+
+  test('nor is age waited for, if those in use will not serve the queue in one generation', async () => {
+    const { arrive, queueUp, counts, clock, loop } = newLoop(raise)
+    arrive()
+    Object.assign(counts, FULL)
+    await clock.advance(100)
+    queueUp(11)
+    await clock.advance(0)
+    expect(timesOf(loop.decisions())).toEqual([100])
+  })
+
+  test('a waiter who is served in time closes nothing, and leaves no timer but that of the window', async () => {
+    const { arrive, queueUp, counts, clock, loop } = newLoop(raise)
+    arrive()
+    Object.assign(counts, FULL)
+    await clock.advance(100)
+    queueUp(1)
+    Object.assign(counts, { waiters: 0, oldestWaitSinceMs: undefined })
+    await clock.advance(100)
+    expect(loop.decisions()).toEqual([])
+    expect(clock.timerCount).toBe(1)
+  })
+
+  test('if another waits by then, the window is closed when that one is old', async () => {
+    const { arrive, queueUp, counts, clock, loop } = newLoop(keep)
+    arrive()
+    Object.assign(counts, FULL)
+    await clock.advance(100)
+    queueUp(1)
+    counts.oldestWaitSinceMs = 110
+    await clock.advance(50)
+    expect(timesOf(loop.decisions())).toEqual([135])
+  })
+
+  test('while the limit leaves room, waiters wait for a create, and no window is closed for them', async () => {
+    const { arrive, queueUp, counts, clock, loop } = newLoop(raise)
+    arrive()
+    Object.assign(counts, { ...FULL, size: 9, live: 9, creating: 2 })
+    await clock.advance(100)
+    queueUp(30)
+    await clock.advance(149)
+    expect(loop.decisions()).toEqual([])
+  })
+
+  test('steps follow each other each 10 ms while they raise the limit and it is filled at once', async () => {
+    const { arrive, queueUp, counts, clock, loop } = newLoop(raise)
+    arrive()
+    Object.assign(counts, { ...FULL, size: 50 })
+    await clock.advance(100)
+    queueUp(60)
+    await clock.advance(30)
+    expect(timesOf(loop.decisions())).toEqual([100, 110, 120, 130])
+  })
+
+  test('and each 50 ms when they do not', async () => {
+    const { arrive, queueUp, counts, clock, loop } = newLoop(keep)
+    arrive()
+    Object.assign(counts, FULL)
+    await clock.advance(100)
+    queueUp(60)
+    await clock.advance(150)
+    expect(timesOf(loop.decisions())).toEqual([100, 150, 200, 250])
+  })
+
+  test('no window is shorter than 10 ms', async () => {
+    const { arrive, queueUp, counts, clock, loop } = newLoop(keep)
+    arrive()
+    Object.assign(counts, FULL)
+    await clock.advance(WINDOW_MS + 1)
+    queueUp(60)
+    await clock.advance(20)
+    expect(timesOf(loop.decisions())).toEqual([250, 260])
+  })
+})
+
+describe('the event loop', () => {
+  test('that was blocked shows in the sample: how late the timers were, at worst', async () => {
+    const { arrive, counts, clock, loop } = newLoop(keep)
+    arrive()
+    counts.inUse = 1
+    await clock.advance(100)
+    clock.leap(550)
+    await clock.advance(0)
+    expect(loop.decisions()[0]?.sample).toMatchObject({ windowMs: 650, loopDelayMs: 400 })
+    await clock.advance(WINDOW_MS)
+    expect(loop.decisions()[1]?.sample.loopDelayMs).toBe(0)
+  })
+})
+
+describe('a refusal of the backend', () => {
+  test('cuts the limit below what is open at once', async () => {
+    const { arrive, counts, clock, sampler, loop, resizes } = newLoop(raise)
+    arrive()
+    await clock.advance(100)
+    Object.assign(counts, { size: 9, live: 9, inUse: 8, creating: 1 })
+    sampler.createFailed(100, 'refusing')
+    loop.backendRefused(100)
+    expect(resizes).toEqual([[7, 'backend-refusing']])
+  })
+
+  test('leaves a pool alone that was sized by hand', async () => {
+    const { counts, sampler, loop, resizes } = newLoop(fixed())
+    Object.assign(counts, { size: 9, live: 9 })
+    sampler.createFailed(100, 'refusing')
+    loop.backendRefused(100)
+    expect(resizes).toEqual([])
+  })
+})
+
+describe('a controller that fails', () => {
+  const nonsense: [string, () => Decision][] = [
+    [
+      'throws',
+      () => {
+        throw new Error('no idea')
+      },
+    ],
+    ['answers NaN', () => ({ limit: Number.NaN, reason: 'so' })],
+    ['answers no number', () => ({ limit: '20' as unknown as number, reason: 'so' })],
+    ['answers nothing', () => undefined as unknown as Decision],
+    ['gives no reason', () => ({ limit: 20 }) as Decision],
+  ]
+
+  test.each(nonsense)('because it %s keeps the limit, and is reported once', async (_, say) => {
+    const { counts, arrive, clock, resizes, failures, loop } = newLoop(scripted(say))
+    arrive()
+    counts.inUse = 1
+    await clock.advance(4 * WINDOW_MS)
+    expect(resizes).toEqual([])
+    expect(failures).toHaveLength(1)
+    expect(loop.decisions(1)).toMatchObject([{ to: 10, reason: 'controller-failed' }])
+  })
+
+  test('is reported again only after it has worked again', async () => {
+    const controller = scripted(({ limit, atMs }) => ({
+      limit: atMs === 3 * WINDOW_MS ? limit : Number.NaN,
+      reason: '',
+    }))
+    const { counts, arrive, clock, failures } = newLoop(controller)
+    arrive()
+    counts.inUse = 1
+    await clock.advance(5 * WINDOW_MS)
+    expect(failures).toHaveLength(2)
+  })
+
+  test('goes on from the state before it failed', async () => {
+    const asked: number[] = []
+    const controller = scripted(({ limit, atMs }, steps) => {
+      asked.push(steps)
+      if (atMs === 2 * WINDOW_MS) throw new Error('once')
+      return { limit, reason: 'keep' }
+    })
+    const { counts, arrive, clock } = newLoop(controller)
+    arrive()
+    counts.inUse = 1
+    await clock.advance(4 * WINDOW_MS)
+    expect(asked).toEqual([0, 1, 1, 2])
+  })
+
+  test('is cut by refusals nevertheless', () => {
+    const { counts, sampler, loop, resizes } = newLoop(scripted(() => ({ limit: Number.NaN, reason: 'so' })))
+    Object.assign(counts, { size: 9, live: 9 })
+    sampler.createFailed(100, 'refusing')
+    loop.backendRefused(100)
+    expect(resizes).toEqual([[8, 'backend-refusing']])
+  })
+})
+
+describe('by hand', () => {
+  test('a pinned limit stays, while windows are measured and the controller follows', async () => {
+    const { counts, arrive, clock, resizes, wanted, loop } = newLoop(raise)
+    arrive()
+    counts.inUse = 1
+    loop.pin()
+    await clock.advance(2 * WINDOW_MS)
+    expect(resizes).toEqual([])
+    expect(wanted).toHaveLength(2)
+    expect(loop.decisions(1)).toMatchObject([{ from: 10, to: 10, reason: 'pinned' }])
+  })
+
+  test('unpinned, the next decision counts again', async () => {
+    const { counts, arrive, clock, resizes, loop } = newLoop(raise)
+    arrive()
+    counts.inUse = 1
+    loop.pin()
+    loop.unpin()
+    await clock.advance(WINDOW_MS)
+    expect(resizes).toEqual([[15, 'raise']])
+  })
+
+  test('a new controller begins from its own beginning and from the limit in force', async () => {
+    const { counts, arrive, clock, loop, resizes } = newLoop(raise)
+    arrive()
+    counts.inUse = 1
+    await clock.advance(WINDOW_MS)
+    loop.swap(scripted(({ limit }, steps) => ({ limit: limit + 100 * steps + 1, reason: 'new' })))
+    await clock.advance(WINDOW_MS)
+    expect(resizes).toEqual([
+      [15, 'raise'],
+      [16, 'new'],
+    ])
+  })
+
+  test('a new controller does not undo what a refusal has cut', async () => {
+    const { counts, sampler, clock, loop, resizes } = newLoop(keep)
+    Object.assign(counts, { size: 9, live: 9, inUse: 9 })
+    sampler.createFailed(0, 'refusing')
+    loop.backendRefused(0)
+    loop.swap(raise)
+    await clock.advance(WINDOW_MS)
+    expect(resizes).toEqual([[8, 'backend-refusing']])
+  })
+
+  test('once stopped, it has no timer, takes no step and is not to be woken', async () => {
+    const { arrive, queueUp, counts, clock, loop } = newLoop(raise)
+    arrive()
+    Object.assign(counts, FULL)
+    loop.stop()
+    queueUp(60)
+    loop.backendRefused(0)
+    loop.wake(0)
+    await clock.advance(10 * WINDOW_MS)
+    expect(loop.decisions()).toEqual([])
+    expect(clock.timerCount).toBe(0)
+    expect(loop.isResting).toBe(false)
+  })
+})

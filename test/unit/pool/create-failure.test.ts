@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest'
+import { CreateTimedOut, classifyCreateFailure } from '../../../src/pool/create-failure.ts'
+
+function coded(code: string, more: object = {}): Error {
+  return Object.assign(new Error('in some language'), { code, ...more })
+}
+
+test.each([
+  ['PostgreSQL: too many connections', coded('53300'), 'refusing'],
+  ['MySQL: too many connections', coded('ER_CON_COUNT_ERROR', { errno: 1040 }), 'refusing'],
+  ['MySQL, by its number alone', { errno: 1040 }, 'refusing'],
+  ['MariaDB: too many connections of this user', coded('ER_TOO_MANY_USER_CONNECTIONS'), 'refusing'],
+  ['MySQL: a limit of the account', { errno: 1226 }, 'refusing'],
+  ['PostgreSQL: wrong password', coded('28P01'), 'denied'],
+  ['PostgreSQL: no entry in pg_hba.conf', coded('28000'), 'denied'],
+  ['PostgreSQL: no such database', coded('3D000'), 'denied'],
+  ['MySQL: wrong password', coded('ER_ACCESS_DENIED_ERROR', { errno: 1045 }), 'denied'],
+  ['MySQL: no such database', { errno: 1049 }, 'denied'],
+  ['createTimeoutMs', new CreateTimedOut(100), 'timeout'],
+  ['a refused connect', coded('ECONNREFUSED', { errno: -111 }), 'unreachable'],
+  ['a reset', coded('ECONNRESET'), 'unreachable'],
+  ['no such host', coded('ENOTFOUND'), 'unreachable'],
+  ['PostgreSQL is starting up', coded('57P03'), 'unreachable'],
+  ['an error without a code', new Error('too many connections'), 'unreachable'],
+  ['a string', '53300', 'unreachable'],
+  ['nothing', undefined, 'unreachable'],
+  ['null', null, 'unreachable'],
+])('%s', (_, error, failure) => {
+  expect(classifyCreateFailure(error)).toBe(failure)
+})
+
+test.each([
+  ['refusing', coded('53300')],
+  ['denied', coded('28P01')],
+  ['timeout', new CreateTimedOut(100)],
+])('a failure that speaks for %s does so as the cause of another, three levels down', (failure, cause) => {
+  const outer = new Error('a', { cause: new Error('b', { cause: new Error('c', { cause }) }) })
+  expect(classifyCreateFailure(outer)).toBe(failure)
+})
+
+test('the outermost code that says something is the one that counts', () => {
+  expect(classifyCreateFailure(coded('28P01', { cause: coded('53300') }))).toBe('denied')
+  expect(classifyCreateFailure(coded('ECONNRESET', { cause: coded('53300') }))).toBe('refusing')
+})
+
+test('errors that cause each other come to an end', () => {
+  const a = new Error('a')
+  const b = new Error('b', { cause: a })
+  a.cause = b
+  expect(classifyCreateFailure(a)).toBe('unreachable')
+})
+
+test('an error that cannot be looked into is unreachable', () => {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  expect(classifyCreateFailure(proxy)).toBe('unreachable')
+})
+
+test('a create that was too slow says so, with the limit', () => {
+  expect(new CreateTimedOut(100)).toMatchObject({
+    name: 'CreateTimedOut',
+    code: 'ERR_POOL_CREATE_TIMEOUT',
+    message: 'create did not finish within createTimeoutMs (100 ms)',
+  })
+})

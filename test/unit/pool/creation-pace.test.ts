@@ -1,0 +1,138 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { CreateFailureClass } from '../../../src/pool/contract.ts'
+import {
+  type CreateBackoff,
+  type CreationPace,
+  creatingWanted,
+  paceAfterFailure,
+  paceAfterSuccess,
+  refusesWaiters,
+  startingPace,
+} from '../../../src/pool/creation-pace.ts'
+
+const BACKOFF: CreateBackoff = { initialMs: 100, maxMs: 1_000, factor: 2, jitter: 0.5, refuseAfter: 3 }
+
+function pausesOfFailures(count: number, backoff: CreateBackoff, random01 = 0): number[] {
+  const pausesMs: number[] = []
+  let pace = startingPace(4)
+  for (let i = 0; i < count; i++) {
+    pace = paceAfterFailure(pace, 0, backoff, random01)
+    expect(pace).toMatchObject({ failures: i + 1, allowed: 1 })
+    pausesMs.push(pace.retryAtMs)
+  }
+  return pausesMs
+}
+
+test('the pause after each failure grows by the factor, up to its maximum', () => {
+  expect(pausesOfFailures(6, BACKOFF)).toEqual([100, 200, 400, 800, 1_000, 1_000])
+  expect(pausesOfFailures(3, { ...BACKOFF, factor: 1 })).toEqual([100, 100, 100])
+})
+
+test('after thousands of failures the pause is still its maximum', () => {
+  expect(pausesOfFailures(3_000, BACKOFF).at(-1)).toBe(1_000)
+})
+
+test('chance shortens a pause by at most its share, and never lengthens it', () => {
+  fc.assert(
+    fc.property(
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+      (jitter, random01) => {
+        const fullMs = pausesOfFailures(6, { ...BACKOFF, jitter: 0 })
+        pausesOfFailures(6, { ...BACKOFF, jitter }, random01).forEach((pauseMs, i) => {
+          expect(pauseMs).toBeGreaterThanOrEqual((fullMs[i] ?? 0) * (1 - jitter) - 1e-6)
+          expect(pauseMs).toBeLessThanOrEqual((fullMs[i] ?? 0) + 1e-6)
+        })
+      },
+    ),
+  )
+})
+
+test('a failure after a success counts from one again', () => {
+  const failed = paceAfterFailure(paceAfterFailure(startingPace(4), 50, BACKOFF, 0), 200, BACKOFF, 0)
+  const again = paceAfterFailure(paceAfterSuccess(failed, 4), 500, BACKOFF, 0)
+  expect(failed).toEqual({ failures: 2, allowed: 1, retryAtMs: 400 })
+  expect(again).toEqual({ failures: 1, allowed: 1, retryAtMs: 600 })
+})
+
+test('after a failure one prober; after each success twice as many, up to creatingMax', () => {
+  let pace: CreationPace = paceAfterFailure(startingPace(6), 50, BACKOFF, 0)
+  const allowed = [pace.allowed]
+  for (let i = 0; i < 4; i++) {
+    pace = paceAfterSuccess(pace, 6)
+    allowed.push(pace.allowed)
+    expect(pace.retryAtMs).toBe(Number.NEGATIVE_INFINITY)
+  }
+  expect(allowed).toEqual([1, 2, 4, 6, 6])
+})
+
+test('a pool that has never failed may use creatingMax at once, and its pace costs no allocation', () => {
+  const pace = startingPace(4)
+  expect(pace).toEqual({ failures: 0, allowed: 4, retryAtMs: Number.NEGATIVE_INFINITY })
+  expect(paceAfterSuccess(pace, 4)).toBe(pace)
+})
+
+const FACTS = { waiters: 50, inUse: 5, leaseMs: 2, quietMs: 0, createMs: 150 }
+
+test.each([
+  ['a burst that releases will absorb before a create is done', FACTS, 1],
+  ['leases as long as the create: those in use serve one each', { ...FACTS, leaseMs: 150 }, 45],
+  ['leases twice as long', { ...FACTS, leaseMs: 300 }, 48],
+  ['nobody in use: nothing will be released', { ...FACTS, inUse: 0 }, 50],
+  ['nobody in use, one waits', { ...FACTS, inUse: 0, waiters: 1 }, 1],
+  ['no lease has ended yet, and nothing is known', { ...FACTS, leaseMs: undefined }, 1],
+  ['silence: 5 out for 300 ms and none back take 1500 ms each at least', { ...FACTS, quietMs: 300 }, 50],
+  ['silence of a first lease', { ...FACTS, inUse: 1, leaseMs: undefined, quietMs: 10 }, 35],
+  ['silence shorter than the leases says nothing', { ...FACTS, leaseMs: 150, quietMs: 10 }, 45],
+  ['no create has succeeded yet: 50 ms are taken for granted', { ...FACTS, leaseMs: 100, createMs: undefined }, 48],
+  ['fewer wait than will be released', { ...FACTS, waiters: 2, leaseMs: 150 }, 1],
+])('creates that waiters justify: %s', (_, facts, wanted) => {
+  expect(creatingWanted(facts)).toBe(wanted)
+})
+
+test('at least one create is justified, never more than one a waiter, and longer leases never justify fewer', () => {
+  const anyMs = fc.option(fc.double({ min: 0, max: 1e5, noNaN: true }), { nil: undefined })
+  const anyFacts = fc.record({
+    waiters: fc.integer({ min: 1, max: 200 }),
+    inUse: fc.nat(100),
+    leaseMs: anyMs,
+    quietMs: fc.double({ min: 0, max: 1e5, noNaN: true }),
+    createMs: anyMs,
+  })
+  fc.assert(
+    fc.property(anyFacts, (facts) => {
+      const wanted = creatingWanted(facts)
+      expect(Number.isInteger(wanted)).toBe(true)
+      expect(wanted).toBeGreaterThanOrEqual(1)
+      expect(wanted).toBeLessThanOrEqual(facts.waiters)
+      const longer = { ...facts, leaseMs: (facts.leaseMs ?? 0) * 2 + 1 }
+      expect(creatingWanted(longer)).toBeGreaterThanOrEqual(wanted)
+    }),
+  )
+})
+
+const CLASSES: readonly CreateFailureClass[] = ['refusing', 'denied', 'timeout', 'unreachable']
+
+test.each(CLASSES.map((failure) => ({ failure })))(
+  'while something is live, no waiter is refused because a create failed: $failure',
+  ({ failure }) => {
+    expect(refusesWaiters(failure, 99, 1, BACKOFF)).toBe(false)
+  },
+)
+
+test.each([
+  { failure: 'denied', failures: 1, refuses: true }, // waiting cannot help
+  { failure: 'unreachable', failures: 2, refuses: false },
+  { failure: 'unreachable', failures: 3, refuses: true },
+  { failure: 'timeout', failures: 2, refuses: false },
+  { failure: 'timeout', failures: 3, refuses: true },
+  { failure: 'refusing', failures: 99, refuses: false }, // there will be room again
+] as const)('with nothing live, failure number $failures, $failure: refuses waiters: $refuses', (row) => {
+  expect(refusesWaiters(row.failure, row.failures, 0, BACKOFF)).toBe(row.refuses)
+})
+
+test('refuseAfter: Infinity leaves waiters to their deadline', () => {
+  const backoff = { ...BACKOFF, refuseAfter: Number.POSITIVE_INFINITY }
+  expect(refusesWaiters('unreachable', 1e6, 0, backoff)).toBe(false)
+})

@@ -1,0 +1,331 @@
+import { setMaxListeners } from 'node:events'
+import { expect, test } from 'vitest'
+import {
+  AcquireAbortedError,
+  AcquireTimeoutError,
+  DrainingError,
+  QueueFullError,
+  ShedError,
+} from '../../../src/pool/pool-errors.ts'
+import { adaptiveLifo, codel } from '../../../src/pool/queue-policy.ts'
+import { settled } from '../../../src/sim/virtual-clock.ts'
+import { checkInvariants } from '../../support/invariants.ts'
+import { newTestPool, type TestPoolOptions, watch } from '../../support/new-test-pool.ts'
+
+/** A pool whose only resource is lent. */
+async function newBusyPool(options: TestPoolOptions = {}) {
+  const { pool, factory, clock } = newTestPool({ limitMax: 1, ...options })
+  const lease = await pool.acquire({ tag: 'busy' })
+  return { pool, factory, clock, lease }
+}
+
+// ---------------------------------------------------------------------------------------------- deadlines
+
+test('a waiter past acquireTimeoutMs is refused and leaves the queue', async () => {
+  const { pool, clock } = await newBusyPool({ acquireTimeoutMs: 100 })
+  const waiting = watch(pool.acquire({ tag: 'late' }))
+  await clock.advance(99)
+  expect(waiting).toEqual({})
+  expect(pool.counts().waiters).toBe(1)
+  await clock.advance(1)
+  expect(waiting.error).toBeInstanceOf(AcquireTimeoutError)
+  expect(waiting.error).toMatchObject({
+    code: 'ERR_POOL_ACQUIRE_TIMEOUT',
+    pool: 'test',
+    waitedMs: 100,
+    counts: { limit: 1, inUse: 1, waiters: 1 },
+    holders: [{ holder: 'busy', count: 1, oldestMs: 100 }],
+  })
+  expect(pool.counts().waiters).toBe(0)
+  expect(pool.stats().timedOut).toBe(1)
+})
+
+test('the timeout of one acquire takes the place of the pool’s', async () => {
+  const { pool, clock } = await newBusyPool({ acquireTimeoutMs: 100 })
+  const short = watch(pool.acquire({ timeoutMs: 0.5 }))
+  const long = watch(pool.acquire({ timeoutMs: 200 }))
+  await clock.advance(0.5)
+  expect(short.error).toMatchObject({ waitedMs: 0.5 })
+  await clock.advance(150)
+  expect(long).toEqual({})
+  await clock.advance(49.5)
+  expect(long.error).toMatchObject({ waitedMs: 200 })
+})
+
+test('without a timeout a waiter waits, and there is no timer for it', async () => {
+  const { pool, clock, lease } = await newBusyPool()
+  const timers = clock.timerCount
+  const waiting = watch(pool.acquire({ timeoutMs: Number.POSITIVE_INFINITY }))
+  expect(clock.timerCount - timers).toBeLessThanOrEqual(1) // that of the control loop
+  await clock.advance(1e6)
+  lease.release()
+  await settled()
+  expect(waiting.value).toBeDefined()
+})
+
+test('a timeout beyond what a timer can hold is no error', async () => {
+  const { pool, lease } = await newBusyPool()
+  const waiting = watch(pool.acquire({ timeoutMs: 2 ** 40 }))
+  lease.release()
+  await settled()
+  expect(waiting.value).toBeDefined()
+})
+
+test('there is one deadline: what is tried for a waiter meanwhile does not move it', async () => {
+  const { pool, factory, clock } = newTestPool({ limitMax: 1, validates: true, validateAfterIdleMs: 0 })
+  await pool.warmUp(1)
+  factory.behaviour.validate = 'failSlowly'
+  factory.behaviour.create = 'hang'
+  const waiting = watch(pool.acquire({ timeoutMs: 100 }))
+  await clock.advance(30) // unfit: from here on it waits for a create
+  expect(pool.counts()).toMatchObject({ validating: 0, creating: 1, waiters: 1 })
+  await clock.advance(70)
+  expect(waiting.error).toMatchObject({ waitedMs: 100 })
+})
+
+test('a lease that is granted in time leaves no timer behind', async () => {
+  const { pool, clock, lease } = await newBusyPool({ idleTimeoutMs: Number.POSITIVE_INFINITY })
+  const waiting = watch(pool.acquire({ timeoutMs: 100 }))
+  lease.release()
+  await clock.advance(10_000)
+  waiting.value?.release()
+  await pool.drain()
+  expect(clock.timerCount).toBe(0)
+  expect(waiting.error).toBeUndefined()
+})
+
+test('who times out while a resource is made for him leaves it to the next', async () => {
+  const { pool, factory, clock } = newTestPool()
+  factory.behaviour.create = 'slow'
+  const gone = watch(pool.acquire({ timeoutMs: 20 }))
+  await clock.advance(25)
+  const next = watch(pool.acquire())
+  await clock.advance(5)
+  expect(gone.error).toBeInstanceOf(AcquireTimeoutError)
+  expect(next.value?.resource).toBe(factory.resources[0])
+})
+
+// ---------------------------------------------------------------------------------------------- aborts
+
+test('an acquire whose signal is aborted already is refused at once, with the signal’s reason', async () => {
+  const { pool } = newTestPool()
+  await pool.warmUp(1)
+  const reason = new Error('client gone')
+  const error: unknown = await pool.acquire({ signal: AbortSignal.abort(reason) }).catch((caught: unknown) => caught)
+  expect(error).toBeInstanceOf(AcquireAbortedError)
+  expect(error).toMatchObject({ code: 'ERR_POOL_ABORTED', cause: reason })
+  expect(pool.counts()).toMatchObject({ idle: 1, inUse: 0 })
+  expect(pool.stats().aborted).toBe(1)
+})
+
+test('an aborted waiter leaves at once, and the next one takes his place', async () => {
+  const { pool, lease } = await newBusyPool()
+  const abort = new AbortController()
+  const aborted = watch(pool.acquire({ signal: abort.signal }))
+  const next = watch(pool.acquire())
+  abort.abort()
+  expect(pool.counts().waiters).toBe(1)
+  await settled()
+  expect(aborted.error).toMatchObject({ code: 'ERR_POOL_ABORTED', cause: { name: 'AbortError' } })
+  lease.release()
+  await settled()
+  expect(next.value).toBeDefined()
+})
+
+test('an abort after the lease has begun does not end it', async () => {
+  const { pool } = newTestPool()
+  const abort = new AbortController()
+  const lease = await pool.acquire({ signal: abort.signal })
+  abort.abort()
+  expect(pool.counts().inUse).toBe(1)
+  lease.release()
+})
+
+/** The abort listeners that are on a signal, counted from outside. */
+function countListeners() {
+  const abort = new AbortController()
+  const { signal } = abort
+  const listeners = new Set<unknown>()
+  const { addEventListener, removeEventListener } = signal
+  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
+    listeners.add(args[1])
+    addEventListener.apply(signal, args)
+  }
+  signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
+    listeners.delete(args[1])
+    removeEventListener.apply(signal, args)
+  }
+  return { abort, signal, listeners }
+}
+
+test('a waiter has one listener on its signal, and every way out of the queue takes it off', async () => {
+  const { pool, factory, clock, lease } = await newBusyPool({
+    limitMax: 1,
+    waitersMax: 2,
+    queue: {
+      name: 'shedder',
+      start: () => ({ order: () => 'oldest', admit: (waitMs) => (waitMs > 50 ? 'shed' : 'grant'), emptied: () => {} }),
+    },
+  })
+  const { abort, signal, listeners } = countListeners()
+  const on = (): number => listeners.size
+
+  const granted = watch(pool.acquire({ signal }))
+  expect(on()).toBe(1)
+  const full = pool.acquire({ signal })
+  await expect(Promise.all([full, pool.acquire({ signal })])).rejects.toThrow(QueueFullError)
+  expect(on()).toBe(2)
+  lease.release()
+  expect(on()).toBe(1)
+  await settled()
+  granted.value?.release()
+  expect(on()).toBe(0)
+  const again = await full
+  again.release()
+
+  const atOnce = await pool.acquire({ signal })
+  expect(on()).toBe(0)
+
+  const timedOut = watch(pool.acquire({ signal, timeoutMs: 20 }))
+  expect(on()).toBe(1)
+  await clock.advance(20)
+  expect(on()).toBe(0)
+
+  const shed = watch(pool.acquire({ signal }))
+  await clock.advance(60)
+  expect(on()).toBe(1)
+  atOnce.release()
+  expect(on()).toBe(0)
+
+  factory.behaviour.create = 'deny'
+  pool.tryAcquire()?.destroy()
+  await settled()
+  const denied = watch(pool.acquire({ signal }))
+  await clock.advance(1_000)
+  expect(on()).toBe(0)
+
+  factory.behaviour.create = 'hang'
+  const drained = watch(pool.acquire({ signal }))
+  const aborted = watch(pool.acquire({ signal: AbortSignal.any([signal]), timeoutMs: 5_000 }))
+  expect(on()).toBe(1)
+  void pool.drain({ timeoutMs: 10 })
+  await clock.advance(10)
+  expect(on()).toBe(0)
+  abort.abort()
+  await clock.advance(0)
+
+  const codes = [timedOut, shed, denied, drained, aborted].map(({ error }) => (error as { code?: string }).code)
+  expect(codes).toEqual([
+    'ERR_POOL_ACQUIRE_TIMEOUT',
+    'ERR_POOL_SHED',
+    'ERR_POOL_CREATE_FAILED',
+    'ERR_POOL_DRAINING',
+    'ERR_POOL_DRAINING',
+  ])
+})
+
+test('an abort takes its listener off as well', async () => {
+  const { pool } = await newBusyPool()
+  const { abort, signal, listeners } = countListeners()
+  const waiting = watch(pool.acquire({ signal }))
+  abort.abort()
+  await settled()
+  expect(waiting.error).toBeInstanceOf(AcquireAbortedError)
+  expect(listeners.size).toBe(0)
+})
+
+test('one signal may abort a thousand waiters', async () => {
+  const { pool } = await newBusyPool()
+  const abort = new AbortController()
+  setMaxListeners(0, abort.signal)
+  const waiting = Array.from({ length: 1_000 }, () => watch(pool.acquire({ signal: abort.signal })))
+  abort.abort()
+  await settled()
+  expect(waiting.every(({ error }) => error instanceof AcquireAbortedError)).toBe(true)
+  expect(pool.counts().waiters).toBe(0)
+})
+
+// ---------------------------------------------------------------------------------------------- order
+
+test('a higher priority is served first, and equals in order of arrival', async () => {
+  const { pool, lease } = await newBusyPool()
+  const served: string[] = []
+  const ask = (name: string, priority?: number): Promise<void> =>
+    pool.acquire(priority === undefined ? {} : { priority }).then((its) => {
+      served.push(name)
+      its.release()
+    })
+  const all = [ask('low', -5), ask('plain'), ask('high', 5), ask('plain too', 0), ask('high too', 5)]
+  lease.release()
+  await Promise.all(all)
+  expect(served).toEqual(['high', 'high too', 'plain', 'plain too', 'low'])
+})
+
+test('adaptive lifo serves the newest first once a queue has stood for its interval', async () => {
+  const { pool, clock, lease } = await newBusyPool({ queue: adaptiveLifo({ intervalMs: 100 }) })
+  const old = watch(pool.acquire())
+  await clock.advance(101)
+  const young = watch(pool.acquire())
+  lease.release()
+  await settled()
+  expect(young.value).toBeDefined()
+  expect(old.value).toBeUndefined()
+  young.value?.release()
+  await settled()
+  old.value?.release()
+  const next = await pool.acquire() // the queue has been empty: in order of arrival again
+  const first = watch(pool.acquire())
+  void watch(pool.acquire())
+  next.release()
+  await settled()
+  expect(first.value).toBeDefined()
+})
+
+// ---------------------------------------------------------------------------------------------- shedding, bounds
+
+test('codel sheds who has waited too long in a queue that stands, and serves the next in line at once', async () => {
+  const { pool, clock, lease } = await newBusyPool({ queue: codel({ targetMs: 10, intervalMs: 100 }) })
+  const [a, b, c, d] = [1, 2, 3, 4].map(() => watch(pool.acquire()))
+  await clock.advance(100)
+  lease.release() // the second interval begins: the queue was empty in the first
+  await clock.advance(100)
+  const young = watch(pool.acquire())
+  a?.value?.release() // in the second interval the shortest wait was 100 ms
+  await settled()
+  for (const shed of [b, c, d]) expect(shed?.error).toBeInstanceOf(ShedError)
+  expect(d?.error).toMatchObject({ code: 'ERR_POOL_SHED', waitedMs: 200 })
+  expect(young.value).toBeDefined()
+  expect(pool.stats()).toMatchObject({ shed: 3, acquired: 3 })
+  checkInvariants(pool)
+})
+
+test('one more than waitersMax is refused at once, and those who wait keep their place', async () => {
+  const { pool, lease } = await newBusyPool({ waitersMax: 2 })
+  const waiting = [watch(pool.acquire()), watch(pool.acquire())]
+  const refused = pool.acquire()
+  await expect(refused).rejects.toBeInstanceOf(QueueFullError)
+  await expect(refused).rejects.toMatchObject({ code: 'ERR_POOL_QUEUE_FULL', counts: { waiters: 2 } })
+  expect(pool.counts().waiters).toBe(2)
+  expect(pool.stats().queueFull).toBe(1)
+  lease.release()
+  await settled()
+  expect(waiting[0]?.value).toBeDefined()
+  void watch(pool.acquire())
+  expect(pool.counts().waiters).toBe(2)
+})
+
+test('with waitersMax 0 only what is idle is lent', async () => {
+  const { pool } = newTestPool({ waitersMax: 0 })
+  await expect(pool.acquire()).rejects.toBeInstanceOf(QueueFullError)
+  await pool.warmUp(1)
+  const lease = await pool.acquire()
+  await expect(pool.acquire()).rejects.toBeInstanceOf(QueueFullError)
+  lease.release()
+})
+
+test('an acquire of a pool that drains is refused at once', async () => {
+  const { pool, lease } = await newBusyPool()
+  void pool.drain()
+  await expect(pool.acquire()).rejects.toBeInstanceOf(DrainingError)
+  lease.release()
+})

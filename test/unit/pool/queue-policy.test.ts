@@ -1,0 +1,180 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { adaptiveLifo, codel, fifo, type QueueDecider, readQueuePolicy } from '../../../src/pool/queue-policy.ts'
+
+const ONE_SECOND = { acquireTimeoutMs: 1_000 }
+
+/** One thing that happens to a queue: somebody is about to be served, or nobody waits any more. */
+type Moment = { readonly atMs: number; readonly waitMs: number } | { readonly atMs: number; readonly waitMs: undefined }
+
+function answersOf(
+  decider: Pick<QueueDecider, 'admit' | 'emptied'>,
+  moments: readonly Moment[],
+): (string | undefined)[] {
+  return moments.map(({ atMs, waitMs }) => {
+    if (waitMs !== undefined) return decider.admit(waitMs, atMs)
+    decider.emptied()
+    return undefined
+  })
+}
+
+/**
+ * The law itself, without state: the past is read anew for each answer. Time is cut into intervals, each begun by the
+ * first waiter to come at or after the end of the one before; overload holds during an interval if every wait of the
+ * previous one, and the first to be seen after it excepted, was above the target, and nobody has emptied the queue
+ * since that interval began.
+ */
+function referenceCodel(targetMs: number, intervalMs: number, moments: readonly Moment[]): (string | undefined)[] {
+  const intervalOf: number[] = []
+  let beganAtMs = Number.NEGATIVE_INFINITY
+  let interval = 0
+  for (const { atMs, waitMs } of moments) {
+    if (waitMs !== undefined && atMs >= beganAtMs + intervalMs) {
+      beganAtMs = atMs
+      interval += 1
+    }
+    intervalOf.push(interval)
+  }
+  return moments.map(({ waitMs }, i) => {
+    if (waitMs === undefined) return undefined
+    const current = intervalOf[i] ?? 0
+    const wasEmptied = moments.slice(0, i).some((m, j) => m.waitMs === undefined && (intervalOf[j] ?? 0) >= current - 1)
+    const before = moments.filter((m, j) => m.waitMs !== undefined && intervalOf[j] === current - 1)
+    const stands = !wasEmptied && before.length > 0 && before.every((m) => (m.waitMs ?? 0) > targetMs)
+    return stands && waitMs > 2 * targetMs ? 'shed' : 'grant'
+  })
+}
+
+const anyMoments: fc.Arbitrary<readonly Moment[]> = fc
+  .array(
+    fc.record({
+      gapMs: fc.oneof(fc.integer({ min: 0, max: 20 }), fc.integer({ min: 0, max: 300 })),
+      waitMs: fc.option(fc.integer({ min: 0, max: 60 }), { nil: undefined, freq: 20 }),
+    }),
+    { maxLength: 60 },
+  )
+  .map((steps) => {
+    let atMs = 0
+    return steps.map(({ gapMs, waitMs }) => {
+      atMs += gapMs
+      return { atMs, waitMs }
+    })
+  })
+
+test('codel answers as the law says, whatever has come before', () => {
+  fc.assert(
+    fc.property(anyMoments, (moments) => {
+      const decider = codel({ targetMs: 10, intervalMs: 100 }).start(ONE_SECOND)
+      expect(answersOf(decider, moments)).toEqual(referenceCodel(10, 100, moments))
+    }),
+    { numRuns: 2_000 },
+  )
+})
+
+/** A queue served at a steady pace: `length` are there at once, then one comes every `arrivalMs`. */
+function serveQueue(decider: QueueDecider, { length = 0, arrivalMs = Infinity, serviceMs = 1, untilMs = 10_000 }) {
+  const arrivals = new Array<number>(length).fill(0)
+  for (let atMs = arrivalMs; atMs < untilMs; atMs += arrivalMs) arrivals.push(atMs)
+  let atMs = 0
+  let granted = 0
+  const shedWaits: number[] = []
+  for (const [i, arrivedAtMs] of arrivals.entries()) {
+    if (arrivedAtMs > atMs) {
+      decider.emptied()
+      atMs = arrivedAtMs
+    }
+    if (atMs > untilMs) return { granted, shedWaits, left: arrivals.length - i }
+    const waitMs = atMs - arrivedAtMs
+    if (decider.admit(waitMs, atMs) === 'grant') {
+      granted += 1
+      atMs += serviceMs
+    } else shedWaits.push(waitMs)
+  }
+  return { granted, shedWaits, left: 0 }
+}
+
+test('codel lets a burst through that drains within its interval, however long the queue was', () => {
+  const decider = codel({ targetMs: 50, intervalMs: 500 }).start(ONE_SECOND)
+  expect(serveQueue(decider, { length: 499, serviceMs: 1 })).toEqual({ granted: 499, shedWaits: [], left: 0 })
+})
+
+test('codel sheds from a queue that stands, only who has waited twice the target, and keeps the backend busy', () => {
+  const decider = codel({ targetMs: 50, intervalMs: 500 }).start(ONE_SECOND)
+  const { granted, shedWaits, left } = serveQueue(decider, { arrivalMs: 5, serviceMs: 10 })
+  expect(Math.min(...shedWaits)).toBeGreaterThan(100)
+  expect(granted).toBeGreaterThan(990) // of the 1000 that fit into ten seconds
+  expect(left).toBeLessThan(200) // fifo would leave 1000 waiting, the oldest for five seconds
+})
+
+test('codel judges each pool by its own past', () => {
+  const policy = codel({ targetMs: 10, intervalMs: 100 })
+  const busy = policy.start(ONE_SECOND)
+  busy.admit(50, 0)
+  busy.admit(50, 150)
+  expect(busy.admit(50, 160)).toBe('shed')
+  expect(policy.start(ONE_SECOND).admit(50, 160)).toBe('grant')
+})
+
+test.each([
+  { acquireTimeoutMs: 1_000, targetMs: 50, intervalMs: 500 },
+  { acquireTimeoutMs: 30_000, targetMs: 1_500, intervalMs: 15_000 },
+])('by default codel takes its target and interval from a timeout of $acquireTimeoutMs ms', (row) => {
+  fc.assert(
+    fc.property(anyMoments, (moments) => {
+      const scaled = moments.map(({ atMs, waitMs }) => ({
+        atMs: (atMs * row.intervalMs) / 100,
+        waitMs: waitMs === undefined ? undefined : (waitMs * row.targetMs) / 10,
+      })) as Moment[]
+      const given = codel({ targetMs: row.targetMs, intervalMs: row.intervalMs }).start(ONE_SECOND)
+      expect(answersOf(codel().start(row), scaled)).toEqual(answersOf(given, scaled))
+    }),
+  )
+})
+
+test('without an acquire timeout nobody is ever late, and codel sheds nobody', () => {
+  const decider = codel().start({ acquireTimeoutMs: Number.POSITIVE_INFINITY })
+  expect(serveQueue(decider, { arrivalMs: 5, serviceMs: 10 }).shedWaits).toEqual([])
+})
+
+test('codel and fifo serve in order of arrival, however long a queue stands', () => {
+  for (const decider of [codel().start(ONE_SECOND), fifo().start(ONE_SECOND)]) {
+    expect(decider.order(0)).toBe('oldest')
+    expect(decider.order(1e9)).toBe('oldest')
+  }
+})
+
+test('fifo sheds nobody', () => {
+  const decider = fifo().start(ONE_SECOND)
+  expect(serveQueue(decider, { arrivalMs: 5, serviceMs: 10 }).shedWaits).toEqual([])
+})
+
+test('adaptive lifo turns round while a queue has stood for longer than its interval, and sheds nobody', () => {
+  const decider = adaptiveLifo({ intervalMs: 200 }).start(ONE_SECOND)
+  expect([0, 200, 201, 5_000].map((waitingMs) => decider.order(waitingMs))).toEqual([
+    'oldest',
+    'oldest',
+    'newest',
+    'newest',
+  ])
+  expect(decider.admit(1e6, 1e6)).toBe('grant')
+})
+
+test('adaptive lifo waits for half the acquire timeout by default', () => {
+  const decider = adaptiveLifo().start(ONE_SECOND)
+  expect([decider.order(500), decider.order(501)]).toEqual(['oldest', 'newest'])
+})
+
+test("the option queue is 'fifo' or a policy, and nothing else", () => {
+  const policy = codel()
+  expect(readQueuePolicy('test', 'fifo').name).toBe('fifo')
+  expect(readQueuePolicy('test', policy)).toBe(policy)
+  for (const given of ['codel', 'lifo', codel, {}, { name: 'mine' }, { start: () => policy }, null, 5, []]) {
+    expect(() => readQueuePolicy('test', given)).toThrow(TypeError)
+    expect(() => readQueuePolicy('test', given)).toThrow("test: queue must be 'fifo', codel(…), adaptiveLifo(…) or a ")
+  }
+})
+
+// Slipped through: it took codel's options, and never looked at the target.
+test('an option that means nothing to adaptive lifo is unknown to it', () => {
+  expect(() => adaptiveLifo({ targetMs: 5 } as object)).toThrow('adaptiveLifo: unknown option targetMs, got 5')
+})

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest'
+import type { CreateFailureClass } from '../../../src/pool/contract.ts'
+import {
+  type CreationSeen,
+  creationFailed,
+  isCreationFailing,
+  isCreationTrouble,
+  isRefusedLately,
+  LUCKY_CREATION,
+  stepCreation,
+} from '../../../src/watch/creation.ts'
+import { countsByHand } from '../../support/counts-by-hand.ts'
+import { sampleOf } from '../../support/sample-of.ts'
+
+function afterFailures(failures: number, failure: CreateFailureClass = 'unreachable'): CreationSeen {
+  const event = { error: new Error('no'), failure, failures, retryInMs: 100, counts: countsByHand() }
+  return creationFailed(LUCKY_CREATION, event, 1_000)
+}
+
+test.each<[string, number, CreateFailureClass, number, boolean]>([
+  ['one failure while others are live is a blip', 1, 'unreachable', 5, false],
+  ['three in a row are not', 3, 'unreachable', 5, true],
+  ['one is enough when nothing is left and callers wait', 1, 'timeout', 0, true],
+  ['wrong credentials will not mend themselves', 1, 'denied', 5, true],
+  ['being refused for too many connections is another trouble', 9, 'refusing', 0, false],
+])('%s', (_, failures, failure, live, isTrouble) => {
+  expect(isCreationTrouble(afterFailures(failures, failure), live, 1)).toBe(isTrouble)
+})
+
+test('a window with a create and no failure ends a row', () => {
+  const seen = stepCreation(afterFailures(3), sampleOf({ atMs: 1_500, windowMs: 250, created: 1 }))
+  expect(isCreationFailing(seen)).toBe(false)
+})
+
+test('a window with both does not: which came last is not known', () => {
+  const seen = stepCreation(afterFailures(3), sampleOf({ atMs: 1_100, windowMs: 250, created: 1 }))
+  expect(isCreationFailing(seen)).toBe(true)
+})
+
+test('failures that nobody tries to repeat become history', () => {
+  const seen = stepCreation(afterFailures(3), sampleOf({ atMs: 14_000, windowMs: 250 }))
+  expect(isCreationFailing(seen)).toBe(false)
+})
+
+test('a refusal is remembered beyond the next create, but not for long', () => {
+  const seen = stepCreation(afterFailures(1, 'refusing'), sampleOf({ atMs: 2_000, windowMs: 250, created: 1 }))
+  expect(isRefusedLately(seen, 2_000)).toBe(true)
+  expect(isRefusedLately(seen, 12_000)).toBe(false)
+})

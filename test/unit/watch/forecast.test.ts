@@ -1,0 +1,96 @@
+import { describe, expect, test } from 'vitest'
+import type { Sample } from '../../../src/measure/sample.ts'
+import { EMPTY_QUEUE, outlookOfQueue, outlookOfTrend, type QueueInput } from '../../../src/watch/forecast.ts'
+import { INITIAL_TREND, type Trend } from '../../../src/watch/trend.ts'
+import { fullWindow } from '../../support/new-test-watch.ts'
+import { sampleOf } from '../../support/sample-of.ts'
+
+describe('of a trend', () => {
+  const RULE = { ceiling: 20, horizonMs: 30_000, confidenceMin: 0.8 }
+  /** 12 of 20 wanted, one more each two seconds: 16 s are left. */
+  const RISING: Trend = { ...INITIAL_TREND, spans: 100, seenMs: 50_000, level: 12, slopePerMs: 0.0005, noise: 300 }
+
+  test('a rise that will meet the ceiling within the horizon is foretold, with the time that is left', () => {
+    expect(outlookOfTrend(RISING, RULE)).toMatchObject({ basis: 'trend', exhaustedInMs: 16_000 })
+    expect(outlookOfTrend(RISING, RULE)?.confidence).toBeGreaterThan(0.95)
+  })
+
+  test.each<[string, Partial<Trend>]>([
+    ['demand that falls', { slopePerMs: -0.0005 }],
+    ['a rise too slow for the horizon', { slopePerMs: 0.0002 }],
+    ['a rise that noise explains', { noise: 1_000_000 }],
+    ['a rise far below the ceiling', { level: 9, slopePerMs: 0.001 }],
+    ['a pool that has just begun to fill', { seenMs: 5_000 }],
+    ['demand above the ceiling: it is here already', { level: 21 }],
+  ])('%s is not', (_, differing) => {
+    expect(outlookOfTrend({ ...RISING, ...differing }, RULE)).toBeUndefined()
+  })
+})
+
+describe('of a queue', () => {
+  /** 50 ms after a step from 200 to 1500 arrivals a second, with ten resources that serve 500. */
+  function atStep(seen: Partial<Sample> = {}, differing: Partial<QueueInput> = {}): QueueInput {
+    const sample = sampleOf({
+      ...fullWindow(50, { windowMs: 30, arrivals: 45, completions: 15 }),
+      ...seen,
+      atMs: 1_050,
+    })
+    return {
+      sample,
+      waitingSinceMs: 1_000,
+      before: { waitingSinceMs: 1_000, waiters: 20 },
+      limitNext: 10,
+      ceiling: 10,
+      servedPerMs: 0.5,
+      exhaustedAfterMs: 1_000,
+      deadlineMs: 1_000,
+      confidenceMin: 0.8,
+      isCreationFailing: false,
+      ...differing,
+    }
+  }
+
+  test('a queue that outgrows what is served is foretold before anybody has waited for long', () => {
+    expect(outlookOfQueue(atStep())).toMatchObject({ basis: 'queue', exhaustedInMs: 950, confidence: 0.99 })
+  })
+
+  test('it tells when the first caller will miss its deadline', () => {
+    // It grows by one a ms to the 500 that are served in time, and who joins then has a second left: 450 ms + 1 s.
+    expect(outlookOfQueue(atStep())?.failsInMs).toBeCloseTo(1_450)
+  })
+
+  test('when nothing is served, the oldest waiter is the first to fail', () => {
+    const input = atStep({ completions: 0, oldestWaitMs: 40 }, { servedPerMs: 0 })
+    expect(outlookOfQueue(input)?.failsInMs).toBe(960)
+  })
+
+  test('a burst that is over already is not foretold: it will be served in time', () => {
+    expect(outlookOfQueue(atStep({}, { before: { waitingSinceMs: 1_000, waiters: 80 } }))).toBeUndefined()
+  })
+
+  test('a burst that cannot be served in time is', () => {
+    const input = atStep({ waiters: 500 }, { before: EMPTY_QUEUE })
+    expect(outlookOfQueue(input)).toMatchObject({ exhaustedInMs: 950 })
+  })
+
+  test.each<[string, Partial<Sample>, Partial<QueueInput>]>([
+    ['a pool that is about to grow', {}, { limitNext: 20, ceiling: 20 }],
+    ['a pool that may grow yet, unless it is too late for that', {}, { ceiling: 20 }],
+    ['a pool with resources under way', { creating: 3 }, {}],
+    ['a queue that chance explains', { waiters: 6 }, { before: { waitingSinceMs: 1_000, waiters: 2 } }],
+    ['a queue that is served within a blink', { waiters: 40 }, { servedPerMs: 5 }],
+    ['an empty queue', { waiters: 0 }, { waitingSinceMs: undefined }],
+    ['callers who wait for ever, as they were told to', {}, { exhaustedAfterMs: Infinity, deadlineMs: Infinity }],
+  ])('%s is not', (_, seen, differing) => {
+    expect(outlookOfQueue(atStep(seen, differing))).toBeUndefined()
+  })
+
+  test('a pool that cannot create is as stuck as one at its limit', () => {
+    const input = atStep({ live: 3, inUse: 3, creating: 1 }, { ceiling: 50, limitNext: 50, isCreationFailing: true })
+    expect(outlookOfQueue(input)).toMatchObject({ exhaustedInMs: 950 })
+  })
+
+  test('a deadline shorter than exhaustedAfterMs is what counts', () => {
+    expect(outlookOfQueue(atStep({}, { deadlineMs: 300 }))).toMatchObject({ exhaustedInMs: 250 })
+  })
+})

@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import { resolveWatchOptions, WATCH_DEFAULTS } from '../../../src/watch/watch-options.ts'
+
+test('nothing given means the defaults', () => {
+  expect(resolveWatchOptions(undefined)).toEqual({ ...WATCH_DEFAULTS, isOn: true })
+})
+
+test('false switches the watch off', () => {
+  expect(resolveWatchOptions(false).isOn).toBe(false)
+})
+
+test.each([
+  [{ exhaustedAfterMs: 0 }, RangeError, /exhaustedAfterMs.*got 0/],
+  [{ exhaustedAfterMs: '1s' }, TypeError, /exhaustedAfterMs.*got '1s'/],
+  [{ recoveredAfterMs: -1 }, RangeError, /recoveredAfterMs.*got -1/],
+  [{ forecastHorizonMs: Number.NaN }, TypeError, /forecastHorizonMs.*NaN/],
+  [{ forecastHorizonMs: Number.POSITIVE_INFINITY }, RangeError, /forecastHorizonMs.*from 1 to 3600000.*got Infinity/],
+  [{ forecastConfidenceMin: 1.5 }, RangeError, /forecastConfidenceMin.*from 0.5 to 1.*got 1.5/],
+  [{ exhaustedAfter: 5 }, TypeError, /unknown option exhaustedAfter.*did you mean exhaustedAfterMs/],
+  [true, TypeError, /watch: expected an object of options, got true/],
+])('%j is refused, with option, value and what is allowed', (given, errorClass, message) => {
+  expect(() => resolveWatchOptions(given as never)).toThrow(errorClass)
+  expect(() => resolveWatchOptions(given as never)).toThrow(message)
+})
