@@ -4,14 +4,16 @@
  * A real PostgreSQL, an open-loop Poisson load (latency counts from when a request was due), each static size and the
  * adopted pool in turn over the same server with the same arrivals. Compare within one run only.
  *
- *     npm run bench:pg-spike -- [io|cpu] [runs]
+ *     npm run bench:pg-spike -- [io|cpu] [runs] [adopted]
+ *
+ * The third word leaves the static sizes out; BENCH_TRACE=1 prints every decision.
  */
 import pg from 'pg'
-import { offerLoad } from '../src/cli/open-loop.ts'
-import { startPostgres } from '../src/cli/embedded-postgres.ts'
-import { adapt } from '../src/index.ts'
 import { systemClock } from '../src/base/clock.ts'
 import { seededRandom } from '../src/base/random.ts'
+import { startPostgres } from '../src/cli/embedded-postgres.ts'
+import { offerLoad } from '../src/cli/open-loop.ts'
+import { adapt, type DecisionRecord } from '../src/index.ts'
 import { poisson } from '../src/sim/workload.ts'
 
 interface Spike {
@@ -27,6 +29,13 @@ const SPIKES: Readonly<Record<string, Spike>> = {
     sql: 'select pg_sleep(0.02)',
     phases: phases(200, 1500),
     staticSizes: [10, 20, 40, 80],
+    limitMax: 100,
+  },
+  /** Only shows that the bench runs: `npm run bench:smoke`. */
+  smoke: {
+    sql: 'select pg_sleep(0.02)',
+    phases: phases(100, 300).map(({ ratePerSecond }) => ({ ratePerSecond, durationMs: 500 })),
+    staticSizes: [10],
     limitMax: 100,
   },
   cpu: {
@@ -51,7 +60,6 @@ interface Outcome {
   readonly failedShare: number
   readonly p50: number
   readonly p99: number
-  /** Highest limit, and how long it stood above twice the best static size, in ms. */
   readonly limits: readonly { readonly atMs: number; readonly limit: number }[]
 }
 
@@ -62,15 +70,9 @@ async function run(spike: Spike, url: string, size: number | 'adopted', seed: nu
   const limits: { atMs: number; limit: number }[] = []
   const startedAtMs = performance.now()
   if (size === 'adopted') {
-    const control = adapt(pool, { limitMax: spike.limitMax })
-    control.on('decided', ({ to, reason, sample }) => {
-      limits.push({ atMs: performance.now() - startedAtMs, limit: to })
-      if (process.env['BENCH_TRACE']) {
-        const s = sample
-        console.error(
-          `${(performance.now() - startedAtMs).toFixed(0)} ${s.windowMs.toFixed(0)}ms L${s.limit}->${to} ${reason} arr ${s.arrivals} done ${s.completions} w ${s.waiters} old ${s.oldestWaitMs.toFixed(0)} use ${s.inUseMean.toFixed(1)} lease ${s.leaseMsMean.toFixed(1)} live ${s.live} creating ${s.creating} create ${s.createMsMean.toFixed(0)} shed ${s.shed} loop ${s.loopDelayMs.toFixed(0)}`,
-        )
-      }
+    adapt(pool, { limitMax: spike.limitMax }).on('decided', (record) => {
+      limits.push({ atMs: performance.now() - startedAtMs, limit: record.to })
+      if (process.env.BENCH_TRACE) trace(record, startedAtMs)
     })
   }
   const durationMs = spike.phases.reduce((sum, phase) => sum + phase.durationMs, 0)
@@ -90,7 +92,8 @@ async function run(spike: Spike, url: string, size: number | 'adopted', seed: nu
   })
   await pool.end()
   latencies.sort((a, b) => a - b)
-  const quantile = (q: number): number => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * q))] ?? 0
+  const quantile = (q: number): number =>
+    latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * q))] ?? 0
   const offered = latencies.length + failed
   return { pool: String(size), offered, failedShare: failed / offered, p50: quantile(0.5), p99: quantile(0.99), limits }
 }
@@ -102,6 +105,23 @@ function rateAt(phases: Spike['phases'], atMs: number): number {
     if (atMs < endsAtMs) return phase.ratePerSecond
   }
   return 0
+}
+
+function trace({ from, to, reason, sample: s }: DecisionRecord, startedAtMs: number): void {
+  const figures = {
+    arrivals: s.arrivals,
+    completions: s.completions,
+    waiters: s.waiters,
+    inUse: s.inUseMean.toFixed(1),
+    leaseMs: s.leaseMsMean.toFixed(1),
+    live: s.live,
+    creating: s.creating,
+    createMs: s.createMsMean.toFixed(0),
+    loopDelayMs: s.loopDelayMs.toFixed(0),
+  }
+  const text = Object.entries(figures).map(([what, value]) => `${what} ${value}`)
+  const atMs = (performance.now() - startedAtMs).toFixed(0)
+  console.error(`${atMs} ms (window ${s.windowMs.toFixed(0)} ms): ${from} -> ${to} ${reason}; ${text.join(', ')}`)
 }
 
 /** Longest time in ms for which the limit stayed above `bound`. */
@@ -116,32 +136,37 @@ function longestAbove(limits: Outcome['limits'], bound: number): number {
   return longestMs
 }
 
+/** Of the static sizes without a failure, the one with the lowest p99. */
+function bestOf(outcomes: readonly Outcome[]): Outcome | undefined {
+  const clean = outcomes.filter(({ pool, failedShare }) => pool !== 'adopted' && failedShare === 0)
+  return clean.sort((a, b) => a.p99 - b.p99)[0]
+}
+
+function describe(outcome: Outcome, best: Outcome | undefined): string {
+  const { pool, offered, failedShare, p50, p99, limits } = outcome
+  const figures = `${pool.padStart(8)}: ${offered} offered, ${(failedShare * 100).toFixed(2)} % failed`
+  const latency = `p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms`
+  if (pool !== 'adopted') return `${figures}, ${latency}`
+  const top = `limit up to ${Math.max(0, ...limits.map(({ limit }) => limit))}`
+  if (best === undefined) return `${figures}, ${latency}, ${top}`
+  const size = Number(best.pool)
+  const ratio = `${(p99 / best.p99).toFixed(2)} x the p99 of the best static size (${size})`
+  return `${figures}, ${latency}, ${top}; ${ratio}, ${longestAbove(limits, 2 * size).toFixed(0)} ms beyond twice it`
+}
+
 const [name = 'io', runs = '1', only] = process.argv.slice(2)
 const spike = SPIKES[name]
 if (spike === undefined) throw new RangeError(`spike must be one of ${Object.keys(SPIKES).join(', ')}, got ${name}`)
+const sizes = only === 'adopted' ? [] : spike.staticSizes
 const server = await startPostgres({ maxConnections: 250 })
 try {
   for (let round = 1; round <= Number(runs); round++) {
-    const outcomes: Outcome[] = []
-    const sizes = only === 'adopted' ? ([] as const) : spike.staticSizes
-    for (const size of [...sizes, 'adopted'] as const) outcomes.push(await run(spike, server.url, size, round))
-    const clean = outcomes.filter(({ pool, failedShare }) => pool !== 'adopted' && failedShare === 0)
-    const best = clean.reduce<Outcome | undefined>((a, b) => (a !== undefined && a.p99 <= b.p99 ? a : b), undefined)
     console.log(`\n${name}, run ${round}: ${spike.sql}`)
-    for (const { pool, offered, failedShare, p50, p99, limits } of outcomes) {
-      const limitMax = Math.max(0, ...limits.map(({ limit }) => limit))
-      const more =
-        pool === 'adopted'
-          ? `  limit up to ${limitMax}` +
-            (best === undefined
-              ? ''
-              : `, ${(p99 / best.p99).toFixed(2)} x the best static size (${best.pool}), ` +
-                `${longestAbove(limits, 2 * Number(best.pool)).toFixed(0)} ms beyond twice that`)
-          : ''
-      console.log(
-        `  ${pool.padStart(8)}: ${offered} offered, ${(failedShare * 100).toFixed(2)} % failed, ` +
-          `p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms${more}`,
-      )
+    const outcomes: Outcome[] = []
+    for (const size of [...sizes, 'adopted'] as const) {
+      const outcome = await run(spike, server.url, size, round)
+      outcomes.push(outcome)
+      console.log(`  ${describe(outcome, bestOf(outcomes))}`)
     }
   }
 } finally {

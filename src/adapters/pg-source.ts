@@ -40,6 +40,8 @@ export interface PgPoolLike {
   readonly _idle: readonly { readonly client: PgClientLike }[]
   /** Private: closes a client at rest, as pg's own idle timeout does. */
   _remove(client: PgClientLike): void
+  /** Not documented: opens a client for one connect. Why we call it: see `PgSource.create`. */
+  newClient(item: { readonly callback: PgConnectCallback }): void
 }
 
 /** A client that pg has handed to us. */
@@ -62,7 +64,7 @@ export class PgSource implements Source<PgClientLike> {
   /** pg's own connect, whatever is on the instance later. */
   readonly #connect: (callback: PgConnectCallback) => void
   readonly #out = new Map<PgClientLike, HandOut>()
-  /** Connects that pg has not answered, and how many of them it had put in its queue. */
+  /** Clients asked of pg and not handed to us yet, and how many of them it had put in its queue. */
   #asked = 0
   #askedInQueue = 0
   /** Clients that pg began to open for us, since ever. */
@@ -94,16 +96,20 @@ export class PgSource implements Source<PgClientLike> {
   }
 
   /**
-   * pg opens a client, or hands out one that has come free meanwhile. The signal is not needed: pg gives up by itself
-   * after `connectionTimeoutMillis`, which the adapter has set to createTimeoutMs.
+   * pg opens a client. With one at rest (warm-up), its connect would lend that, and pass it from each create to the
+   * next for ever; hence `newClient`. Else its connect, which another library may have wrapped.
+   *
+   * The signal is not needed: pg gives up by itself after `connectionTimeoutMillis`, which the adapter has set to
+   * createTimeoutMs.
    */
   create(): Promise<PgClientLike> {
-    return this.#borrow()
+    const isOpening = this.#pool.idleCount === 0
+    return this.#ask(isOpening ? this.#connect : (callback) => this.#pool.newClient({ callback }))
   }
 
   /** pg hands out an idle client, on its next tick; should that die on the way, pg opens another. */
   prepare(): Promise<PgClientLike> {
-    return this.#borrow()
+    return this.#ask(this.#connect)
   }
 
   giveBack(client: PgClientLike): boolean {
@@ -162,7 +168,7 @@ export class PgSource implements Source<PgClientLike> {
 
   /** Has pg open one client and give it to whoever is first in its own queue, which it does not do by itself. */
   kick(): void {
-    this.#borrow().then((client) => this.giveBack(client), ignore)
+    this.create().then((client) => this.giveBack(client), ignore)
   }
 
   /** Resolves when every socket of the pool is closed; those that take too long are cut. */
@@ -177,13 +183,13 @@ export class PgSource implements Source<PgClientLike> {
     })
   }
 
-  #borrow(): Promise<PgClientLike> {
+  #ask(ask: (callback: PgConnectCallback) => void): Promise<PgClientLike> {
     return new Promise((resolve, reject) => {
       const { totalCount } = this.#pool
       const waiting = this.waitingAtPg()
       let isInQueue = false
       this.#asked += 1
-      const answered: PgConnectCallback = (error, client) => {
+      const answer: PgConnectCallback = (error, client) => {
         this.#asked -= 1
         if (isInQueue) this.#askedInQueue -= 1
         if (client === undefined) return reject(error)
@@ -191,7 +197,7 @@ export class PgSource implements Source<PgClientLike> {
         resolve(client)
       }
       try {
-        this.#connect(answered)
+        ask(answer)
       } catch (error) {
         this.#asked -= 1 // pg could not even make a client: wrong options of its own
         return reject(error)

@@ -11,7 +11,7 @@ import {
   PgSource,
 } from './pg-source.ts'
 
-const METHODS = ['connect', 'query', 'end', 'on', 'removeListener', '_remove'] as const
+const METHODS = ['connect', 'query', 'end', 'on', 'removeListener', '_remove', 'newClient'] as const
 const COUNTS = ['totalCount', 'idleCount', 'waitingCount'] as const
 
 /** Is it a pg.Pool, of whatever copy of pg? */

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { UsageError } from './command-line.ts'
+import { UsageError } from './command.ts'
 import type { Phase } from './run-record.ts'
 
 /** What the demo was asked for. */

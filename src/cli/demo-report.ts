@@ -65,9 +65,9 @@ function headerOf({ verdict, setup }: DemoResult): string {
 }
 
 function cardsOf({ static: fixed, adopted }: DemoResult): string {
-  const card = (title: string, before: string, after: string): string =>
-    `<div class="card"><h2>${title}</h2><p><span class="static">${before}</span><span class="arrow" aria-label="became">→</span>` +
-    `<span class="adopted">${after}</span></p></div>`
+  const card = (title: string, before: string, after: string): string => `<div class="card"><h2>${title}</h2>
+<p><span class="static">${before}</span><span class="arrow" aria-label="became">→</span>
+<span class="adopted">${after}</span></p></div>`
   const [before, after] = [fixed.figures, adopted.figures]
   return `<section class="cards" aria-label="Key figures, static pool to adopted pool">
 ${card('Requests failed', formatShare(before.failedShare), formatShare(after.failedShare))}
@@ -78,7 +78,8 @@ ${card('Most connections', formatCount(before.connectionsMax), formatCount(after
 }
 
 const CHARTS = `<section aria-label="Both runs on one time axis">
-<p class="legend"><span><i class="key static"></i>static pool</span> <span><i class="key adopted"></i>adopted pool</span>
+<p class="legend"><span><i class="key static"></i>static pool</span>
+<span><i class="key adopted"></i>adopted pool</span>
 <span><i class="key offered"></i>offered load</span> <span><i class="key spike"></i>the spike</span>
 <span><b class="flag watched">1</b><b class="flag adopted">2</b>warnings, in the lists below</span></p>
 <div id="charts"><noscript>The charts need JavaScript; the figures are in the tables below.</noscript></div>
@@ -86,10 +87,10 @@ const CHARTS = `<section aria-label="Both runs on one time axis">
 
 function comparisonOf(result: DemoResult): string {
   const [head, ...rows] = comparisonRows(result)
-  const cells = (row: readonly string[], tag: 'th' | 'td'): string =>
-    row
-      .map((cell, i) => (i === 0 ? `<th scope="row">${escapeHtml(cell)}</th>` : `<${tag}>${escapeHtml(cell)}</${tag}>`))
-      .join('')
+  const cells = ([name = '', ...figures]: readonly string[], tag: 'th' | 'td'): string => {
+    const values = figures.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`)
+    return `<th scope="row">${escapeHtml(name)}</th>${values.join('')}`
+  }
   return `<section><h2>Side by side</h2><div class="scroll"><table class="figures">
 <thead><tr>${cells(head ?? [], 'th')}</tr></thead>
 <tbody>${rows.map((row) => `<tr>${cells(row, 'td')}</tr>`).join('\n')}</tbody></table></div>
@@ -126,8 +127,10 @@ function warningOf({ run, said, moment, lead }: WarningLine, number: number): st
 function decisionsOf({ adopted, spikeAtMs }: DemoResult): string {
   const line = ({ atMs, from, to, reason }: LimitMove): string =>
     `<tr><td>${formatSeconds(atMs - spikeAtMs)}</td><td>${from} → ${to}</td><td>${escapeHtml(reason)}</td></tr>`
-  return `<section><details><summary>Every move of the adopted pool's limit (${adopted.limitMoves.length})</summary>
-<div class="scroll"><table class="moves"><thead><tr><th>from the spike's start</th><th>limit</th><th>the controller's reason</th></tr></thead>
+  const count = adopted.limitMoves.length
+  return `<section><details><summary>Every move of the adopted pool's limit (${count})</summary>
+<div class="scroll"><table class="moves">
+<thead><tr><th>from the spike's start</th><th>limit</th><th>the controller's reason</th></tr></thead>
 <tbody>${adopted.limitMoves.map(line).join('\n')}</tbody></table></div></details></section>`
 }
 
@@ -136,12 +139,15 @@ function methodOf({ setup, static: fixed, adopted }: DemoResult): string {
     ({ ratePerSecond, durationMs }) => `${formatCount(ratePerSecond)}/s for ${durationMs / 1000} s`,
   )
   const lateMs = Math.max(fixed.figures.generatorLateMsMax, adopted.figures.generatorLateMsMax)
+  const server = `${setup.isServerEmbedded ? 'embedded ' : ''}${escapeHtml(setup.server)}`
   return `<section class="note"><h2>How this was measured</h2>
-<p>Runs in turn over the same ${setup.isServerEmbedded ? 'embedded ' : ''}${escapeHtml(setup.server)}: a <code>pg.Pool</code> with
-<code>max: ${setup.poolMax}</code> and <code>connectionTimeoutMillis: ${setup.acquireTimeoutMs}</code>, and the same pool after
-<code>adapt(pool, { limitMax: ${setup.limitMax} })</code>. All were offered <code>${escapeHtml(setup.query)}</code> at Poisson
-arrivals with the same seed (${setup.seed}): ${phases.join(', then ')}. The load is an open loop: arrivals never wait for answers, and
-latency counts from the moment a request was meant to arrive, so nothing is hidden. The generator itself was at most
-${formatMs(lateMs)} late. Latencies are of served requests. Connections are counted by <code>pg_stat_activity</code>, and “past the
-pool” means the same query on a connection of its own. ${escapeHtml(setup.machine)}.</p></section>`
+<p>Runs in turn over the same ${server}: a <code>pg.Pool</code> with <code>max: ${setup.poolMax}</code> and
+<code>connectionTimeoutMillis: ${setup.acquireTimeoutMs}</code>, and the same pool after
+<code>adapt(pool, { limitMax: ${setup.limitMax} })</code>. All were offered
+<code>${escapeHtml(setup.query)}</code> at Poisson arrivals with the same seed (${setup.seed}):
+${phases.join(', then ')}.
+The load is an open loop: arrivals never wait for answers, and latency counts from the moment a request was meant to
+arrive, so nothing is hidden. The generator itself was at most ${formatMs(lateMs)} late. Latencies are of served
+requests. Connections are counted by <code>pg_stat_activity</code>, and “past the pool” means the same query on a
+connection of its own. ${escapeHtml(setup.machine)}.</p></section>`
 }

@@ -101,7 +101,8 @@ function recordWhatItSays(adopted: AdoptedPool, record: RunRecord, elapsedMs: ()
     record.said.push({ atMs: elapsedMs(), event: 'warning', kind, severity, message })
   })
   adopted.on('exhausted', ({ cause, forMs, counts }) => {
-    const message = `Callers have waited without a break for ${Math.round(forMs)} ms (${cause}); ${counts.waiters} wait now.`
+    const since = `Callers have waited without a break for ${Math.round(forMs)} ms (${cause})`
+    const message = `${since}; ${counts.waiters} wait now.`
     record.said.push({ atMs: elapsedMs(), event: 'exhausted', kind: 'exhausted', severity: 'critical', message })
   })
   adopted.on('recovered', ({ exhaustedMs }) => {

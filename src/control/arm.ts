@@ -40,24 +40,19 @@ export function completionsPerMs(arm: Arm): number {
   return arm.ms > 0 ? arm.completions / arm.ms : 0
 }
 
-/** Two arms compared: does the larger limit earn its keep? */
-export interface Comparison {
-  /** By what share completions grow when leases out grow by one: 1 while the pool is the bottleneck, 0 when it is not. */
-  readonly elasticity: number
-  /** By how many standard deviations the elasticity exceeds the least that is asked of it. */
-  readonly sigmas: number
-}
-
 /** Below this ratio of leases out, two arms are the same. */
 const GROWTH_MIN = 1.01
 
-/** @param elasticityMin least elasticity at which the larger limit earns its keep */
-export function compare(smaller: Arm, larger: Arm, elasticityMin: number): Comparison {
+/**
+ * Does the larger limit earn its keep? By how many standard deviations its completions exceed what an elasticity of
+ * `elasticityMin` would give: 1 is completions growing like leases out, when the pool is the only bottleneck; 0 is
+ * completions that stay, when it is none.
+ */
+export function compare(smaller: Arm, larger: Arm, elasticityMin: number): number {
   // Counts are Poisson: relative variance 1 / count. Half a completion more keeps an arm without any finite.
   const countSmaller = smaller.completions + 0.5
   const countLarger = larger.completions + 0.5
   const gain = Math.log(countLarger / larger.ms / (countSmaller / smaller.ms))
   const growth = Math.log(Math.max(GROWTH_MIN, larger.inUseMs / larger.ms / (smaller.inUseMs / smaller.ms)))
-  const sigma = Math.sqrt(1 / countSmaller + 1 / countLarger)
-  return { elasticity: gain / growth, sigmas: (gain - elasticityMin * growth) / sigma }
+  return (gain - elasticityMin * growth) / Math.sqrt(1 / countSmaller + 1 / countLarger)
 }

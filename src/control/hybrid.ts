@@ -201,6 +201,7 @@ function considerTrial(state: HybridState, sample: Sample): Step {
   if (arm.ms < ARM_MS_MIN || (arm.completions < ARM_COMPLETIONS_MIN && arm.ms < ARM_MS_ENOUGH)) {
     return hold(state, sample, 'measuring')
   }
+  if (arm.completions === 0) return giveReserve(state, sample)
   const drainedPerMs = completionsPerMs(arm) - arrivalsPerMs(state.rate)
   if (drainedPerMs > 0 && sample.waiters < drainedPerMs * DRAIN_MS) return hold(state, sample, 'draining')
   const isExogenous = hasSlowedByItself(state, sample)
@@ -213,6 +214,18 @@ function considerTrial(state: HybridState, sample: Sample): Step {
   return move(state, bounded, trialUp ? 'probe-up' : 'probe-down', arm)
 }
 
+/**
+ * No lease ends, so no trial can tell anything: the backend hangs, or those who hold leases wait for more of them. A
+ * reserve helps the latter and hardly hurts the former, once. Only while no lease has ever ended may it be that they are
+ * just long, and it is given again and again.
+ */
+function giveReserve(state: HybridState, sample: Sample): Step {
+  const isGiven = state.ceiling !== undefined && state.leases.recentMs > 0
+  const limit = Math.min(Math.ceil(1.5 * sample.limit), sample.limitMax)
+  if (isGiven || limit === sample.limit) return hold(state, sample, 'no-lease-ends')
+  return move({ ...state, ceiling: limit }, limit, 'reserve')
+}
+
 /** Leases have become longer by more than the growth of their number explains: a cause outside, which a trial tells. */
 function hasSlowedByItself({ leases, inUseCalm }: HybridState, sample: Sample): boolean {
   const slowdown = leases.recentMs / unloadedLeaseMs(leases)
@@ -223,30 +236,32 @@ function hasSlowedByItself({ leases, inUseCalm }: HybridState, sample: Sample): 
 const SIGMAS = 2
 const ARM_MS_FIRST = 100
 const ARM_MS_MAX = 5_000
-/** From this elasticity on the backend was not the bottleneck at all: leases take by themselves as long as they took. */
-const UNLOADED_ELASTICITY = 0.7
+/** Surely beyond this elasticity, the backend was not the bottleneck at all: leases take as long by themselves. */
+const UNLOADED_ELASTICITY = 0.5
 
 function judge(state: HybridState, from: Arm, sample: Sample, { elasticityMin }: Settings): Step {
   const { arm } = state
   const isUp = arm.limit > from.limit
   if (arm.ms < ARM_MS_FIRST) return hold(state, sample, 'probing')
-  const { elasticity, sigmas } = isUp ? compare(from, arm, elasticityMin) : compare(arm, from, elasticityMin)
+  const sigmas = isUp ? compare(from, arm, elasticityMin) : compare(arm, from, elasticityMin)
   const isDecisive = Math.abs(sigmas) >= SIGMAS
   if (!isDecisive && arm.ms < ARM_MS_MAX) return hold(state, sample, 'probing')
-  const limitedBy = sigmas > 0 ? 'pool' : 'backend'
-  const smaller = Math.min(arm.limit, from.limit)
-  const judged = { ...state, trialFrom: undefined, limitedBy, ceiling: sigmas > 0 ? undefined : smaller } as const
-  const isKept = isUp === sigmas > 0
-  if (!isKept) {
-    const { backOffMs } = state
-    const next = { trialAtMs: sample.atMs + backOffMs, backOffMs: Math.min(2 * backOffMs, BACK_OFF_MS_MAX) }
-    return move({ ...judged, ...next, trialUp: !isUp }, from.limit, 'probe-failed')
-  }
+  const isLargerWorthIt = sigmas > 0
+  if (isUp !== isLargerWorthIt) return takeBack(state, from, sample, isUp)
   const trialAtMs = isDecisive ? sample.atMs : sample.atMs + state.backOffMs
   const backOffMs = isDecisive ? BACK_OFF_MS_FIRST : state.backOffMs
+  const next = { ...state, trialFrom: undefined, trialAtMs, backOffMs }
+  if (!isUp) return hold({ ...next, limitedBy: 'backend', ceiling: arm.limit }, sample, 'probe-kept')
   const shortest = { current: arm.leaseMsSum / Math.max(1, arm.completions), ageMs: 0 }
-  const leases = isUp && elasticity > UNLOADED_ELASTICITY ? { ...state.leases, shortest } : state.leases
-  return hold({ ...judged, leases, trialAtMs, backOffMs }, sample, 'probe-kept')
+  const leases = compare(from, arm, UNLOADED_ELASTICITY) >= SIGMAS ? { ...state.leases, shortest } : state.leases
+  return hold({ ...next, leases, limitedBy: 'pool', ceiling: undefined }, sample, 'probe-kept')
+}
+
+/** A trial of more that brought nothing shows the ceiling; one of less that cost something shows nothing new. */
+function takeBack(state: HybridState, from: Arm, { atMs }: Sample, isUp: boolean): Step {
+  const backOffMs = Math.min(2 * state.backOffMs, BACK_OFF_MS_MAX)
+  const next = { ...state, trialAtMs: atMs + state.backOffMs, trialUp: !isUp, backOffMs }
+  return move(isUp ? { ...next, limitedBy: 'backend', ceiling: from.limit } : next, from.limit, 'probe-failed')
 }
 
 /** A trial outlives a lull this long, in ms. */

@@ -34,7 +34,7 @@ export interface LittlesLawState {
   readonly rate: ArrivalRate
   readonly leases: LeaseTimes
   /** Mean and variance of the leases wanted at once, seen while nobody waited. */
-  readonly offeredMean: number
+  readonly offeredMean?: number
   readonly offeredVariance: number
 }
 
@@ -42,7 +42,6 @@ const INITIAL: LittlesLawState = {
   limit: 0,
   rate: NO_ARRIVALS,
   leases: NO_LEASES,
-  offeredMean: 0,
   offeredVariance: 0,
 }
 
@@ -87,20 +86,16 @@ function observed(state: LittlesLawState, sample: Sample, leaseMemoryMs: number)
   const rate = nextArrivalRate(state.rate, sample)
   const leases = nextLeaseTimes(state.leases, sample, true, leaseMemoryMs)
   if (sample.waitingMs > 0) return { ...state, rate, leases } // a queue is a backlog, not what is wanted at once
-  const { windowMs } = sample
-  const deviation = sample.offeredMean - state.offeredMean
+  const { windowMs, offeredMean } = sample
+  const meanBefore = state.offeredMean ?? offeredMean
+  // Within the window, and of windows around their mean.
+  const variance = sample.offeredVariance + (offeredMean - meanBefore) ** 2
   return {
     ...state,
     rate,
     leases,
-    offeredMean: smoothed(state.offeredMean, sample.offeredMean, windowMs, VARIANCE_TAU_MS),
-    // Within the window, and of windows around their mean.
-    offeredVariance: smoothed(
-      state.offeredVariance,
-      sample.offeredVariance + deviation * deviation,
-      windowMs,
-      VARIANCE_TAU_MS,
-    ),
+    offeredMean: smoothed(meanBefore, offeredMean, windowMs, VARIANCE_TAU_MS),
+    offeredVariance: smoothed(state.offeredVariance, variance, windowMs, VARIANCE_TAU_MS),
   }
 }
 

@@ -69,14 +69,15 @@ const CREATE_MS_GUESS = 50
  * less than 1, so that waiters with room always have a create under way (I3); a burst that releases will absorb opens
  * one resource, not one a waiter.
  *
- * While no lease ends, the estimate of their length grows with the silence: with n out and none back for d ms, a lease
- * takes about n × d at least.
+ * While no lease ends, the estimate of their length grows with the silence: none back for d ms, a lease takes d at
+ * least. (With n out at random moments it would be n × d; but a burst begins all of them at once, and it is in a burst
+ * that one create must not become four.)
  *
  * @source HikariCP, "Spike demand" (its wiki): waiters are served by whichever comes first
  */
 export function creatingWanted({ waiters, inUse, leaseMs, quietMs, createMs }: ServiceFacts): number {
   if (inUse === 0) return Math.max(1, waiters)
-  const leaseMsLikely = Math.max(leaseMs ?? 0, quietMs * inUse)
+  const leaseMsLikely = Math.max(leaseMs ?? 0, quietMs)
   if (leaseMsLikely === 0) return 1
   const releases = (inUse * (createMs ?? CREATE_MS_GUESS)) / leaseMsLikely
   return Math.max(1, Math.ceil(waiters - releases))

@@ -97,7 +97,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #isPulsing = false
   #isPaused = false
   #leaseMs: number | undefined
-  #endedAtMs = Number.NEGATIVE_INFINITY
+  /** When a lease last ended, or began where there was none. */
+  #leasesQuietSinceMs = Number.NEGATIVE_INFINITY
   #retryTimer: Timer | undefined
   #warmUp: WarmUp | undefined
   #drain: Drain | undefined
@@ -335,6 +336,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   #lease(entry: Entry<T>, waitMs: number, tag: string | undefined, nowMs: number): PoolLease<T> {
     this.#observer.granted(nowMs, waitMs)
+    // The wait for the first resources of a cold pool says nothing of how long leases take.
+    if (this.#ledger.inUse === 0) this.#leasesQuietSinceMs = nowMs
     this.#ledger.move(entry, 'inUse', nowMs)
     entry.uses += 1
     const lease = new PoolLease(this, entry, nowMs, tag)
@@ -363,7 +366,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const leaseMs = nowMs - lease.sinceMs
     this.#observer.ended(nowMs, leaseMs)
     this.#leaseMs = smooth(this.#leaseMs, leaseMs)
-    this.#endedAtMs = nowMs
+    this.#leasesQuietSinceMs = nowMs
     entry.lease = undefined
     const retired = end === 'destroy' ? 'broken' : this.#retirement(entry, nowMs)
     if (entry.isAdopted) this.#endAdopted(entry, nowMs)
@@ -814,10 +817,12 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   }
 
   #creatingWanted(): number {
-    const quietSinceMs = Math.max(this.#endedAtMs, this.#queue.waitingSinceMs ?? this.#nowMs)
+    const quietSinceMs = Math.max(this.#leasesQuietSinceMs, this.#queue.waitingSinceMs ?? this.#nowMs)
+    // What is being readied (a driver hands out on its next tick) is as good as lent, to as many of the waiters.
+    const { inUse, validating } = this.#ledger
     return creatingWanted({
-      waiters: this.#queue.length,
-      inUse: this.#ledger.inUse,
+      waiters: this.#queue.length - validating,
+      inUse: inUse + validating,
       leaseMs: this.#leaseMs,
       quietMs: this.#nowMs - quietSinceMs,
       createMs: this.#creator.createMs,

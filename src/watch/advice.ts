@@ -18,7 +18,7 @@ export function adviceFor(verdict: Verdict, view: View): readonly string[] {
       ]
     case 'slow-leases':
       return [
-        "Look at the backend's load. If it is idle, callers keep what they have: an HTTP call or a lock inside a lease.",
+        "Look at the backend's load. If it is idle, callers keep what they have: say, an HTTP call inside a lease.",
         'If it is at work, look for its slow queries and locks; more resources will not help then.',
         'Start with the holders that have the oldest leases.',
       ]

@@ -91,9 +91,10 @@ function findCreationTrouble(view: View): Finding | undefined {
 function findSaturation(view: View): Finding | undefined {
   const { comparison } = view.signals.throughput
   const isTested = view.decision.limitedBy === 'backend'
-  if (!isTested && comparison?.isFlat !== true) return undefined
+  const isFlat = comparison?.isFlat === true
+  if (!isTested && !isFlat) return undefined
   const evidence: Evidence[] = []
-  if (comparison !== undefined) {
+  if (isFlat) {
     evidence.push(
       fact('leases out before', comparison.inUseFrom),
       fact('leases out after', comparison.inUseTo),
@@ -102,7 +103,7 @@ function findSaturation(view: View): Finding | undefined {
     )
   }
   if (isTested) evidence.push(fact('tested by the controller', view.decision.reason))
-  const confidence = isTested && comparison?.isFlat === true ? 0.95 : isTested ? 0.9 : 0.8
+  const confidence = isTested && isFlat ? 0.95 : isTested ? 0.9 : 0.8
   return { verdict: 'backend-saturated', confidence, evidence: [...evidence, ...leaseTime(view), ...line(view)] }
 }
 

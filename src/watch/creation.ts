@@ -26,7 +26,7 @@ export const LUCKY_CREATION: CreationSeen = {
 
 /** One failure may be a lost packet, two a blip. */
 const FAILURES_MIN = 3
-/** How long after its start a create may be silent before its failures are history, in ms: its usual timeout and more. */
+/** A create that may have started so long ago, in ms, has not: its usual timeout has passed. Failures are history. */
 const SILENCE_MS = 12_000
 
 export function creationFailed(

@@ -25,9 +25,9 @@ export interface TrendRule {
 }
 
 /**
- * When offered concurrency will have grown up to the ceiling, if that is likely within the horizon.
+ * When the leases out will have grown up to the ceiling, if that is likely within the horizon.
  *
- * The confidence is the probability that its mean will exceed the ceiling at the end of the horizon, given noise and
+ * The confidence is the probability that their mean would exceed the ceiling at the end of the horizon, given noise and
  * the uncertainty of the slope. A high level alone is no forecast, and neither is a slope that noise explains.
  */
 export function outlookOfTrend(trend: Trend, rule: TrendRule): Outlook | undefined {

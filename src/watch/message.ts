@@ -30,7 +30,7 @@ function describeTrend({ signals, ceiling }: View): string {
 export function describeSaturation(poolName: string, { counts, signals }: View): string {
   const { comparison } = signals.throughput
   const shown =
-    comparison === undefined
+    comparison?.isFlat !== true
       ? 'the controller has tested that more resources do not complete more work'
       : `with ${comparison.inUseTo.toFixed(0)} resources in use instead of ${comparison.inUseFrom.toFixed(0)}, ` +
         `${(comparison.completionsPerMsTo * 1_000).toFixed(0)} leases end each second ` +

@@ -1,4 +1,4 @@
-/** The probability that a standard normal variable is below `z`. Error below 1e-7. @source Abramowitz & Stegun 26.2.17 */
+/** Probability that a standard normal variable is below `z`, to 1e-7. @source Abramowitz and Stegun 1964, 26.2.17 */
 export function normalCdf(z: number): number {
   const x = Math.abs(z)
   const t = 1 / (1 + 0.2316419 * x)

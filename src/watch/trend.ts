@@ -1,14 +1,17 @@
 import type { Sample } from '../measure/sample.ts'
 
 /**
- * Where offered concurrency (leases out plus waiters) stands and where it is heading: Holt's linear trend for windows
- * of any length, with the noise that it is read through. O(1), plain data.
+ * Where the number of leases out stands and where it is heading: Holt's linear trend for windows of any length, with
+ * the noise that it is read through. O(1), plain data.
+ *
+ * Leases out are what callers want, as long as there is room for all of them: arrivals × lease time. Waiters are left
+ * out: near the ceiling, chance alone makes queues that are longer than the pool is large, and would drown any slope.
  */
 export interface Trend {
   /** What it rests on: spans, and their time in ms. */
   readonly spans: number
   readonly seenMs: number
-  /** Mean offered concurrency; a count. */
+  /** Leases out; a mean. */
   readonly level: number
   /** Its change, per ms. */
   readonly slopePerMs: number
@@ -24,8 +27,7 @@ export interface Trend {
 /** Time integrals of a span: × ms. */
 interface Span {
   readonly forMs: number
-  readonly offeredMs: number
-  readonly varianceMs: number
+  readonly inUseMs: number
 }
 
 /** Where demand will be, with the uncertainty of saying so. */
@@ -50,7 +52,7 @@ const NOISE_TAU_MS = 30_000
 /** An error beyond this many deviations is a step, not a slope: one jumps there and starts again. */
 const STEP_DEVIATIONS = 5
 
-const EMPTY_SPAN: Span = { forMs: 0, offeredMs: 0, varianceMs: 0 }
+const EMPTY_SPAN: Span = { forMs: 0, inUseMs: 0 }
 
 export const INITIAL_TREND: Trend = {
   spans: 0,
@@ -69,12 +71,8 @@ export const INITIAL_TREND: Trend = {
  * @param leaseMs usual time of a lease, in ms; 0 if unknown
  */
 export function stepTrend(trend: Trend, sample: Sample, leaseMs: number): Trend {
-  const { windowMs, offeredMean, offeredVariance } = sample
-  const open = {
-    forMs: trend.open.forMs + windowMs,
-    offeredMs: trend.open.offeredMs + offeredMean * windowMs,
-    varianceMs: trend.open.varianceMs + offeredVariance * windowMs,
-  }
+  const { windowMs, inUseMean } = sample
+  const open = { forMs: trend.open.forMs + windowMs, inUseMs: trend.open.inUseMs + inUseMean * windowMs }
   return open.forMs < SPAN_MS_MIN ? { ...trend, open } : takeIn({ ...trend, open: EMPTY_SPAN }, open, leaseMs)
 }
 
@@ -84,24 +82,24 @@ export function stepTrend(trend: Trend, sample: Sample, leaseMs: number): Trend 
  *
  * @source Holt 1957 (reprinted in Int. J. Forecasting 20, 2004), with gains 1 - exp(-span / tau) for uneven spans
  */
-function takeIn(trend: Trend, { forMs, offeredMs, varianceMs }: Span, leaseMs: number): Trend {
-  const offered = offeredMs / forMs
+function takeIn(trend: Trend, { forMs, inUseMs }: Span, leaseMs: number): Trend {
+  const inUse = inUseMs / forMs
   const levelTauMs = clamp(LEVEL_TAU_LEASES * leaseMs, LEVEL_TAU_MS_MIN, LEVEL_TAU_MS_MAX)
   const slopeTauMs = levelTauMs * SLOPE_TAU_RATIO
   // The first leases that end are the short ones. As they turn out longer, a slope learned in haste counts for less.
   const slopeKept = trend.slopePerMs * Math.min(1, (trend.slopeTauMs / slopeTauMs) ** 1.5)
   const next = { ...trend, spans: trend.spans + 1, seenMs: trend.seenMs + forMs, levelTauMs, slopeTauMs }
-  if (trend.spans === 0) return { ...next, level: offered }
+  if (trend.spans === 0) return { ...next, level: inUse }
 
   const foreseen = trend.level + slopeKept * forMs
-  const error = offered - foreseen
-  // Even perfectly regular callers spread as their leases begin and end: the noise of independent arrivals is the floor.
-  const noiseMin = 2 * Math.max(trend.level, varianceMs / forMs, 1) * leaseMs
+  const error = inUse - foreseen
+  // Noise is measured; that of independent callers is the floor: of variance = mean, remembered for a lease's time.
+  const noiseMin = 2 * Math.max(trend.level, 1) * leaseMs
   const errorMax = STEP_DEVIATIONS * Math.sqrt(Math.max(trend.noise, noiseMin) / forMs + levelVariance(trend))
   const heard = Math.min(Math.abs(error), errorMax)
   const weight = Math.min(1, Math.max(forMs / NOISE_TAU_MS, 1 / next.spans))
   const noise = Math.max(noiseMin, trend.noise + weight * (heard * heard * forMs - trend.noise))
-  if (Math.abs(error) > errorMax) return { ...next, noise, level: offered, slopePerMs: slopeKept }
+  if (Math.abs(error) > errorMax) return { ...next, noise, level: inUse, slopePerMs: slopeKept }
 
   const gain = 1 - Math.exp(-forMs / levelTauMs)
   const slopeGain = 1 - Math.exp(-forMs / slopeTauMs)

@@ -19,7 +19,7 @@ export type WatchedKind = Extract<
 
 /** When each kind is told, and when it may be told again. In the order in which those of one window are told. */
 export const EPISODE_RULES: Readonly<Record<WatchedKind, EpisodeRule>> = {
-  // A refusal is a fact. The limit is cut upon it, and tried again by and by: within half a minute it is the same story.
+  // A refusal is a fact. The limit is cut for it, and tried again by and by: within half a minute it is one story.
   'backend-refusing': { opensAfterWindows: 1, opensAfterMs: 0, closesAfterMs: 30_000 },
   // It counts its failures itself. It is over when a create succeeds, and stays so for a while.
   'creation-failing': { opensAfterWindows: 1, opensAfterMs: 0, closesAfterMs: 2_000 },

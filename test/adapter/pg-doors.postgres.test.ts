@@ -1,18 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import pg from 'pg'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, inject, test } from 'vitest'
 import { adapt } from '../../src/adapt.ts'
-import { type EmbeddedPostgres, startPostgres } from '../../src/cli/embedded-postgres.ts'
 import { fixed } from '../../src/control/fixed.ts'
+import '../support/servers.ts'
 import { until } from '../support/until.ts'
 
-let server: EmbeddedPostgres
+const server = inject('postgres')
 let pool: pg.Pool
 
-beforeAll(async () => {
-  server = await startPostgres()
-})
-afterAll(() => server.stop())
 afterEach(async () => {
   if (!pool.ending) await pool.end()
 })

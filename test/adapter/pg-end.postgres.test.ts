@@ -1,22 +1,20 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { adapt } from '../../src/adapt.ts'
-import { type EmbeddedPostgres, startPostgres } from '../../src/cli/embedded-postgres.ts'
 import { fixed } from '../../src/control/fixed.ts'
+import '../support/servers.ts'
 import { until } from '../support/until.ts'
 
-let server: EmbeddedPostgres
+const server = inject('postgres')
 let admin: pg.Client
 
 beforeAll(async () => {
-  server = await startPostgres()
   admin = new pg.Client({ connectionString: server.url })
   await admin.connect()
 })
 afterAll(async () => {
   await admin.end()
-  await server.stop()
 })
 
 const ENDED = 'Cannot use a pool after calling end on the pool'

@@ -1,16 +1,11 @@
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, inject, test } from 'vitest'
 import { adapt } from '../../src/adapt.ts'
-import { type EmbeddedPostgres, startPostgres } from '../../src/cli/embedded-postgres.ts'
 import { fixed } from '../../src/control/fixed.ts'
+import '../support/servers.ts'
 import { until } from '../support/until.ts'
 
-let server: EmbeddedPostgres
-
-beforeAll(async () => {
-  server = await startPostgres()
-})
-afterAll(() => server.stop())
+const server = inject('postgres')
 
 /** pg-pool's own class, which pg.Pool is derived from. */
 const PlainPool = Object.getPrototypeOf(pg.Pool) as new (config: pg.PoolConfig) => pg.Pool
@@ -84,8 +79,11 @@ describe.each([
   ['bare pg-pool', (config: pg.PoolConfig) => new PlainPool(config)],
 ])('the events of an adopted %s are those of one that is not', (_name, newPool) => {
   test.each(SCENES)('$name', async ({ config, scene }) => {
-    const plain = await record(newPool({ connectionString: server.url, max: 2, ...config }), scene)
-    const adopted = newPool({ connectionString: server.url, max: 2, ...config })
+    const plain = await record(
+      newPool({ connectionString: server.url, max: 2, application_name: 'seen', ...config }),
+      scene,
+    )
+    const adopted = newPool({ connectionString: server.url, max: 2, application_name: 'seen', ...config })
     // refuseAfter: a create that fails is tried again, which is the point of adopting, but no part of this.
     const control = adapt(adopted, { controller: fixed(), createBackoff: { refuseAfter: 1 } })
     expect(await record(adopted, scene)).toEqual(plain)
@@ -124,8 +122,6 @@ async function record(pool: pg.Pool, scene: Scene): Promise<string[]> {
 async function terminateAll(): Promise<void> {
   const admin = new pg.Client({ connectionString: server.url })
   await admin.connect()
-  await admin.query(
-    'select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname is not null',
-  )
+  await admin.query('select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1', ['seen'])
   await admin.end()
 }

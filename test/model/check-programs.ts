@@ -22,6 +22,7 @@ export async function checkPrograms(queue: QueueName): Promise<void> {
     fc.asyncProperty(program, (one) => runProgram(one, queue)),
     {
       numRuns: RUNS,
+      endOnFailure: process.env['MODEL_SHRINK'] === 'no',
       ...(MODEL_SEED === undefined ? {} : { seed: Number(MODEL_SEED) }),
       ...(MODEL_PATH === undefined ? {} : { path: MODEL_PATH }),
     },

@@ -80,6 +80,7 @@ export class Model {
     this.#queue = queue
     this.liveWantedMax = setting.warmUp
     factory.onCreate = () => this.#createBegins()
+    factory.onValidate = () => this.#validateBegins()
     pool.on('acquired', ({ tag }) => this.#granted(this.#known(tag)))
     pool.on('released', ({ tag }) => this.#ended(this.#known(tag)))
     pool.on('timedOut', ({ tag }) => this.#timedOut(this.#known(tag)))
@@ -256,7 +257,7 @@ export class Model {
   /** I1, creatingMax, the pause after a failure, the single prober, and that somebody wants it. */
   #createBegins(): void {
     const counts = this.#pool.counts()
-    const { size, limit, creating, waiters, live } = counts
+    const { size, limit, creating, validating, waiters, live } = counts
     const say = (text: string): void => this.fault(`a create begins ${text}: ${JSON.stringify(counts)}`)
     if (size > limit) say('without room (I1)')
     if (creating > this.#setting.creatingMax) say('beyond creatingMax')
@@ -264,8 +265,15 @@ export class Model {
     const isFailing = this.#factory.resources.length === this.#madeBeforeFailure
     if (isFailing && this.#clock.nowMs() < this.#retryAtMs) say('during the pause after a failure')
     if (isFailing && creating > 1) say('beside the prober')
-    if (creating > waiters && live > this.liveWantedMax) say('for nobody')
+    if (creating + validating > waiters && live > this.liveWantedMax) say('for nobody')
     if (this.isDrained) say('in a closed pool')
+  }
+
+  /** Nothing is readied that could not be lent. */
+  #validateBegins(): void {
+    const counts = this.#pool.counts()
+    const { inUse, validating, limit } = counts
+    if (inUse + validating > limit) this.fault(`a validation without headroom: ${JSON.stringify(counts)}`)
   }
 
   #created(): void {
@@ -282,8 +290,9 @@ export class Model {
   }
 
   #evicted(reason: string): void {
-    const { live } = this.#pool.counts()
+    const { live, limit } = this.#pool.counts()
     if (reason === 'idle' && live < this.#setting.limitMin) this.fault(`evicted down to ${live}`)
+    if (reason === 'excess' && live < limit) this.fault(`evicted for nothing: ${live} are left of ${limit}`)
   }
 
   #drained(leasesCut: number): void {

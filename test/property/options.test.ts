@@ -1,5 +1,7 @@
 import fc from 'fast-check'
+import pg from 'pg'
 import { expect, test } from 'vitest'
+import { adapt } from '../../src/adapt.ts'
 import { show } from '../../src/base/options.ts'
 import { aimd } from '../../src/control/aimd.ts'
 import { fixed } from '../../src/control/fixed.ts'
@@ -22,6 +24,8 @@ interface OptionSpec {
   /** Refused with a RangeError. */
   readonly outOfRange?: fc.Arbitrary<unknown>
   readonly isRequired?: boolean
+  /** Without these it is refused whatever it is. */
+  readonly needs?: Options
 }
 
 type Options = Readonly<Record<string, unknown>>
@@ -53,7 +57,6 @@ interface Bounds {
   readonly mayBeInfinite?: boolean
   /** The bound itself does not fit. */
   readonly isMinOpen?: boolean
-  readonly isMaxOpen?: boolean
 }
 
 const LARGE = 1e9
@@ -80,12 +83,12 @@ function count(bounds: Bounds): OptionSpec {
 }
 
 function real(bounds: Bounds): OptionSpec {
-  const { min, max = LARGE, isMinOpen = false, isMaxOpen = false, mayBeInfinite = false } = bounds
-  const fits = fc.double({ min, max, minExcluded: isMinOpen, maxExcluded: isMaxOpen, noNaN: true })
+  const { min, max = LARGE, isMinOpen = false, mayBeInfinite = false } = bounds
+  const fits = fc.double({ min, max, minExcluded: isMinOpen, noNaN: true })
   const below = fc
     .double({ max: min, maxExcluded: !isMinOpen, noNaN: true })
     .filter((value) => isMinOpen || value < min) // -0
-  const above = fc.double({ min: max, minExcluded: !isMaxOpen, noNaN: true })
+  const above = fc.double({ min: max, minExcluded: true, noNaN: true })
   return {
     fits: mayBeInfinite ? fc.oneof(fits, fc.constant(Number.POSITIVE_INFINITY)) : fits,
     wrongType: noNumber,
@@ -99,7 +102,20 @@ function only(fits: fc.Arbitrary<unknown>, ...wrong: readonly unknown[]): Option
   return { fits, wrongType: fc.constantFrom<unknown>(...wrong) }
 }
 
-const fn = only(fc.func(fc.anything()), null, 'create', 5, true, {}, [], Symbol('create'))
+const fn = only(
+  fc.constantFrom<unknown>(
+    () => ({}),
+    async () => {},
+    function named() {},
+  ),
+  null,
+  'create',
+  5,
+  true,
+  {},
+  [],
+  Symbol('create'),
+)
 const required: OptionSpec = { ...fn, isRequired: true, wrongType: fc.oneof(fn.wrongType, fc.constant(undefined)) }
 
 // ---------------------------------------------------------------------------------------------- the calls
@@ -208,6 +224,25 @@ const CREATE_POOL: CallSpec = {
   },
 }
 
+function without(options: Options, ...names: readonly string[]): Options {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !names.includes(name)))
+}
+
+const FACTORY = ['create', 'destroy', 'validate', 'validateAfterIdleMs', 'validateTimeoutMs']
+const KEPT_BY_THE_ADOPTED = ['idleTimeoutMs', 'lifetimeMs', 'lifetimeJitter', 'usesMax', 'destroyOnError']
+
+/** Of a pool that never connects. */
+const ADAPT: CallSpec = {
+  call: 'adapt',
+  with: (options) => adapt(new pg.Pool({ max: 50 }), options as object).detach(),
+  options: {
+    ...(without(CREATE_POOL.options, ...FACTORY, ...KEPT_BY_THE_ADOPTED) as CallSpec['options']),
+    warmUp: { ...count({ min: 0 }), fits: fc.constant(0) },
+  },
+  contradictions: (CREATE_POOL.contradictions ?? []).filter(([name]) => !FACTORY.includes(name)),
+  reconciled: (options) => CREATE_POOL.reconciled?.(options) ?? options,
+}
+
 const CREATE_BACKOFF: CallSpec = {
   call: 'createPool: createBackoff',
   with: (createBackoff) => newPool({ createBackoff }),
@@ -231,7 +266,7 @@ const WATCH: CallSpec = {
   options: {
     exhaustedAfterMs: real({ min: 1, mayBeInfinite: true }),
     recoveredAfterMs: real({ min: 0, mayBeInfinite: true }),
-    forecastHorizonMs: real({ min: 1, mayBeInfinite: true }),
+    forecastHorizonMs: real({ min: 1, max: 3_600_000 }),
     forecastConfidenceMin: real({ min: 0.5, max: 1 }),
   },
 }
@@ -273,6 +308,7 @@ const ACQUIRE: CallSpec = {
 
 const CALLS: readonly CallSpec[] = [
   CREATE_POOL,
+  ADAPT,
   CREATE_BACKOFF,
   WATCH,
   ACQUIRE,
@@ -294,7 +330,7 @@ const CALLS: readonly CallSpec[] = [
     with: (options) => aimd(options as object),
     options: {
       increase: count({ min: 1 }),
-      backOffRatio: real({ min: 0.5, max: 1, isMaxOpen: true }),
+      backOffRatio: real({ min: 0.5, max: 1 - Number.EPSILON }),
       leaseMsMax: timeout,
     },
   },
@@ -342,7 +378,7 @@ const CALLS: readonly CallSpec[] = [
   },
 ]
 
-const POSITIONAL: readonly CallSpec[] = [
+const POSITIONAL_CALLS: readonly CallSpec[] = [
   {
     call: 'resize',
     with: (limit) => newPool().resize(limit as number),
@@ -415,7 +451,7 @@ test.each(EACH_OPTION)('$call refuses a wrong type of $name', async ({ name, opt
       if (!Number.isNaN(value)) expect(error).toBeInstanceOf(TypeError)
       showsWhatIsWrong(error, name, value)
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   )
 })
 
@@ -428,7 +464,7 @@ test.each(EACH_OPTION.filter(({ option }) => option.outOfRange !== undefined))(
         expect(error).toBeInstanceOf(RangeError)
         showsWhatIsWrong(error, name, value)
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     )
   },
 )
@@ -466,6 +502,12 @@ test.each(CALLS)('$call refuses an unknown key, says which are allowed, and neve
       expect(error.message).toMatch(new RegExp(`allowed: .*\\b${names[0]}\\b`))
     }),
   )
+})
+
+test.each(KEPT_BY_THE_ADOPTED)('adapt refuses %s, which stays the business of the adopted pool', async (name) => {
+  const error = await refusalOf(ADAPT, { [name]: 5 })
+  expect(error).toBeInstanceOf(TypeError)
+  expect(error.message).toContain(name)
 })
 
 // The list above is complete: a new option cannot do without its laws.

@@ -44,8 +44,9 @@ export class FakeFactory {
   readonly resources: FakeResource[] = []
   /** What no pool may do: destroy twice, validate what is closed. */
   readonly faults: string[] = []
-  /** Called as a create begins. */
+  /** Called as a create, or a validation, begins. */
   onCreate: () => void = () => {}
+  onValidate: () => void = () => {}
   readonly functions: {
     readonly create: (context: { readonly signal: AbortSignal }) => Promise<FakeResource>
     readonly validate: (resource: FakeResource) => Promise<boolean>
@@ -136,6 +137,7 @@ export class FakeFactory {
 
   #validate(resource: FakeResource): Promise<boolean> {
     const behaviour = this.behaviour.validate
+    this.onValidate()
     if (resource.state !== 'open') this.faults.push(`resource ${resource.id} is validated while ${resource.state}`)
     if (resource.isValidating) this.faults.push(`resource ${resource.id} is validated twice at once`)
     if (behaviour === 'throw') throw failure('validate', behaviour)

@@ -30,7 +30,7 @@ async function connectionsOnServer(): Promise<number> {
   return (rows[0]?.count ?? 0) - 1
 }
 
-test('demo --json on a server of one’s own: result on stdout, report in --out, nothing left on the server', async () => {
+test('demo --json --url: result on stdout, report in --out, nothing left on the server', async () => {
   const [stdout, stderr]: [string[], string[]] = [[], []]
   const out = join(folder, 'deep/report.html')
   const args = ['demo', '--url', server.url, '--rate', '50,700', '--seconds', '0.5,1,0.5', '--json', '--out', out]

@@ -42,7 +42,7 @@ describe('offerLoad', () => {
     expect(seen.answers).toEqual([])
   })
 
-  test('when the timer is late, all that fell due begin at once, and their latency counts from when they were due', async () => {
+  test('a late timer: all that fell due begin at once, and their latency counts from when they were due', async () => {
     const { clock, seen } = startLoad({ arrivals: arrivalsAt(10, 20, 30, 90), durationMs: 100, serviceMs: 5 })
     await clock.advance(5)
     clock.leap(55) // a blocked event loop: nothing fires from 5 to 60

@@ -85,9 +85,12 @@ describe('the sentences', () => {
   test('carry the figures of the outage', () => {
     const watchedRun = { figures: OUTAGE, firstWarning: { kind: 'exhaustion-forecast', atMs: 3_120 } }
     expect(verdictOf(OUTAGE, GROWN, { watchedRun }).sentences).toEqual([
-      'The static pool (max 10) failed 5,500 of 10,000 requests (55.0 %), the first 1.4 s into the spike; those it served had p99 1,020 ms.',
-      'The same query on a connection past that pool took 21 ms in the spike, 21 ms before it (medians): the database was not the reason.',
-      'The same pool, watched only, warned (exhaustion-forecast) 0.12 s into the spike, 1.3 s before its first failure.',
+      'The static pool (max 10) failed 5,500 of 10,000 requests (55.0 %), the first 1.4 s into the spike; ' +
+        'those it served had p99 1,020 ms.',
+      'The same query on a connection past that pool took 21 ms in the spike, 21 ms before it (medians): ' +
+        'the database was not the reason.',
+      'The same pool, watched only, warned (exhaustion-forecast) 0.12 s into the spike, ' +
+        '1.3 s before its first failure.',
       'The adopted pool raised its limit from 10 to 48 at most and served all of 10,000 requests, p99 80 ms.',
       'It gave no warning, and had no need to.',
     ])

@@ -3,14 +3,13 @@ import { seededRandom } from '../../../src/base/random.ts'
 import { INITIAL_TREND, project, stepTrend, type Trend } from '../../../src/watch/trend.ts'
 import { sampleOf } from '../../support/sample-of.ts'
 
-/** Follows offered concurrency, given as a function of time, in windows of 250 ms. */
-function follow(offeredAt: (tMs: number) => number, forMs: number, windowMs: () => number = () => 250): Trend {
+/** Follows the leases out, given as a function of time, in windows of 250 ms. */
+function follow(inUseAt: (tMs: number) => number, forMs: number, windowMs: () => number = () => 250): Trend {
   let trend = INITIAL_TREND
   for (let tMs = 0; tMs < forMs; ) {
     const span = windowMs()
     tMs += span
-    const offered = offeredAt(tMs)
-    trend = stepTrend(trend, sampleOf({ windowMs: span, offeredMean: offered, offeredVariance: offered }), 20)
+    trend = stepTrend(trend, sampleOf({ windowMs: span, inUseMean: inUseAt(tMs) }), 20)
     trend = JSON.parse(JSON.stringify(trend))
   }
   return trend
@@ -58,7 +57,7 @@ test('of many noisy levels, about as many are judged far off as the deviation sa
 
 test('a rest of hours is no trend', () => {
   let trend = follow(() => 5, 30_000)
-  trend = stepTrend(trend, sampleOf({ windowMs: 8 * 3_600_000, offeredMean: 0 }), 20)
+  trend = stepTrend(trend, sampleOf({ windowMs: 8 * 3_600_000, inUseMean: 0 }), 20)
   expect(Number.isFinite(trend.slopePerMs)).toBe(true)
   expect(project(trend, 30_000).mean).toBeLessThan(5)
 })

@@ -1,0 +1,22 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+
+const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
+
+const SNIPPETS = [...read('README.md').matchAll(/<!-- from (\S+) -->\n```js\n(.*?)```/gs)].map(
+  ([, path = '', code = '']) => ({ path, code }),
+)
+
+test('the README shows code', () => {
+  expect(SNIPPETS.length).toBeGreaterThan(0)
+})
+
+test.each(SNIPPETS)('what the README shows of $path is in there, line by line, in that order', ({ path, code }) => {
+  const lines = read(path).split('\n')
+  let at = 0
+  for (const line of code.split('\n').filter((text) => text.trim() !== '')) {
+    const found = lines.indexOf(line, at)
+    expect(found, `${path} has no such line from line ${at + 1} on: ${line}`).toBeGreaterThanOrEqual(at)
+    at = found + 1
+  }
+})

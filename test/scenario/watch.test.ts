@@ -1,0 +1,91 @@
+import { expect, test } from 'vitest'
+import { fixed } from '../../src/control/fixed.ts'
+import { hybrid } from '../../src/control/hybrid.ts'
+import {
+  poisson,
+  type SimulatedPoolOptions,
+  type SimulationResult,
+  simulate,
+  type UslBackendOptions,
+  uslBackend,
+} from '../../src/sim/index.ts'
+
+/** Leases of 20 ms, however many there are: an I/O-bound backend with nothing to be saturated. */
+const IO_BOUND: UslBackendOptions = { serviceMsMean: 20, sigma: 0, kappa: 0, connectMs: 5 }
+/** Its throughput peaks at 35 leases at a time. */
+const CPU_BOUND: UslBackendOptions = { serviceMsMean: 10, sigma: 0.02, kappa: 0.0008, connectMs: 20 }
+
+/** 200 requests a second, 1500 from the second to the sixth second, then 200 again. */
+const SPIKE = poisson((tMs) => (tMs >= 2_000 && tMs < 6_000 ? 1_500 : 200))
+
+/** A pool of a size chosen by hand. */
+function sizedByHand(size: number): SimulatedPoolOptions {
+  return { limitMin: 1, limitMax: size, limitInitial: size, warmUp: size, controller: fixed(), acquireTimeoutMs: 1_000 }
+}
+
+function firstFailureAtMs({ rows }: SimulationResult): number {
+  return rows.find(({ sample }) => sample.timedOut + sample.shed > 0)?.atMs ?? Number.POSITIVE_INFINITY
+}
+
+test.each([1, 2, 3])('a spike on a pool sized by hand: warned before the first caller fails, seed %d', async (seed) => {
+  for (const queue of ['fifo', undefined] as const) {
+    const pool = { ...sizedByHand(10), ...(queue === undefined ? {} : { queue }) }
+    const result = await simulate({ seed, durationMs: 8_000, workload: SPIKE, backend: uslBackend(IO_BOUND), pool })
+    const [first] = result.warnings
+    expect(first).toMatchObject({ kind: 'exhaustion-forecast', cause: 'surge', severity: 'critical' })
+    expect(first?.atMs).toBeGreaterThan(2_000)
+    expect(first?.atMs).toBeLessThan(2_300)
+    expect(firstFailureAtMs(result) - (first?.atMs ?? 0)).toBeGreaterThan(250)
+    expect(result.warnings.map(({ kind }) => kind)).toEqual(['exhaustion-forecast', 'limit-ceiling'])
+  }
+})
+
+test('the same spike on a pool that sizes itself: nothing fails, and nobody is alarmed', async () => {
+  const pool = { limitMin: 2, limitMax: 100, limitInitial: 10, controller: hybrid(), acquireTimeoutMs: 1_000 }
+  const result = await simulate({ durationMs: 8_000, workload: SPIKE, backend: uslBackend(IO_BOUND), pool })
+  expect(result.summary.timedOut + result.summary.shed).toBe(0)
+  expect(result.warnings).toEqual([])
+})
+
+test('five minutes of Poisson traffic at 70 % of a pool sized by hand: nobody is alarmed', async () => {
+  const options = { durationMs: 300_000, workload: poisson(350), backend: uslBackend(IO_BOUND), pool: sizedByHand(10) }
+  expect((await simulate(options)).warnings).toEqual([])
+}, 30_000)
+
+test('demand that rises evenly is foretold at least five seconds before callers stand in line', async () => {
+  const workload = poisson((tMs) => (tMs < 20_000 ? 200 : 200 + (tMs - 20_000) * 0.01))
+  const options = { durationMs: 56_000, workload, backend: uslBackend(IO_BOUND), pool: sizedByHand(10) }
+  const result = await simulate(options)
+  const [first] = result.warnings
+  expect(first).toMatchObject({ kind: 'exhaustion-forecast', severity: 'warn' })
+  const standingAtMs = result.rows.find(({ sample }) => sample.oldestWaitMs > 100)?.atMs ?? Number.POSITIVE_INFINITY
+  expect(standingAtMs - (first?.atMs ?? Number.POSITIVE_INFINITY)).toBeGreaterThan(5_000)
+})
+
+test('a backend that has lost more than half its capacity is named, and a larger pool is advised against', async () => {
+  const disturbances = [{ fromMs: 10_000, toMs: 30_000, capacity: 0.4 }]
+  const result = await simulate({
+    durationMs: 30_000,
+    workload: poisson(700),
+    backend: uslBackend({ ...CPU_BOUND, disturbances }),
+    pool: { limitMin: 2, limitMax: 200, limitInitial: 10, controller: hybrid(), acquireTimeoutMs: 1_000 },
+  })
+  const saturated = result.warnings.find(({ kind }) => kind === 'backend-saturated')
+  expect(saturated?.atMs).toBeGreaterThan(10_000)
+  expect(saturated?.atMs).toBeLessThan(15_000)
+  expect(saturated?.advice[0]).toMatch(/^Do not raise limitMax/)
+  expect(result.warnings.map(({ kind }) => kind)).not.toContain('limit-ceiling')
+})
+
+test('a backend that refuses connections is named within a second, and once', async () => {
+  const result = await simulate({
+    durationMs: 10_000,
+    workload: poisson(100),
+    backend: uslBackend({ ...IO_BOUND, disturbances: [{ fromMs: 0, toMs: 5_000, refuse: true }] }),
+    pool: { limitMin: 2, limitMax: 100, controller: hybrid(), acquireTimeoutMs: 1_000 },
+  })
+  const [first] = result.warnings
+  expect(first).toMatchObject({ kind: 'backend-refusing', cause: 'backend-refusing' })
+  expect(first?.atMs).toBeLessThan(1_000)
+  expect(result.warnings.filter(({ kind }) => kind === 'backend-refusing')).toHaveLength(1)
+})

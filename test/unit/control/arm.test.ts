@@ -1,0 +1,61 @@
+import { describe, expect, test } from 'vitest'
+import { type Arm, compare, completionsPerMs, measured, newArm } from '../../../src/control/arm.ts'
+import { sampleOf } from '../../support/sample-of.ts'
+
+const FULL = sampleOf({ windowMs: 50, waitingMs: 50, completions: 5, leaseMsMean: 20, inUseMean: 8 })
+
+/** An arm of one second. */
+function armOf(inUseMean: number, completions: number): Arm {
+  return { ...newArm(inUseMean, 0), ms: 1_000, completions, inUseMs: inUseMean * 1_000 }
+}
+
+describe('an arm', () => {
+  test('sums up the windows in which somebody waited', () => {
+    const arm = measured(measured(newArm(8, 0), FULL), FULL)
+    expect(arm).toEqual({ limit: 8, settleMs: 0, ms: 100, completions: 10, leaseMsSum: 200, inUseMs: 800 })
+    expect(completionsPerMs(arm)).toBe(0.1)
+  })
+
+  test('skips what belongs to the limit before: one lease time', () => {
+    const arm = measured(measured(newArm(8, 40), FULL), FULL)
+    expect(arm.ms).toBe(50)
+  })
+
+  test('skips windows in which resources lay idle', () => {
+    expect(measured(newArm(8, 0), { ...FULL, waitingMs: 20 }).ms).toBe(0)
+  })
+
+  test('skips windows in which resources were being created', () => {
+    expect(measured(newArm(8, 0), { ...FULL, creating: 1 }).ms).toBe(0)
+  })
+
+  test('without any time has no throughput', () => {
+    expect(completionsPerMs(newArm(8, 0))).toBe(0)
+  })
+})
+
+describe('compared with a smaller arm, a larger one', () => {
+  test('earns its keep if completions grow like leases out', () => {
+    expect(compare(armOf(10, 500), armOf(20, 1_000), 0.1)).toBeGreaterThan(5)
+  })
+
+  test('does not if they stay', () => {
+    expect(compare(armOf(20, 1_000), armOf(40, 1_000), 0.1)).toBeLessThan(-1)
+  })
+
+  test('nor if they fall', () => {
+    expect(compare(armOf(20, 1_000), armOf(40, 700), 0)).toBeLessThan(-5)
+  })
+
+  test('is just worth it where completions grow by the elasticity asked for', () => {
+    expect(compare(armOf(10, 1e6), armOf(20, 1e6 * 2 ** 0.25), 0.25)).toBeCloseTo(0, 1)
+  })
+
+  test('proves little by few completions', () => {
+    expect(compare(armOf(10, 5), armOf(20, 10), 0.1)).toBeLessThan(2)
+  })
+
+  test('can be compared even if nothing was completed', () => {
+    expect(Number.isFinite(compare(armOf(10, 0), armOf(20, 0), 0.1))).toBe(true)
+  })
+})

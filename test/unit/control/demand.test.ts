@@ -1,0 +1,106 @@
+import { describe, expect, test } from 'vitest'
+import {
+  type ArrivalRate,
+  arrivalsPerMs,
+  NO_ARRIVALS,
+  NO_LEASES,
+  nextArrivalRate,
+  nextLeaseTimes,
+  staffed,
+  unloadedLeaseMs,
+} from '../../../src/control/demand.ts'
+import type { Sample } from '../../../src/measure/sample.ts'
+import { sampleOf } from '../../support/sample-of.ts'
+
+function rateAfter(windows: readonly Partial<Sample>[], rate: ArrivalRate = NO_ARRIVALS): number {
+  const last = windows.reduce((before, seen) => nextArrivalRate(before, sampleOf(seen)), rate)
+  return arrivalsPerMs(last) * 1_000
+}
+
+/** 200 a second, for two seconds. */
+const STEADY: Partial<Sample>[] = Array.from({ length: 8 }, () => ({ windowMs: 250, arrivals: 50 }))
+
+describe('the arrival rate', () => {
+  test('is a little less than what was counted, and the closer to it the more was counted', () => {
+    expect(rateAfter(STEADY.slice(0, 1))).toBeCloseTo((50 - Math.sqrt(50)) * 4)
+    expect(rateAfter(STEADY)).toBeCloseTo((400 - Math.sqrt(400)) / 2)
+  })
+
+  test('follows a surge within one short window', () => {
+    expect(rateAfter([...STEADY, { windowMs: 25, arrivals: 37 }])).toBeGreaterThan(1_200)
+  })
+
+  test('sees a surge in the part of a window in which callers waited', () => {
+    const mixed = { windowMs: 250, arrivals: 65, waitingMs: 12, arrivalsWhileWaiting: 18 }
+    expect(rateAfter([...STEADY, mixed])).toBeGreaterThan(1_000)
+  })
+
+  test('follows a fall within one window', () => {
+    expect(rateAfter([...STEADY, { windowMs: 250, arrivals: 5 }])).toBeLessThan(20)
+  })
+
+  test('takes noise for noise', () => {
+    const noisy = [43, 57, 50, 61, 39].map((arrivals) => ({ windowMs: 250, arrivals }))
+    expect(Math.abs(rateAfter([...STEADY, ...noisy]) - 200)).toBeLessThan(15)
+  })
+
+  test('does not take a batch of one instant for a rate', () => {
+    const batch = { windowMs: 250, arrivals: 70, waitingMs: 0.02, arrivalsWhileWaiting: 20 }
+    expect(rateAfter([...STEADY, batch])).toBeLessThan(2_500)
+  })
+
+  test('is 0 before anything has arrived, and after a long rest', () => {
+    expect(rateAfter([])).toBe(0)
+    expect(rateAfter([...STEADY, { windowMs: 600_000, arrivals: 0 }])).toBe(0)
+  })
+})
+
+describe('lease times', () => {
+  const seconds = (count: number, leaseMsMean: number): Sample[] =>
+    Array.from({ length: count }, () => sampleOf({ windowMs: 1_000, completions: 100, leaseMsMean }))
+
+  function timesAfter(samples: readonly Sample[], isUnloaded: (sample: Sample) => boolean = () => true) {
+    return samples.reduce((times, sample) => nextLeaseTimes(times, sample, isUnloaded(sample), 60_000), NO_LEASES)
+  }
+
+  test('are those of the last few dozen leases', () => {
+    const times = timesAfter([...seconds(5, 10), ...seconds(2, 40)])
+    expect(times.recentMs).toBeGreaterThan(38)
+  })
+
+  test('unloaded, are the shortest that were seen', () => {
+    expect(unloadedLeaseMs(timesAfter([...seconds(4, 10), ...seconds(20, 40)]))).toBe(10)
+  })
+
+  test('are known from the first window on', () => {
+    expect(unloadedLeaseMs(timesAfter(seconds(1, 12)))).toBe(12)
+  })
+
+  test('that come down count at once', () => {
+    expect(unloadedLeaseMs(timesAfter([...seconds(4, 40), ...seconds(2, 10)]))).toBe(10)
+  })
+
+  test('that stay longer are the new normal when the memory has passed', () => {
+    expect(unloadedLeaseMs(timesAfter([...seconds(4, 10), ...seconds(70, 40)]))).toBe(40)
+  })
+
+  test('of a loaded backend never are', () => {
+    const isUnloaded = ({ leaseMsMean }: Sample): boolean => leaseMsMean < 20
+    expect(unloadedLeaseMs(timesAfter([...seconds(4, 10), ...seconds(500, 40)], isUnloaded))).toBe(10)
+  })
+
+  test('are not short because two leases were', () => {
+    const lucky = sampleOf({ windowMs: 1_000, completions: 2, leaseMsMean: 1 })
+    expect(unloadedLeaseMs(timesAfter([...seconds(2, 10), lucky, ...seconds(4, 10)]))).toBeGreaterThan(9)
+  })
+
+  test('before any lease has ended are 0', () => {
+    expect(unloadedLeaseMs(timesAfter([sampleOf({})]))).toBe(0)
+  })
+})
+
+test('staffing adds two standard deviations, which are those of Poisson unless they are known', () => {
+  expect(staffed(0)).toBe(1)
+  expect(staffed(25)).toBe(25 + 10 + 1)
+  expect(staffed(25, 100)).toBe(25 + 20 + 1)
+})

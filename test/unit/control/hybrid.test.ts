@@ -1,0 +1,182 @@
+import { describe, expect, test } from 'vitest'
+import { type HybridOptions, hybrid } from '../../../src/control/hybrid.ts'
+import { flow, limitAt } from '../../support/fluid-plant.ts'
+import { sampleOf } from '../../support/sample-of.ts'
+
+/** A lease of 20 ms, however many are out: the pool is the only bottleneck. */
+const IDLE_BACKEND = (): number => 20
+/** Universal scalability law: a peak of 1330 a second at 35 out. */
+const KNEE = 35
+const loaded = (n: number, capacity = 1): number => (10 * (1 + 0.02 * (n - 1) + 0.0008 * n * (n - 1))) / capacity
+
+const surge = (from: number, to: number) => (atMs: number) => (atMs >= 10_000 && atMs < 30_000 ? to : from)
+
+describe('a surge that the backend can serve', () => {
+  const steps = flow(hybrid(), { durationMs: 75_000, arrivalsPerSecond: surge(200, 1_500), leaseMs: IDLE_BACKEND })
+
+  test('is met within a tenth of a second, without a trial', () => {
+    expect(limitAt(steps, 10_100)).toBeGreaterThanOrEqual(30)
+    expect(steps.map(({ reason }) => reason)).not.toContain('probe-up')
+  })
+
+  test('is not overshot: 30 are needed', () => {
+    expect(Math.max(...steps.map(({ limit }) => limit))).toBeLessThanOrEqual(42)
+  })
+
+  test('is forgotten slowly: a fifth every five seconds, and not while its peak is remembered', () => {
+    expect(limitAt(steps, 44_000)).toBeGreaterThanOrEqual(34)
+    expect(limitAt(steps, 75_000)).toBeLessThan(34)
+    for (const { sample, limit } of steps) expect(limit).toBeGreaterThanOrEqual(Math.floor(0.8 * sample.limit))
+  })
+})
+
+test('constant traffic never moves the limit but down, to what it needs', () => {
+  const steps = flow(hybrid(), { durationMs: 120_000, limit: 50, arrivalsPerSecond: () => 300, leaseMs: IDLE_BACKEND })
+  const limits = steps.map(({ limit }) => limit)
+  expect(limits).toEqual([...limits].sort((a, b) => b - a))
+  expect(limits.at(-1)).toBeLessThanOrEqual(12)
+  expect(limits.at(-1)).toBeGreaterThanOrEqual(6 + 2 * Math.sqrt(6))
+})
+
+describe('more than the backend can do', () => {
+  const steps = flow(hybrid(), { durationMs: 60_000, arrivalsPerSecond: surge(200, 1_800), leaseMs: (n) => loaded(n) })
+  const pressed = steps.filter(({ sample }) => sample.atMs > 11_000 && sample.atMs <= 30_000)
+
+  test('does not drive the limit into the backend: trials that bring nothing are taken back', () => {
+    expect(pressed.map(({ reason }) => reason)).toContain('probe-failed')
+    expect(Math.max(...pressed.map(({ limit }) => limit))).toBeLessThan(2 * KNEE)
+  })
+
+  test('is served at 97 % of the best possible', () => {
+    const served = pressed.reduce((sum, { sample }) => sum + sample.completions, 0)
+    const ms = pressed.reduce((sum, { sample }) => sum + sample.windowMs, 0)
+    expect(served / ms).toBeGreaterThan((0.97 * KNEE) / loaded(KNEE))
+  })
+
+  test('is known for what it is: the backend limits', () => {
+    expect(pressed.at(-1)?.limitedBy).toBe('backend')
+  })
+
+  test('makes trials rare: fewer than ten in twenty seconds', () => {
+    expect(pressed.filter(({ reason }) => reason.startsWith('probe-u')).length).toBeLessThan(10)
+  })
+
+  test('is forgotten in calm', () => {
+    expect(steps.at(-1)?.limitedBy).toBeUndefined()
+  })
+})
+
+describe('leases that take ten times as long by themselves', () => {
+  const leaseMs = (_: number, atMs: number): number => (atMs < 10_000 ? 11 : 110)
+  const steps = flow(hybrid(), { durationMs: 30_000, arrivalsPerSecond: () => 300, leaseMs })
+
+  test('are found out by trials, and given what they need within two seconds', () => {
+    expect(limitAt(steps, 12_000)).toBeGreaterThanOrEqual(33)
+    expect(steps.some(({ limitedBy }) => limitedBy === 'pool')).toBe(true)
+  })
+
+  test('no more than that', () => {
+    expect(Math.max(...steps.map(({ limit }) => limit))).toBeLessThan(2 * 33)
+  })
+})
+
+describe('a brown-out: 40 % of the capacity', () => {
+  const leaseMs = (n: number, atMs: number): number => loaded(n, atMs >= 10_000 && atMs < 40_000 ? 0.4 : 1)
+  const steps = flow(hybrid(), { durationMs: 60_000, arrivalsPerSecond: () => 700, leaseMs })
+
+  test('is not answered with ever more resources', () => {
+    const limits = steps.filter(({ sample }) => sample.atMs > 20_000).map(({ limit }) => limit)
+    expect(Math.max(...limits)).toBeLessThan(2.5 * KNEE)
+  })
+
+  test('ends when it ends: nobody waits a second later', () => {
+    const after = steps.filter(({ sample }) => sample.atMs > 41_000)
+    expect(after.every(({ sample }) => sample.waiters === 0)).toBe(true)
+  })
+})
+
+test('a limit far beyond the knee is found to be too high, and cut step by step', () => {
+  const leaseMs = (n: number): number => loaded(n)
+  const steps = flow(hybrid(), { durationMs: 30_000, limit: 180, arrivalsPerSecond: () => 1_300, leaseMs })
+  expect(limitAt(steps, 30_000)).toBeLessThanOrEqual(60)
+})
+
+test('an overload of retries is not believed: more arrivals do not raise the limit of a loaded backend', () => {
+  const limitUnder = (perSecond: number): number => {
+    const steps = flow(hybrid(), {
+      durationMs: 20_000,
+      arrivalsPerSecond: (atMs) => (atMs < 10_000 ? 200 : perSecond),
+      leaseMs: (n) => loaded(n),
+    })
+    return Math.max(...steps.filter(({ reason }) => reason === 'demand').map(({ limit }) => limit))
+  }
+  expect(limitUnder(5_000)).toBeLessThanOrEqual(KNEE)
+})
+
+describe('without pressure on the limit', () => {
+  const settled = flow(hybrid(), { durationMs: 10_000, arrivalsPerSecond: () => 300, leaseMs: IDLE_BACKEND })
+  const limits = new Set(settled.map(({ limit }) => limit))
+
+  test('nothing moves at first', () => {
+    expect(limits.size).toBeLessThanOrEqual(2)
+  })
+
+  test('waiters while resources are being created are no reason to try more', () => {
+    const controller = hybrid()
+    let state = controller.initial
+    const seen = { limit: 20, live: 15, creating: 4, inUse: 11, inUseMax: 11, waiters: 30, waitingMs: 50, windowMs: 50 }
+    for (let atMs = 50; atMs <= 5_000; atMs += 50) {
+      const sample = sampleOf({ ...seen, atMs, oldestWaitMs: 60, arrivals: 20, completions: 20, leaseMsMean: 20 })
+      const [next, { limit }] = controller.step(state, sample)
+      state = next
+      expect(limit).toBe(20)
+    }
+  })
+})
+
+test('a window in which the event loop stood still is not believed', () => {
+  const controller = hybrid()
+  const sample = sampleOf({
+    loopDelayMs: 800,
+    windowMs: 900,
+    arrivals: 900,
+    waiters: 90,
+    oldestWaitMs: 700,
+    live: 10,
+    inUse: 10,
+  })
+  const [state, decision] = controller.step(controller.initial, sample)
+  expect(decision).toEqual({ limit: 10, reason: 'loop-stalled' })
+  expect(state).toEqual(controller.initial)
+})
+
+test('callers who wait while no lease has ever ended are given half as many more, each two seconds', () => {
+  const controller = hybrid()
+  let state = controller.initial
+  let limit = 10
+  for (let atMs = 50; atMs <= 10_000; atMs += 50) {
+    const full = {
+      live: limit,
+      inUse: limit,
+      inUseMean: limit,
+      inUseMax: limit,
+      waiters: 20,
+      oldestWaitMs: atMs,
+      waitingMs: 50,
+    }
+    const [next, decision] = controller.step(state, sampleOf({ atMs, windowMs: 50, limit, ...full }))
+    state = next
+    limit = decision.limit
+  }
+  expect(limit).toBeGreaterThan(34)
+  expect(limit).toBeLessThan(100)
+})
+
+test.each<[string, HybridOptions]>([
+  ['waitMsSetpoint must be', { waitMsSetpoint: 0 }],
+  ['elasticityMin must be a number from 0 to 1, got 2', { elasticityMin: 2 }],
+  ['calmMs must be', { calmMs: Number.NaN }],
+  ['unknown option calm', { calm: 1 } as HybridOptions],
+])('refuses wrong options: %s', (message, options) => {
+  expect(() => hybrid(options)).toThrow(message)
+})

@@ -1,0 +1,319 @@
+import { describe, expect, test } from 'vitest'
+import type { LeaseInfo } from '../../../src/pool/contract.ts'
+import type { Warning } from '../../../src/watch/warning.ts'
+import { calmWindow, fullWindow, newTestWatch, type TestWatch } from '../../support/new-test-watch.ts'
+
+/** Five calm seconds: the watch knows what is usual. */
+function settle(test: TestWatch): void {
+  for (let i = 0; i < 20; i++) test.see(calmWindow(4))
+}
+
+/** A step to thrice what ten resources serve; told as a pool under pressure is, in short windows. */
+function surge(test: TestWatch, windows: number): void {
+  const sinceMs = test.clock.nowMs()
+  for (let i = 1; i <= windows; i++) {
+    const seen = { windowMs: 50, arrivals: 75, offeredMean: 10 + 50 * i, oldestWaitMs: 40 * i }
+    test.see(fullWindow(50 * i, seen), { waitingSinceMs: sinceMs })
+  }
+}
+
+function warningOf(test: TestWatch, kind: string): Warning {
+  const found = test.told.find(
+    ({ event, payload }) => event === 'warning' && 'kind' in payload && payload.kind === kind,
+  )
+  if (found?.event !== 'warning') throw new Error(`no warning of kind ${kind}; told: ${test.kinds().join(', ')}`)
+  return found.payload
+}
+
+describe('exhaustion', () => {
+  test('a surge is foretold within a tenth of a second, with the time left, its cause and the way out', () => {
+    const leases = [
+      { tag: '/cart', sinceMs: 6_000 },
+      { tag: '/cart', sinceMs: 6_050 },
+    ]
+    const given = newTestWatch({}, leases)
+    settle(given)
+    surge(given, 2)
+    const warning = warningOf(given, 'exhaustion-forecast')
+    expect(warning).toMatchObject({
+      severity: 'critical',
+      cause: 'surge',
+      forecast: { exhaustedInMs: 900, confidence: 0.99 },
+      holders: [{ holder: '/cart', count: 2 }],
+      counts: { limit: 10, inUse: 10, waiters: 100 },
+    })
+    expect(warning.message).toBe(
+      "Pool 'orders' will be exhausted in about 900 ms: 100 callers wait for 10 resources in use, and the queue " +
+        'outgrows what is served; callers time out in about 1.4 s, if they are not shed sooner. Likely cause: surge.',
+    )
+    expect(warning.evidence).toContainEqual({ what: 'callers waiting', value: 100 })
+    expect(warning.advice[0]).toMatch(/^Raise limitMax, now 10, to about \d+/)
+  })
+
+  test('what was foretold comes: exhausted once, recovered once, with the cost', () => {
+    const given = newTestWatch()
+    settle(given)
+    surge(given, 25)
+    given.see(calmWindow(4, { shed: 7, timedOut: 2 }))
+    for (let i = 0; i < 5; i++) given.see(calmWindow(4))
+    const episodes = given.told.filter(({ event }) => event === 'exhausted' || event === 'recovered')
+    expect(episodes).toMatchObject([
+      { event: 'exhausted', payload: { cause: 'limit', forMs: 1_000 } },
+      { event: 'recovered', payload: { cause: 'limit', exhaustedMs: 1_250, failed: 9, timedOut: 2, shed: 7 } },
+    ])
+  })
+
+  test('the forecast comes before the episode', () => {
+    const given = newTestWatch()
+    settle(given)
+    surge(given, 25)
+    const order = given.told.map(({ event, payload }) => ('kind' in payload ? payload.kind : event))
+    expect(order.indexOf('exhaustion-forecast')).toBeLessThan(order.indexOf('exhausted'))
+  })
+
+  test('demand that rises evenly is foretold many seconds ahead', () => {
+    const given = newTestWatch()
+    for (let i = 0; i < 120; i++) given.see(calmWindow(4))
+    for (let i = 0; i < 160 && given.told.length === 0; i++) given.see(calmWindow(4 + i * 0.0375))
+    const warning = warningOf(given, 'exhaustion-forecast')
+    expect(warning.severity).toBe('warn')
+    expect(warning.forecast?.exhaustedInMs).toBeGreaterThan(10_000)
+    expect(warning.message).toMatch(
+      /^Pool 'orders' will be exhausted in about \d+\.\d s: callers want \d\.\d of at most 10/,
+    )
+  })
+
+  test('with leases that have become slow, no cause is claimed, and both are said to be possible', () => {
+    const given = newTestWatch()
+    settle(given)
+    const sinceMs = given.clock.nowMs()
+    const slow = { windowMs: 50, leaseMsMean: 100, completions: 5, arrivals: 20 }
+    for (let i = 1; i <= 8; i++) given.see(fullWindow(15 * i, slow), { waitingSinceMs: sinceMs })
+    const warning = warningOf(given, 'exhaustion-forecast')
+    expect(warning.cause).toBeUndefined()
+    expect(warning.evidence).toContainEqual(
+      expect.objectContaining({ what: 'lease time compared', unit: '× the norm' }),
+    )
+    expect(warning.advice[0]).toMatch(/Look at the backend's load/)
+  })
+})
+
+describe('limits', () => {
+  test('a controller that is held at limitMax while callers wait is told of, with what it wants', () => {
+    const given = newTestWatch()
+    const sinceMs = given.clock.nowMs()
+    for (let i = 0; i < 4; i++) {
+      given.see(fullWindow(30), { waitingSinceMs: sinceMs, decision: { limit: 40, reason: 'demand' } })
+    }
+    const warning = warningOf(given, 'limit-ceiling')
+    expect(warning.message).toBe(
+      "Pool 'orders' is at its limitMax of 10, and demand needs about 40 resources: 30 callers wait. " +
+        'Raise limitMax, if the backend allows more.',
+    )
+  })
+
+  test('a controller that reaches for more while nobody waits is not', () => {
+    const given = newTestWatch()
+    for (let i = 0; i < 8; i++) given.see(fullWindow(0), { decision: { limit: 40, reason: 'probe-up' } })
+    expect(given.kinds()).toEqual([])
+  })
+
+  test('a backend that the controller has found to be the limit is told of, and limitMax is not', () => {
+    const given = newTestWatch()
+    const sinceMs = given.clock.nowMs()
+    const decision = { limit: 40, reason: 'demand', limitedBy: 'backend' } as const
+    for (let i = 0; i < 4; i++) given.see(fullWindow(30), { waitingSinceMs: sinceMs, decision })
+    expect(given.kinds()).toContain('backend-saturated')
+    expect(given.kinds()).not.toContain('limit-ceiling')
+    expect(warningOf(given, 'backend-saturated').advice[0]).toMatch(/^Do not raise limitMax/)
+  })
+
+  test('a backend that completes no more with more resources is told of, whoever controls the limit', () => {
+    const given = newTestWatch()
+    const sinceMs = given.clock.nowMs()
+    for (let i = 0; i < 4; i++) given.see(fullWindow(30, { limit: 32, completions: 325 }), { waitingSinceMs: sinceMs })
+    for (let i = 0; i < 4; i++) given.see(fullWindow(30, { limit: 48, completions: 322 }), { waitingSinceMs: sinceMs })
+    expect(warningOf(given, 'backend-saturated').message).toBe(
+      "The backend of pool 'orders' is saturated: with 48 resources in use instead of 32, 1288 leases end " +
+        'each second instead of 1300. A larger pool will not help; 30 callers wait.',
+    )
+  })
+})
+
+describe('creation', () => {
+  test('a refused connection is told at once, before any window has ended', () => {
+    const given = newTestWatch()
+    given.fail(1, 'refusing', { live: 6, waiters: 2 })
+    expect(warningOf(given, 'backend-refusing')).toMatchObject({ cause: 'backend-refusing', severity: 'warn' })
+    expect(warningOf(given, 'backend-refusing').message).toMatch(/refuses connections.*this pool has 6 open/)
+  })
+
+  test('the third failure in a row is told, with what it said', () => {
+    const given = newTestWatch()
+    settle(given)
+    given.fail(1)
+    given.fail(2)
+    expect(given.kinds()).toEqual([])
+    given.fail(3)
+    expect(given.kinds()).toEqual(['creation-failing'])
+    expect(warningOf(given, 'creation-failing').message).toMatch(/3 failed in a row \(unreachable: ECONNREFUSED\)/)
+  })
+
+  test('with nothing left and callers waiting, the first failure is told, and is critical', () => {
+    const given = newTestWatch()
+    given.fail(1, 'unreachable', { live: 0, waiters: 4 })
+    expect(warningOf(given, 'creation-failing')).toMatchObject({ severity: 'critical', cause: 'creation-failing' })
+  })
+
+  test('wrong credentials are told at once, with the advice not to wait', () => {
+    const given = newTestWatch()
+    given.fail(1, 'denied', { live: 5 })
+    expect(warningOf(given, 'creation-failing').advice[0]).toMatch(/Credentials/)
+  })
+
+  test('it ends when creation works again', () => {
+    const given = newTestWatch()
+    given.fail(3)
+    for (let i = 0; i < 12; i++) given.see(calmWindow(4, { created: 1 }))
+    expect(given.told.at(-1)).toMatchObject({ event: 'warningEnded', payload: { kind: 'creation-failing' } })
+    expect(given.watch.isQuiet).toBe(true)
+  })
+})
+
+describe('the controller', () => {
+  test('one that fails is told of once, with the error and the limit that stays', () => {
+    const given = newTestWatch()
+    given.watch.controllerFailed(new RangeError('no idea'))
+    for (let i = 0; i < 8; i++) given.see(calmWindow(4), { decision: { reason: 'controller-failed' } })
+    expect(given.kinds()).toEqual(['controller-failed'])
+    expect(warningOf(given, 'controller-failed').message).toMatch(/RangeError: no idea.*the limit stays at 10/)
+  })
+})
+
+describe('as an observer', () => {
+  test('an ordinary day is quiet', () => {
+    const given = newTestWatch()
+    for (let i = 0; i < 2_000; i++) given.see(calmWindow(4 + 2 * Math.sin(i / 40)))
+    expect(given.told).toEqual([])
+    expect(given.watch.isQuiet).toBe(true)
+  })
+
+  test('the loop is asked to go on until every episode has ended', () => {
+    const given = newTestWatch()
+    settle(given)
+    surge(given, 25)
+    expect(given.watch.isQuiet).toBe(false)
+    for (let i = 0; i < 200 && !given.watch.isQuiet; i++) given.see({})
+    const opened = given.kinds()
+    const ended = given.told.flatMap(({ event, payload }) => (event === 'warningEnded' ? [payload.kind] : []))
+    expect(ended.sort()).toEqual([...opened].sort())
+    expect(given.told.filter(({ event }) => event === 'recovered')).toHaveLength(1)
+  })
+
+  test('a listener that throws harms nothing and is reported', () => {
+    const given = newTestWatch()
+    given.events.on('warning', () => {
+      throw new Error('mine')
+    })
+    settle(given)
+    surge(given, 25)
+    expect(given.listenerErrors).toEqual([...given.kinds()].map(() => new Error('mine')))
+    expect(given.told.some(({ event }) => event === 'exhausted')).toBe(true)
+  })
+
+  test('a listener may ask for a diagnosis', () => {
+    const given = newTestWatch()
+    const verdicts: string[] = []
+    given.events.on('warning', () => verdicts.push(given.watch.diagnose().verdict))
+    settle(given)
+    surge(given, 2)
+    expect(verdicts).toEqual(['surge'])
+  })
+
+  test('leases are looked through only for what is told', () => {
+    let looks = 0
+    const leases: readonly LeaseInfo[] = []
+    const counted = new Proxy(leases, {
+      get(all, key) {
+        if (key === Symbol.iterator) looks += 1
+        return Reflect.get(all, key)
+      },
+    })
+    const given = newTestWatch({}, counted)
+    settle(given)
+    expect(looks).toBe(0)
+    surge(given, 2)
+    expect(looks).toBe(1)
+  })
+
+  test('switched off, it says nothing and asks for nothing, but can be asked', () => {
+    const given = newTestWatch(false)
+    settle(given)
+    surge(given, 25)
+    given.fail(3)
+    expect(given.told).toEqual([])
+    expect(given.watch.isQuiet).toBe(true)
+    expect(given.watch.diagnose().verdict).toBe('creation-failing')
+  })
+})
+
+describe('diagnose()', () => {
+  test('before anything has been seen, a pool with nothing out is idle', () => {
+    expect(newTestWatch().watch.diagnose()).toMatchObject({ verdict: 'idle', holders: [] })
+  })
+
+  test('a pool that serves everyone at once is healthy', () => {
+    const given = newTestWatch()
+    settle(given)
+    expect(given.watch.diagnose()).toMatchObject({ verdict: 'healthy', confidence: 0.95, advice: [] })
+  })
+
+  test('a pool that was not asked for anything is idle', () => {
+    const given = newTestWatch()
+    settle(given)
+    given.see({ limitMax: 10 })
+    expect(given.watch.diagnose().verdict).toBe('idle')
+  })
+
+  test('after a long rest it is idle, whatever the last window saw', () => {
+    const given = newTestWatch()
+    settle(given)
+    given.see(fullWindow(0, { inUse: 0, live: 10, idle: 10 }))
+    given.clock.leap(60_000)
+    expect(given.watch.diagnose().verdict).toBe('idle')
+  })
+
+  test('pressure with the usual arrivals and the usual leases means that the pool is too small', () => {
+    const given = newTestWatch()
+    for (let i = 0; i < 40; i++) given.see(fullWindow(0))
+    given.see(fullWindow(5), { waitingSinceMs: given.clock.nowMs() })
+    const { verdict, confidence, advice } = given.watch.diagnose()
+    expect({ verdict, isDecided: confidence > 0.5 }).toEqual({ verdict: 'undersized', isDecided: true })
+    expect(advice[0]).toMatch(/raise limitMax/i)
+  })
+
+  test('leases that take thrice their usual time are named, but not why', () => {
+    const given = newTestWatch()
+    settle(given)
+    for (let i = 0; i < 8; i++) given.see(fullWindow(9, { leaseMsMean: 60, completions: 42 }))
+    expect(given.watch.diagnose()).toMatchObject({ verdict: 'slow-leases', confidence: 0.45 })
+  })
+
+  test('when no lease ends any more, the silence is evidence', () => {
+    const given = newTestWatch()
+    settle(given)
+    for (let i = 0; i < 8; i++) given.see(fullWindow(9, { completions: 0, leaseMsMean: 0 }))
+    const { verdict, evidence } = given.watch.diagnose()
+    expect(verdict).toBe('slow-leases')
+    expect(evidence).toContainEqual({ what: 'no lease has ended for', value: 2_000, unit: 'ms' })
+  })
+
+  test('a blocked event loop makes every verdict doubtful', () => {
+    const given = newTestWatch()
+    for (let i = 0; i < 40; i++) given.see(fullWindow(0))
+    given.see(fullWindow(5, { loopDelayMs: 800 }))
+    const { confidence, evidence } = given.watch.diagnose()
+    expect(confidence).toBeLessThan(0.5)
+    expect(evidence).toContainEqual({ what: 'event loop late by', value: 800, unit: 'ms' })
+  })
+})
