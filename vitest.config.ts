@@ -4,7 +4,6 @@ import { defineConfig } from 'vitest/config'
 const POSTGRES_TESTS = ['test/**/*.postgres.test.ts']
 const MARIADB_TESTS = ['test/**/*.mariadb.test.ts']
 const SOAK_TESTS = ['test/soak/**']
-const EXAMPLES_TESTS = ['test/examples/**']
 
 export default defineConfig({
   test: {
@@ -21,7 +20,7 @@ export default defineConfig({
         test: {
           name: 'pure',
           include: ['test/**/*.test.ts'],
-          exclude: [...POSTGRES_TESTS, ...MARIADB_TESTS, ...SOAK_TESTS, ...EXAMPLES_TESTS],
+          exclude: [...POSTGRES_TESTS, ...MARIADB_TESTS, ...SOAK_TESTS],
           sequence: { groupOrder: 0 },
         },
       },

@@ -63,6 +63,7 @@ export class PgSource implements Source<PgClientLike> {
   readonly #pool: PgPoolLike
   /** pg's own connect, whatever is on the instance later. */
   readonly #connect: (callback: PgConnectCallback) => void
+  readonly #readWaitingCount: () => number
   readonly #out = new Map<PgClientLike, HandOut>()
   /** Clients asked of pg and not handed to us yet, and how many of them it had put in its queue. */
   #asked = 0
@@ -78,6 +79,7 @@ export class PgSource implements Source<PgClientLike> {
   constructor(pool: PgPoolLike) {
     this.#pool = pool
     this.#connect = pool.connect.bind(pool)
+    this.#readWaitingCount = getterOf(pool, 'waitingCount')
   }
 
   /** @param destroyTimeoutMs a socket that has not closed by then, in ms, is cut */
@@ -149,9 +151,9 @@ export class PgSource implements Source<PgClientLike> {
     return Math.max(0, this.#pool.idleCount - this.waitingAtPg())
   }
 
-  /** Connects in pg's own queue. The getter of its class: the instance's own tells of our waiters. */
+  /** Connects in pg's own queue: by the getter of its class, since the instance's own tells of our waiters. */
   waitingAtPg(): number {
-    return Reflect.get(Object.getPrototypeOf(this.#pool), 'waitingCount', this.#pool) as number
+    return this.#readWaitingCount.call(this.#pool)
   }
 
   /** Of these, who did not come from us: they wait since before adoption, or have gone past the gate. */
@@ -254,6 +256,16 @@ export class PgSource implements Source<PgClientLike> {
     this.#closing.get(client)?.()
     if (this.#open.size === 0) this.#whenAllClosed?.()
   }
+}
+
+/** A getter of an object's class, wherever up the chain it is. */
+function getterOf(object: object, name: string): () => number {
+  for (let owner: object | null = object; owner !== null; owner = Object.getPrototypeOf(owner)) {
+    const { get, value } = Object.getOwnPropertyDescriptor(owner, name) ?? {}
+    if (get !== undefined) return get as () => number
+    if (value !== undefined) break
+  }
+  return () => Reflect.get(object, name) as number
 }
 
 function ignore(): void {}

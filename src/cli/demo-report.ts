@@ -94,7 +94,8 @@ function comparisonOf(result: DemoResult): string {
   return `<section><h2>Side by side</h2><div class="scroll"><table class="figures">
 <thead><tr>${cells(head ?? [], 'th')}</tr></thead>
 <tbody>${rows.map((row) => `<tr>${cells(row, 'td')}</tr>`).join('\n')}</tbody></table></div>
-${failuresOf('static', result.static.figures.failures)}${failuresOf('adopted', result.adopted.figures.failures)}</section>`
+${failuresOf('static', result.static.figures.failures)}
+${failuresOf('adopted', result.adopted.figures.failures)}</section>`
 }
 
 function failuresOf(name: string, failures: DemoResult['static']['figures']['failures']): string {

@@ -102,7 +102,7 @@ export class ControlLoop implements ControlSignals {
     if (!this.#isStopped) this.#step(nowMs)
   }
 
-  /** From now on the limit stays where it is. Samples are taken and the controller follows, so that it is up to date. */
+  /** From now on the limit stays where it is. Samples go on and the controller follows, so that it is up to date. */
   pin(): void {
     this.#isPinned = true
   }
@@ -219,7 +219,7 @@ export class ControlLoop implements ControlSignals {
     else if (atMs < this.#windowAtMs) this.#startFastTimer(nowMs, atMs)
   }
 
-  /** When the waiters of this moment call for a step; never, while the limit leaves room and resources are on their way. */
+  /** When the waiters of this moment call for a step; never while the limit leaves room for what is on its way. */
   #fastStepAtMs(nowMs: number): number {
     const { counts } = this.#parts
     if (counts.size < counts.limit) return Number.POSITIVE_INFINITY

@@ -32,7 +32,7 @@ export interface HybridOptions {
 
 export const HYBRID_DEFAULTS: Required<HybridOptions> = {
   waitMsSetpoint: 20, // below CoDel's usual 50 ms, so that the pool grows before anybody is shed
-  elasticityMin: 0.06, // a fifth more throughput for twenty times the resources is a bargain under overload; less is noise
+  elasticityMin: 0.06, // under overload, a fifth more throughput for twenty times the resources is a bargain
   calmMs: 5_000, // traffic that pauses for less comes back to a pool of the right size
 }
 
@@ -123,7 +123,7 @@ export function hybrid(options: HybridOptions = {}): Controller<HybridState> {
   }
 }
 
-/** An event loop this late, in ms, was measuring itself: waits and leases are too long, and completions come in heaps. */
+/** An event loop this late, in ms, was measuring itself: waits and leases are too long, completions come in heaps. */
 const STALL_MS = 100
 
 /** Do callers wait too long, or will they? */
@@ -192,7 +192,7 @@ const ARM_MS_MIN = 250
 const ARM_COMPLETIONS_MIN = 20
 const ARM_MS_ENOUGH = 2_000
 /** A queue that is gone within this, in ms, by itself needs no more resources. */
-const DRAIN_MS = 1_000
+const DRAIN_MS = 2_000
 /** Pressure that has lasted for less, in ms, may be a burst. */
 const BURST_MS = 1_000
 
@@ -216,8 +216,8 @@ function considerTrial(state: HybridState, sample: Sample): Step {
 
 /**
  * No lease ends, so no trial can tell anything: the backend hangs, or those who hold leases wait for more of them. A
- * reserve helps the latter and hardly hurts the former, once. Only while no lease has ever ended may it be that they are
- * just long, and it is given again and again.
+ * reserve helps the latter and hardly hurts the former, once. Only while no lease has ever ended may it be that they
+ * are just long, and it is given again and again.
  */
 function giveReserve(state: HybridState, sample: Sample): Step {
   const isGiven = state.ceiling !== undefined && state.leases.recentMs > 0

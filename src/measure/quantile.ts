@@ -77,12 +77,13 @@ export class Histogram {
 
   /** The duration, in ms, that the share `q` (0..1) of all durations did not exceed. */
   quantile(q: number): number {
+    if (this.#count === 0) return 0
     let left = Math.max(1, Math.ceil(q * this.#count))
     for (let i = 0; i <= LAST; i++) {
       left -= this.#counts[i] as number
       if (left <= 0) return this.#valueOf(i)
     }
-    return this.#max // nothing was added
+    return this.#max
   }
 
   summary(): Distribution {

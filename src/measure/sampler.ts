@@ -13,7 +13,7 @@ export interface PoolStats {
   /** Resources destroyed, evicted ones included. */
   readonly destroyed: number
   readonly evicted: number
-  /** Acquires that ended without a lease, by kind; `createRefused`: for want of a resource that could not be created. */
+  /** Acquires that ended without a lease, by kind; `createRefused`: since no resource could be created. */
   readonly timedOut: number
   readonly shed: number
   readonly aborted: number

@@ -28,7 +28,7 @@ export interface LiveCounts extends PoolCounts {
 
 /** How one acquire differs from the pool's defaults. */
 export interface AcquireOptions {
-  /** Longest this acquire may wait, in ms, creation included; > 0, or Infinity. @defaultValue the pool's acquireTimeoutMs */
+  /** Longest this acquire may wait, in ms, creation included; > 0, or Infinity. @defaultValue acquireTimeoutMs */
   readonly timeoutMs?: number
   /** Gives up waiting when aborted. It does not end a lease. */
   readonly signal?: AbortSignal

@@ -55,7 +55,7 @@ export interface ServiceFacts {
   readonly inUse: number
   /** Smoothed time of a lease, in ms; undefined before the first has ended. */
   readonly leaseMs: number | undefined
-  /** Time since a lease has last ended, or since somebody waits, whichever is shorter, in ms. */
+  /** For how long no lease has ended although there were some, and somebody waited, in ms. */
   readonly quietMs: number
   /** Smoothed time of a create, in ms; undefined before the first has succeeded. */
   readonly createMs: number | undefined

@@ -18,6 +18,13 @@ export class IdleSet<T> {
     return this.#newest
   }
 
+  /** A copy, oldest first. */
+  entries(): readonly Entry<T>[] {
+    const entries: Entry<T>[] = []
+    for (let entry = this.#oldest; entry !== undefined; entry = entry.newer) entries.push(entry)
+    return entries
+  }
+
   add(entry: Entry<T>): void {
     entry.older = this.#newest
     entry.newer = undefined

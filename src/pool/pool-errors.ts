@@ -31,7 +31,7 @@ export abstract class PoolError extends Error {
     this.counts = info.counts
   }
 
-  // biome-ignore-start lint/complexity/noThisInStatic: `this` is the class to the right of instanceof, which is the point
+  // biome-ignore-start lint/complexity/noThisInStatic: `this` is the class right of instanceof: the point
   static override [Symbol.hasInstance](this: { prototype: unknown; brand?: symbol }, value: unknown): boolean {
     // A user's own subclass inherits `brand` but owns none: only the prototype chain can tell.
     if (!Object.hasOwn(this, 'brand') || this.brand === undefined) {

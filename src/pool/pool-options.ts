@@ -36,7 +36,7 @@ export interface PoolOptions {
   readonly lifetimeJitter?: number
   /** A resource is destroyed after this many leases. Integer >= 1, or Infinity. @defaultValue Infinity */
   readonly usesMax?: number
-  /** Resources opened at once, before anybody asks, as far as limitInitial lets. Integer, 0..limitMax. @defaultValue 0 */
+  /** Resources opened before anybody asks, as far as limitInitial lets. Integer, 0..limitMax. @defaultValue 0 */
   readonly warmUp?: number
   /** Whether an error inside use() means that the resource is broken. @defaultValue never */
   readonly destroyOnError?: (error: unknown) => boolean

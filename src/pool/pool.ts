@@ -187,7 +187,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     return nowMs
   }
 
-  /** The short way: nobody waits, one is idle and needs no preparing. Does what a pulse would do, without its detours. */
+  /** The short way: nobody waits, one is idle and needs no preparing. Does what a pulse would, without its detours. */
   #lendAtOnce(wanted: ResolvedAcquire, nowMs: number): Lease<T> | undefined {
     const ledger = this.#ledger
     if (this.#queue.length > 0 || this.#isPaused || this.#drain !== undefined) return undefined
@@ -502,17 +502,15 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #sweep(): void {
     const nowMs = this.#clock.nowMs()
     const { idleTimeoutMs, limitMin } = this.#options
-    const due: { readonly entry: Entry<T>; readonly reason: DestroyReason }[] = []
     let nextAtMs = Number.POSITIVE_INFINITY
-    for (let entry = this.#idle.oldest; entry !== undefined; entry = entry.newer) {
-      const reason = evictionReason(entry, nowMs, { idleTimeoutMs, live: this.#ledger.live - due.length, limitMin })
+    // Of a copy, and judged one by one: a listener told of the one before may have lent or destroyed others.
+    for (const entry of this.#idle.entries()) {
+      if (entry.state !== 'idle') continue
+      const reason = evictionReason(entry, nowMs, { idleTimeoutMs, live: this.#ledger.live, limitMin })
       const dueAtMs = evictAtMs(entry, idleTimeoutMs)
-      if (reason !== undefined) due.push({ entry, reason })
+      if (reason !== undefined) this.#destroy(entry, reason, nowMs)
       // Overdue and kept: it is among the last limitMin, and only its lifetime can still end it.
       else nextAtMs = Math.min(nextAtMs, dueAtMs > nowMs ? dueAtMs : entry.expiresAtMs)
-    }
-    for (const { entry, reason } of due) {
-      if (entry.state === 'idle') this.#destroy(entry, reason, nowMs) // a listener of the last may have taken this one
     }
     if (nextAtMs !== Number.POSITIVE_INFINITY) this.#sweeper.by(nextAtMs)
     this.#pulse(nowMs)
@@ -561,6 +559,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   }
 
   reconcile(outside: number, cause?: unknown): void {
+    if (outside === this.#outside.length && this.#ledger.idle === this.#source.idleCount?.()) return
     const nowMs = this.#clock.nowMs()
     const wasPulsing = this.#isPulsing
     this.#isPulsing = true // halfway, the counts are wrong

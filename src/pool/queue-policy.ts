@@ -63,7 +63,10 @@ export function codel(options: CodelOptions = {}): QueuePolicy {
 }
 
 export interface AdaptiveLifoOptions {
-  /** How long the queue must not have been empty before the newest come first, in ms, > 0. @defaultValue acquireTimeoutMs / 2 */
+  /**
+   * How long the queue must not have been empty before the newest come first, in ms, > 0.
+   * @defaultValue acquireTimeoutMs / 2
+   */
   readonly intervalMs?: number
 }
 

@@ -3,7 +3,7 @@ import { Histogram } from '../measure/quantile.ts'
 import type { Sample } from '../measure/sample.ts'
 import type { Warning } from '../watch/warning.ts'
 
-/** What became of a simulated run as a whole. Counts are of requests, retries not counted apart, if not said otherwise. */
+/** What became of a simulated run as a whole. Counts are of requests, retries not counted apart, unless it says so. */
 export interface SimulationSummary {
   /** Requests that came. Each ended in one of the next five ways. */
   readonly offered: number

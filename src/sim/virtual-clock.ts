@@ -40,7 +40,7 @@ export class VirtualClock implements Clock {
     return this.#timers.first?.rank
   }
 
-  /** Fires the next timer, if it is due by `untilMs`, at its own time. Promises have not settled yet when it returns. */
+  /** Fires the next timer, if it is due by `untilMs`, at its own time. Promises have not settled when it returns. */
   fireNext(untilMs: number): boolean {
     const timer = this.#timers.first
     if (timer === undefined || timer.rank > untilMs) return false

@@ -1,5 +1,8 @@
 import { test } from 'vitest'
 import { checkPrograms, MODEL_TIMEOUT_MS } from './check-programs.ts'
 
-test('adaptiveLifo: whatever a program does to the pool, the pool does as the model says', { timeout: MODEL_TIMEOUT_MS }, () =>
-  checkPrograms('adaptiveLifo'))
+test(
+  'adaptiveLifo: whatever a program does to the pool, the pool does as the model says',
+  { timeout: MODEL_TIMEOUT_MS },
+  () => checkPrograms('adaptiveLifo'),
+)

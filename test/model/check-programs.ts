@@ -4,7 +4,7 @@ import type { QueueName } from './model.ts'
 import { runProgram } from './run-program.ts'
 
 /** Programs per queue policy. MODEL_RUNS asks for more of them, e.g. for a night. */
-const RUNS = Number(process.env['MODEL_RUNS'] ?? 10_000)
+const RUNS = Number(process.env.MODEL_RUNS ?? 10_000)
 
 /** A failing program is shrunk before it is shown, which may take its time. In ms. */
 export const MODEL_TIMEOUT_MS = 60_000 + RUNS * 30
@@ -22,7 +22,7 @@ export async function checkPrograms(queue: QueueName): Promise<void> {
     fc.asyncProperty(program, (one) => runProgram(one, queue)),
     {
       numRuns: RUNS,
-      endOnFailure: process.env['MODEL_SHRINK'] === 'no',
+      endOnFailure: process.env.MODEL_SHRINK === 'no',
       ...(MODEL_SEED === undefined ? {} : { seed: Number(MODEL_SEED) }),
       ...(MODEL_PATH === undefined ? {} : { path: MODEL_PATH }),
     },

@@ -69,13 +69,11 @@ const NEVER = Number.POSITIVE_INFINITY
 export const COMMANDS_MAX = 200
 export const SIGNALS = 3
 
-const limits = fc
-  .tuple(fc.integer({ min: 1, max: 3 }), fc.nat(5), fc.nat(5))
-  .map(([limitMin, more, start]) => ({
-    limitMin,
-    limitMax: limitMin + more,
-    limitInitial: limitMin + Math.min(start, more),
-  }))
+const limits = fc.tuple(fc.integer({ min: 1, max: 3 }), fc.nat(5), fc.nat(5)).map(([limitMin, more, start]) => ({
+  limitMin,
+  limitMax: limitMin + more,
+  limitInitial: limitMin + Math.min(start, more),
+}))
 
 const setting: fc.Arbitrary<Setting> = fc
   .tuple(

@@ -10,6 +10,8 @@ export type QueueName = 'fifo' | 'codel' | 'adaptiveLifo'
 
 /** One acquire, tryAcquire or use of a program, as its caller knows it. Its tag tells the model's events apart. */
 export interface Ask {
+  /** In order of arrival. */
+  readonly id: number
   readonly tag: string
   readonly sinceMs: number
   readonly deadlineAtMs: number
@@ -28,6 +30,8 @@ export interface Ask {
 interface Service {
   uses: number
   releasedAtMs: number
+  /** Its holder has said so. */
+  isBroken: boolean
 }
 
 /**
@@ -64,7 +68,8 @@ export class Model {
   #latestFailure: string | undefined
   /** Resources that had been made when creation last failed. */
   #madeBeforeFailure = -1
-  #faults: string[] = []
+  readonly #faults: string[] = []
+  readonly #refusals = new Map<string, number>()
 
   constructor(
     pool: AdaptivePool<FakeResource>,
@@ -108,6 +113,7 @@ export class Model {
 
   ask(wanted: Partial<Pick<Ask, 'deadlineAtMs' | 'priority' | 'signal'>>, state: 'waiting' | 'trying'): Ask {
     const ask: Ask = {
+      id: this.asks.length,
       tag: `ask-${this.asks.length}`,
       sinceMs: this.#clock.nowMs(),
       deadlineAtMs: wanted.deadlineAtMs ?? Number.POSITIVE_INFINITY,
@@ -134,15 +140,28 @@ export class Model {
       if (other.resource === resource) this.fault(`resource ${resource.id} is lent twice: ${other.tag}, ${ask.tag}`)
     }
     ask.resource = resource
-    const service = this.#services.get(resource) ?? { uses: 0, releasedAtMs: Number.NEGATIVE_INFINITY }
+    const service = this.#service(resource)
     service.uses += 1
-    this.#services.set(resource, service)
+    if (service.isBroken) this.fault(`resource ${resource.id} is lent although it is broken`)
     if (service.uses > usesMax) this.fault(`resource ${resource.id} is lent more than usesMax times`)
     if (ask.grantedAtMs - resource.createdAtMs >= lifetimeMs) this.fault(`resource ${resource.id} outlives its time`)
     const unprovenMs = ask.grantedAtMs - Math.max(resource.validatedAtMs, service.releasedAtMs)
     if (validates && unprovenMs > 0 && unprovenMs >= validateAfterIdleMs) {
       this.fault(`resource ${resource.id} is lent unvalidated after ${unprovenMs} ms`)
     }
+  }
+
+  /** Its holder destroys it. */
+  broke(resource: FakeResource): void {
+    this.#service(resource).isBroken = true
+  }
+
+  #service(resource: FakeResource): Service {
+    const known = this.#services.get(resource)
+    if (known !== undefined) return known
+    const service: Service = { uses: 0, releasedAtMs: Number.NEGATIVE_INFINITY, isBroken: false }
+    this.#services.set(resource, service)
+    return service
   }
 
   /** tryAcquire() answered that there is nothing. */
@@ -161,6 +180,8 @@ export class Model {
     if (objection !== undefined) this.fault(`${ask.tag}: ${objection}`)
     this.#waiting.delete(ask)
     ask.state = 'refused'
+    const { code } = error as PoolError
+    this.#refusals.set(code, (this.#refusals.get(code) ?? 0) + 1)
   }
 
   /** Why this refusal is wrong, if it is. */
@@ -208,21 +229,17 @@ export class Model {
 
   /** Nobody of a higher priority waits, and of its own priority nobody came before it (adaptive LIFO: or after). */
   #checkTurn(ask: Ask): void {
-    let isOldest = true
-    let isNewest = true
-    let hasPassed = false
-    for (const other of this.#waiting) {
-      if (other === ask) hasPassed = true
-      else if (this.#isRefusedAtOnce(other)) continue // its promise has yet to say so
-      else if (ask.state === 'trying') return this.fault(`${ask.tag} jumps the queue past ${other.tag}`)
-      else if (other.priority > ask.priority) return this.fault(`${ask.tag} granted before ${other.tag}, of a higher priority`)
-      else if (other.priority === ask.priority && hasPassed) isNewest = false
-      else if (other.priority === ask.priority) isOldest = false
-    }
-    if (isOldest || (this.#queue === 'adaptiveLifo' && isNewest)) return
-    this.fault(`${ask.tag} granted out of turn`)
+    const others = [...this.#waiting].filter((other) => other !== ask && !this.#isRefusedAtOnce(other))
+    if (ask.state === 'trying' && others.length > 0) this.fault(`${ask.tag} jumps the queue`)
+    if (others.some(({ priority }) => priority > ask.priority))
+      this.fault(`${ask.tag} granted before a higher priority`)
+    const equals = others.filter(({ priority }) => priority === ask.priority)
+    const isOldest = equals.every(({ id }) => id > ask.id)
+    const isNewest = equals.every(({ id }) => id < ask.id)
+    if (!isOldest && !(isNewest && this.#queue === 'adaptiveLifo')) this.fault(`${ask.tag} granted out of turn`)
   }
 
+  /** It is, or it will be told so as soon as its promise can. */
   #isRefusedAtOnce({ signal, isAfterDrain, waitersBefore }: Ask): boolean {
     return isAfterDrain || signal?.aborted === true || waitersBefore >= this.#setting.waitersMax
   }
@@ -231,8 +248,7 @@ export class Model {
     if (!this.#out.delete(ask)) this.fault(`${ask.tag} ended while ${ask.state}`)
     ask.state = 'ended'
     if (ask.resource === undefined) return
-    const service = this.#services.get(ask.resource)
-    if (service !== undefined) service.releasedAtMs = this.#clock.nowMs()
+    this.#service(ask.resource).releasedAtMs = this.#clock.nowMs()
   }
 
   #timedOut(ask: Ask): void {
@@ -309,9 +325,10 @@ export class Model {
   /**
    * Nothing can happen now without time passing: is all as it must be?
    *
+   * @param timersOfOthers timers on the clock that are not the pool's
    * @throws Error with what was wrong first
    */
-  check(): void {
+  check(timersOfOthers: number): void {
     const [fault] = this.#faults
     if (fault !== undefined) throw new Error(fault)
     const nowMs = this.#clock.nowMs()
@@ -325,6 +342,8 @@ export class Model {
     const { waiters, inUse, size } = this.#pool.counts()
     if (waiters !== this.#waiting.size) throw new Error(`${waiters} waiters in the pool, ${this.#waiting.size} callers`)
     if (inUse !== this.#out.size) throw new Error(`${inUse} in use, ${this.#out.size} leases out`)
+    const timers = this.#clock.timerCount - timersOfOthers
+    if (this.isDrained && size === 0 && timers > 0) throw new Error(`I8: ${timers} timers after the drain`)
     if (isOverdue) return
     for (const ask of this.#waiting) {
       if (ask.deadlineAtMs <= nowMs) throw new Error(`${ask.tag} waits past its deadline`)
@@ -340,10 +359,23 @@ export class Model {
     for (const state of ['waiting', 'trying', 'granted', 'left'] as const) {
       if (seen.has(state)) throw new Error(`${seen.get(state)} asks are still ${state}`)
     }
-    const { acquired, released, created, destroyed } = this.#pool.stats()
-    const ended = seen.get('ended') ?? 0
-    if (acquired !== ended || released !== ended) throw new Error(`${acquired} acquired, ${released} released, ${ended} leases`)
+    const stats = this.#pool.stats()
+    const leases = seen.get('ended') ?? 0
     const made = this.#factory.resources.length
-    if (destroyed !== made || created > made) throw new Error(`${made} made, ${created} created, ${destroyed} destroyed`)
+    const expected = {
+      acquired: leases,
+      released: leases,
+      destroyed: made,
+      timedOut: this.#refusals.get('ERR_POOL_ACQUIRE_TIMEOUT') ?? 0,
+      shed: this.#refusals.get('ERR_POOL_SHED') ?? 0,
+      aborted: this.#refusals.get('ERR_POOL_ABORTED') ?? 0,
+      queueFull: this.#refusals.get('ERR_POOL_QUEUE_FULL') ?? 0,
+      createRefused: this.#refusals.get('ERR_POOL_CREATE_FAILED') ?? 0,
+    }
+    for (const [key, count] of Object.entries(expected)) {
+      const counted = stats[key as keyof typeof expected]
+      if (counted !== count) throw new Error(`stats() says ${counted} ${key}, ${count} were seen`)
+    }
+    if (stats.created > made) throw new Error(`stats() says ${stats.created} created of ${made}`)
   }
 }

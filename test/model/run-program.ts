@@ -3,8 +3,8 @@ import { seededRandom } from '../../src/base/random.ts'
 import { fixed } from '../../src/control/fixed.ts'
 import { type AdaptivePool, createPool } from '../../src/create-pool.ts'
 import type { Lease } from '../../src/pool/contract.ts'
+import type { DrainResult } from '../../src/pool/pool.ts'
 import { PoolError } from '../../src/pool/pool-errors.ts'
-import { type DrainResult } from '../../src/pool/pool.ts'
 import { adaptiveLifo, codel } from '../../src/pool/queue-policy.ts'
 import { settled, VirtualClock } from '../../src/sim/virtual-clock.ts'
 import { FakeFactory, type FakeResource } from '../support/fake-factory.ts'
@@ -73,7 +73,7 @@ class Run {
       create,
       destroy,
       destroyOnError: (error) => error instanceof Broken,
-      createBackoff: { initialMs: 20, maxMs: 100, refuseAfter },
+      createBackoff: { initialMs: 50, maxMs: 100, refuseAfter },
       queue: POLICIES[queue],
       controller: fixed(),
       windowMs: 10_000,
@@ -86,7 +86,7 @@ class Run {
 
   async check(): Promise<void> {
     await settled()
-    this.#model.check()
+    this.#model.check(this.#factory.timerCount + this.#holds)
   }
 
   command(command: Command): void | Promise<void> {
@@ -95,50 +95,34 @@ class Run {
   }
 
   #atOnce(command: AtOnce): void {
-    if (command.do === 'leap') return this.#clock.leap(command.ms)
-    if (command.do !== 'meddle') return this.#deed(command)
-    this.#pool.once(command.on, () => {
-      if (!this.#isCalm) this.#deed(command.deed)
-    })
+    if (command.do === 'leap') this.#clock.leap(command.ms)
+    else if (command.do === 'meddle') this.#pool.once(command.on, () => this.#meddle(command.deed))
+    else this.#deed(command)
+  }
+
+  #meddle(deed: Deed): void {
+    if (!this.#isCalm) this.#deed(deed)
   }
 
   #deed(deed: Deed): void {
-    switch (deed.do) {
-      case 'acquire':
-        return this.#acquire(deed)
-      case 'tryAcquire':
-        return this.#tryAcquire()
-      case 'use':
-        return this.#use(deed)
-      case 'release':
-      case 'destroy':
-        return this.#endLease(deed.do, deed.which)
-      case 'endTwice':
-        return this.#endTwice(deed.which)
-      case 'abort':
-        return this.#abort(deed.signal)
-      case 'resize': {
-        const { limitMin, limitMax } = this.#setting
-        return this.#pool.resize(limitMin + (deed.limit % (limitMax - limitMin + 1)))
-      }
-      case 'pause':
-        this.#model.isPaused = !this.#model.isDraining
-        return this.#pool.pause()
-      case 'resume':
-        return this.#resume()
-      case 'warmUp':
-        return this.#warmUp(deed.count % (this.#setting.limitMax + 1))
-      case 'script':
-        this.#factory.behaviour[deed.operation] = deed.behaviour
-        this.#factory.isDeaf = deed.isDeaf
-        return
-      case 'letGo':
-        return this.#factory.letGo()
-      case 'heal':
-        return this.#factory.heal()
-      case 'drain':
-        return this.#drain(deed.timeoutMs)
-    }
+    if (deed.do === 'acquire') this.#acquire(deed)
+    else if (deed.do === 'tryAcquire') this.#tryAcquire()
+    else if (deed.do === 'use') this.#use(deed)
+    else if (deed.do === 'endTwice') this.#endTwice(deed.which)
+    else if (deed.do === 'release' || deed.do === 'destroy') this.#endLease(deed.do, deed.which)
+    else if (deed.do === 'abort') this.#abort(deed.signal)
+    else if (deed.do === 'resize') this.#resize(deed.limit)
+    else if (deed.do === 'pause') this.#pause()
+    else if (deed.do === 'resume') this.#resume()
+    else if (deed.do === 'warmUp') this.#warmUp(deed.count % (this.#setting.limitMax + 1))
+    else if (deed.do === 'script') this.#script(deed)
+    else if (deed.do === 'drain') this.#drain(deed.timeoutMs)
+    else this.#factory[deed.do]()
+  }
+
+  #script({ operation, behaviour, isDeaf }: Extract<Deed, { do: 'script' }>): void {
+    this.#factory.behaviour[operation] = behaviour
+    this.#factory.isDeaf = isDeaf
   }
 
   // ------------------------------------------------------------------------------------------------- the callers
@@ -148,19 +132,17 @@ class Run {
     const ask = this.#ask({ timeoutMs, priority, signal })
     const options = { tag: ask.tag, priority, ...(timeoutMs && { timeoutMs }), ...(signal && { signal }) }
     this.#pool.acquire(options).then(
-      (lease) => {
-        this.#model.received(ask, lease.resource)
-        this.#leases.push(lease)
-      },
+      (lease) => this.#deliver(ask, lease),
       (error: unknown) => this.#model.rejected(ask, error),
     )
   }
 
-  #ask(wanted: {
-    timeoutMs?: number | undefined
-    priority?: number
-    signal?: AbortSignal | undefined
-  }): Ask {
+  #deliver(ask: Ask, lease: Lease<FakeResource>): void {
+    this.#model.received(ask, lease.resource)
+    this.#leases.push(lease)
+  }
+
+  #ask(wanted: { timeoutMs?: number | undefined; priority?: number; signal?: AbortSignal | undefined }): Ask {
     const { timeoutMs = this.#setting.acquireTimeoutMs, priority = 0, signal } = wanted
     return this.#model.ask({ deadlineAtMs: this.#clock.nowMs() + timeoutMs, priority, signal }, 'waiting')
   }
@@ -168,9 +150,8 @@ class Run {
   #tryAcquire(): void {
     const ask = this.#model.ask({}, 'trying')
     const lease = this.#pool.tryAcquire({ tag: ask.tag })
-    if (lease === undefined) return this.#model.notLent(ask)
-    this.#model.received(ask, lease.resource)
-    this.#leases.push(lease)
+    if (lease === undefined) this.#model.notLent(ask)
+    else this.#deliver(ask, lease)
   }
 
   #use({ holdMs, ends }: Extract<Deed, { do: 'use' }>): void {
@@ -179,6 +160,7 @@ class Run {
       this.#model.received(ask, resource)
       if (holdMs > 0) await this.#hold(holdMs)
       if (ends === 'well') return ask.tag
+      if (ends === 'broken') this.#model.broke(resource)
       throw ends === 'broken' ? new Broken(ask.tag) : new Error(ask.tag)
     }
     this.#pool.use(work, { tag: ask.tag }).then(
@@ -206,6 +188,7 @@ class Run {
     const [lease] = this.#leases.splice(which % Math.max(1, this.#leases.length), 1)
     if (lease === undefined) return
     this.#ended.push(lease)
+    if (end === 'destroy') this.#model.broke(lease.resource)
     lease[end]()
   }
 
@@ -242,6 +225,16 @@ class Run {
     const controller = this.#signals[slot % SIGNALS]
     if (controller === undefined || controller.signal.aborted) this.#newSignal(slot)
     else controller.abort()
+  }
+
+  #resize(limit: number): void {
+    const { limitMin, limitMax } = this.#setting
+    this.#pool.resize(limitMin + (limit % (limitMax - limitMin + 1)))
+  }
+
+  #pause(): void {
+    this.#model.isPaused = !this.#model.isDraining
+    this.#pool.pause()
   }
 
   #resume(): void {
@@ -301,7 +294,6 @@ class Run {
     await this.#clock.advance(500)
     const { size, waiters } = this.#pool.counts()
     if (size + waiters > 0) throw new Error(`drained with ${size} entries and ${waiters} waiters`)
-    if (this.#clock.timerCount > 0) throw new Error(`drained with ${this.#clock.timerCount} timers`)
     if (this.#warmUps > 0) throw new Error(`${this.#warmUps} warm-ups unsettled`)
     this.#checkDrain(isFirst)
     for (const { id, state } of this.#factory.resources) if (state !== 'closed') throw new Error(`leaked ${id}`)

@@ -25,7 +25,15 @@ async function spike(idle: number, options: Partial<CreatePoolOptions<FakeResour
   const factory = new FakeFactory(clock, { slowMs: CONNECT_MS })
   factory.behaviour.create = 'slow'
   const { create, destroy } = factory.functions
-  const pool = createPool({ create, destroy, limitMax: 50, limitInitial: 50, clock, random: { next: () => 0 }, ...options })
+  const pool = createPool({
+    create,
+    destroy,
+    limitMax: 50,
+    limitInitial: 50,
+    clock,
+    random: { next: () => 0 },
+    ...options,
+  })
   if (idle > 0) await Promise.all([pool.warmUp(idle), clock.advance(10 * CONNECT_MS)])
   const startMs = clock.nowMs()
   const tookMs: number[] = []

@@ -4,29 +4,22 @@ import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type EmbeddedPostgres, startPostgres } from '../../../src/cli/embedded-postgres.ts'
 import { until } from '../../support/until.ts'
 
 describe('a server of our own', () => {
   let server: EmbeddedPostgres
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     server = await startPostgres({ maxConnections: 17, settings: { work_mem: '5MB' } })
   })
 
-  afterEach(() => server.stop())
+  afterAll(() => server.stop())
 
   test('accepts queries as soon as it has started, with the settings asked for', async () => {
     const sql = `select current_setting('max_connections') as max, current_setting('work_mem') as mem`
     expect(await query(server.port, sql)).toEqual([{ max: '17', mem: '5MB' }])
-  })
-
-  test('stands beside others', async () => {
-    const other = await startPostgres()
-    expect(other.port).not.toBe(server.port)
-    await other.stop()
-    expect(await query(server.port, 'select 1 as one')).toEqual([{ one: 1 }])
   })
 
   test('killed while it computes, it is gone at once; started again, it has its data and port', async () => {
@@ -46,13 +39,15 @@ describe('a server of our own', () => {
     expect(await query(port, 'select answer from kept')).toEqual([{ answer: 42 }])
   })
 
-  test('stopped, it leaves nothing behind; stopping twice is harmless, starting again an error', async () => {
-    const folder = await folderOf(server.port)
+  test('stopped, it leaves nothing behind, and others go on; stopping twice is harmless', async () => {
+    const other = await startPostgres()
+    const folder = await folderOf(other.port)
     expect(existsSync(folder)).toBe(true)
-    await server.stop()
-    await server.stop()
+    await other.stop()
+    await other.stop()
     expect(existsSync(folder)).toBe(false)
-    await expect(server.start()).rejects.toThrow(/stopped for good/)
+    await expect(other.start()).rejects.toThrow(/stopped for good/)
+    expect(await query(server.port, 'select 1 as one')).toEqual([{ one: 1 }])
   })
 
   test('a setting that PostgreSQL refuses is an error which shows the log', async () => {

@@ -108,6 +108,7 @@ test('a smaller limit evicts what is idle at once, and what is leased when it co
   c.release()
   await settled()
   expect(pool.counts()).toMatchObject({ idle: 1, inUse: 0 })
+  expect(evicted.length).toBe(1) // what comes back was not idle
   expect(destroyed.map(({ payload }) => payload)).toEqual([{ reason: 'excess' }, { reason: 'excess' }])
 })
 
@@ -254,6 +255,15 @@ test('drain() refuses new acquires, serves who waits, waits for leases, and dest
 
 test('an empty pool drains at once, and a pool that was never used leaves no timer', async () => {
   const { pool, clock } = newTestPool()
+  expect(await pool.drain()).toEqual(ALL_ENDED)
+  expect(clock.timerCount).toBe(0)
+})
+
+test('a drained pool does not wait for the end of a back-off', async () => {
+  const { pool, factory, clock } = newTestPool({ createBackoff: { initialMs: 1_000 } })
+  factory.behaviour.create = 'fail'
+  void watch(pool.acquire({ timeoutMs: 50 }))
+  await clock.advance(50)
   expect(await pool.drain()).toEqual(ALL_ENDED)
   expect(clock.timerCount).toBe(0)
 })
