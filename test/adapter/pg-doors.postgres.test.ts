@@ -149,7 +149,7 @@ describe('what pg tells', () => {
   })
 
   test("who waits too long gets pg's own error, with ours as its cause", async () => {
-    const { pool, control } = adoptedPool({ max: 1, connectionTimeoutMillis: 150 })
+    const { pool, control } = adoptedPool({ max: 1, connectionTimeoutMillis: 1_000 })
     const client = await pool.connect()
     const error: Error = await pool.connect().then(
       () => expect.fail('connected'),
@@ -243,7 +243,7 @@ describe("the caller's AsyncLocalStorage", () => {
   })
 
   test('who waits when the pool times out finds its own store in the callback', async () => {
-    const { pool } = adoptedPool({ max: 1, connectionTimeoutMillis: 50 })
+    const { pool } = adoptedPool({ max: 1, connectionTimeoutMillis: 1_000 })
     const client = await pool.connect()
     const seen = await Promise.all(
       callers.map((caller) =>
