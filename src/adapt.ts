@@ -24,6 +24,9 @@ export interface AdaptOptions extends Omit<PoolOptions, KeptOption>, ControlOpti
  * Adopts an existing pool, in place: everyone goes on using the same object, and its limit moves with the traffic.
  * Adopting twice returns the first handle; `detach()` puts everything back.
  *
+ * A connection that dies idle is no longer fatal, as it is in pg without an `error` listener: it is a `destroyed` event
+ * with its cause, and pg's own `error` event as before. One that dies in its holder's hands fails the holder's queries.
+ *
  * ```ts
  * const pool = new pg.Pool()
  * const control = adapt(pool, { limitMax: 50 })
@@ -49,6 +52,7 @@ export class AdoptedPool extends PoolHandle<unknown> {
   readonly kind: string
   readonly #adapter: Adapter<unknown>
   readonly #forget: () => void
+  #isDetached = false
 
   constructor(adapter: Adapter<unknown>, options: ResolvedOptions, forget: () => void) {
     super(options, () => adapter.source)
@@ -67,6 +71,8 @@ export class AdoptedPool extends PoolHandle<unknown> {
    * pool can be adopted anew. Detaching twice is harmless.
    */
   detach(): void {
+    if (this.#isDetached) return
+    this.#isDetached = true
     this.#adapter.detach()
     this.engine.abandon()
     void this.drain() // over at once, and stops the control loop

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { afterEach, describe, expect, inject, test } from 'vitest'
+import { afterEach, describe, expect, inject, test, vi } from 'vitest'
 import { type AdaptOptions, adapt } from '../../src/adapt.ts'
 import { fixed } from '../../src/control/fixed.ts'
 import '../support/servers.ts'
@@ -107,6 +107,15 @@ describe('what can be adopted', () => {
     expect(adopt(pool, { limitMax: 30 })).toBe(adopt(pool))
     expect(pool.connect).toBe(connect)
     expect(pool.options.max).toBe(2)
+  })
+
+  test('and so does another copy of the library, as when it is loaded as ESM and as CommonJS', async () => {
+    const pool = newPool()
+    const control = adopt(pool)
+    vi.resetModules()
+    const copy = await import('../../src/adapt.ts')
+    expect(copy.adapt).not.toBe(adapt)
+    expect(copy.adapt(pool)).toBe(control)
   })
 })
 
@@ -319,6 +328,8 @@ describe('detach()', () => {
     await pool.query('select 1')
     expect(second.stats().acquired).toBe(1)
     expect(first.stats().acquired).toBe(1)
+    first.detach() // long over: nobody else's adoption
+    expect(adopt(pool)).toBe(second)
     second.detach()
     await pool.end()
     expect(pool.ended).toBe(true)

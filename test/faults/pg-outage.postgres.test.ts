@@ -11,6 +11,9 @@ const SQL = 'select pg_sleep(0.003)'
 const CALLERS = 24
 const APP = 'outage'
 
+/** Bounds on real time hold on a machine that is not busy otherwise; a busy one may try again. */
+const REAL_TIME = { retry: 2 }
+
 const closers: (() => Promise<unknown>)[] = []
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
@@ -62,32 +65,36 @@ async function recoveryMs(tally: { readonly served: number }, endFault: () => un
 }
 
 describe('the server', () => {
-  test('killed under load and started again: all requests settle, and service is back within 2 s', async () => {
-    const server = await startPostgres()
-    closers.push(() => server.stop())
-    const { pool, control } = adoptedPool({ connectionString: server.url })
-    const { tally, stop } = startLoad(pool, CALLERS, SQL)
-    await until(() => tally.served > 500)
+  test(
+    'killed under load and started again: all requests settle, and service is back within 2 s',
+    REAL_TIME,
+    async () => {
+      const server = await startPostgres()
+      closers.push(() => server.stop())
+      const { pool, control } = adoptedPool({ connectionString: server.url })
+      const { tally, stop } = startLoad(pool, CALLERS, SQL)
+      await until(() => tally.served > 500)
 
-    for (let outage = 0; outage < 2; outage++) {
-      await server.kill()
-      const { failed } = tally
-      await until(
-        () => tally.failed > failed + 2 * CALLERS,
-        () => tally,
-      )
-      expect(control.counts().live).toBeLessThanOrEqual(1) // the prober
-      const backMs = await recoveryMs(tally, () => server.start())
-      expect(backMs).toBeLessThan(2_000)
-    }
-    await stop()
-    expect(tally.open).toBe(0)
-    await expectBooksToBalance(pool, control, server.url)
-  })
+      for (let outage = 0; outage < 2; outage++) {
+        await server.kill()
+        const { failed } = tally
+        await until(
+          () => tally.failed > failed + 2 * CALLERS,
+          () => tally,
+        )
+        expect(control.counts().live).toBeLessThanOrEqual(1) // the prober
+        const backMs = await recoveryMs(tally, () => server.start())
+        expect(backMs).toBeLessThan(2_000)
+      }
+      await stop()
+      expect(tally.open).toBe(0)
+      await expectBooksToBalance(pool, control, server.url)
+    },
+  )
 
-  test('terminates every connection under load: those in use fail, the rest are served on', async () => {
+  test('terminates every connection under load: those in use fail, the rest are served on', REAL_TIME, async () => {
     const { url } = inject('postgres')
-    const { pool, control } = adoptedPool({ connectionString: url })
+    const { pool, control } = adoptedPool({ connectionString: url }, { queue: 'fifo' }) // only the fault may fail them
     const { tally, stop } = startLoad(pool, CALLERS, 'select pg_sleep(0.05)') // most of them are in a query
     await until(() => tally.served > 100)
 
@@ -140,27 +147,31 @@ describe('the network', () => {
     return { proxy, config: { host: proxy.host, port: proxy.port, user, database } }
   }
 
-  test('cut in mid-query, and refused for a while: all requests settle, and service is back within 2 s', async () => {
-    const { proxy, config } = await throughProxy()
-    const { pool, control } = adoptedPool(config)
-    const { tally, stop } = startLoad(pool, CALLERS, SQL)
-    await until(() => tally.served > 500)
+  test(
+    'cut in mid-query, and refused for a while: all requests settle, and service is back within 2 s',
+    REAL_TIME,
+    async () => {
+      const { proxy, config } = await throughProxy()
+      const { pool, control } = adoptedPool(config)
+      const { tally, stop } = startLoad(pool, CALLERS, SQL)
+      await until(() => tally.served > 500)
 
-    proxy.mode = 'refuse'
-    proxy.cut()
-    await until(
-      () => tally.failed > 3 * CALLERS,
-      () => tally,
-    )
-    const backMs = await recoveryMs(tally, () => {
-      proxy.mode = 'ok'
-    })
-    expect(backMs).toBeLessThan(2_000)
-    await stop()
-    await expectBooksToBalance(pool, control, url)
-  })
+      proxy.mode = 'refuse'
+      proxy.cut()
+      await until(
+        () => tally.failed > 3 * CALLERS,
+        () => tally,
+      )
+      const backMs = await recoveryMs(tally, () => {
+        proxy.mode = 'ok'
+      })
+      expect(backMs).toBeLessThan(2_000)
+      await stop()
+      await expectBooksToBalance(pool, control, url)
+    },
+  )
 
-  test('silent: connects are given up, callers time out, and service is back within 2 s', async () => {
+  test('silent: connects are given up, callers time out, and service is back within 2 s', REAL_TIME, async () => {
     const { proxy, config } = await throughProxy()
     const { pool, control } = adoptedPool({ ...config, connectionTimeoutMillis: 200, query_timeout: 200 })
     const { tally, stop } = startLoad(pool, CALLERS, SQL)

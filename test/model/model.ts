@@ -48,11 +48,12 @@ export class Model {
   isPaused = false
   isDraining = false
   isDrained = false
-  /** Most live resources that a warm-up has asked for. */
-  liveWantedMax: number
   /** Leases that the drain has cut, and waiters that it has refused, when its patience was over. */
   cut = 0
   drainRefused = 0
+
+  /** What each warm-up under way has asked for. */
+  readonly warmUps = new Set<{ readonly liveWanted: number }>()
 
   readonly #waiting = new Set<Ask>()
   readonly #out = new Set<Ask>()
@@ -83,7 +84,6 @@ export class Model {
     this.#clock = clock
     this.#setting = setting
     this.#queue = queue
-    this.liveWantedMax = setting.warmUp
     factory.onCreate = () => this.#createBegins()
     factory.onValidate = () => this.#validateBegins()
     pool.on('acquired', ({ tag }) => this.#granted(this.#known(tag)))
@@ -281,8 +281,14 @@ export class Model {
     const isFailing = this.#factory.resources.length === this.#madeBeforeFailure
     if (isFailing && this.#clock.nowMs() < this.#retryAtMs) say('during the pause after a failure')
     if (isFailing && creating > 1) say('beside the prober')
-    if (creating + validating > waiters && live > this.liveWantedMax) say('for nobody')
+    if (creating + validating > waiters && live > this.#liveWanted()) say('for nobody')
     if (this.isDrained) say('in a closed pool')
+  }
+
+  #liveWanted(): number {
+    let most = this.#setting.warmUp // nobody hears when that one ends
+    for (const { liveWanted } of this.warmUps) most = Math.max(most, liveWanted)
+    return most
   }
 
   /** Nothing is readied that could not be lent. */
@@ -345,11 +351,24 @@ export class Model {
     const timers = this.#clock.timerCount - timersOfOthers
     if (this.isDrained && size === 0 && timers > 0) throw new Error(`I8: ${timers} timers after the drain`)
     if (isOverdue) return
+    this.#checkTimeouts()
     for (const ask of this.#waiting) {
       if (ask.deadlineAtMs <= nowMs) throw new Error(`${ask.tag} waits past its deadline`)
       if (ask.signal?.aborted) throw new Error(`${ask.tag} waits past its abort`)
     }
     if (this.isDraining && size === 0 && waiters === 0 && !this.isDrained) throw new Error('a drain that does not end')
+  }
+
+  /** What the backend has not ended in time is not counted any more; everything else is. */
+  #checkTimeouts(): void {
+    const { createTimeoutMs, validateTimeoutMs, destroyTimeoutMs } = this.#setting
+    const counts = this.#pool.counts()
+    const creating = this.#factory.underWay('create', createTimeoutMs)
+    const validating = this.#factory.underWay('validate', validateTimeoutMs)
+    const destroying = this.#factory.underWay('destroy', destroyTimeoutMs)
+    if (counts.creating !== creating) throw new Error(`${counts.creating} creating, expected ${creating}`)
+    if (counts.validating !== validating) throw new Error(`${counts.validating} validating, expected ${validating}`)
+    if (counts.destroying !== destroying) throw new Error(`${counts.destroying} destroying, expected ${destroying}`)
   }
 
   /** Every ask has come to its end, and the pool has counted each once. */

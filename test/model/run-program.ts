@@ -59,7 +59,6 @@ class Run {
   readonly #ended: Lease<FakeResource>[] = []
   /** Timers of holders inside use(). */
   #holds = 0
-  #warmUps = 0
   #drainResult: DrainResult | undefined
   #isCalm = false
 
@@ -243,14 +242,14 @@ class Run {
   }
 
   #warmUp(count: number): void {
-    this.#model.liveWantedMax = Math.max(this.#model.liveWantedMax, count)
-    this.#warmUps += 1
+    const warmUp = { liveWanted: count }
+    this.#model.warmUps.add(warmUp)
     this.#pool.warmUp(count).then(
       () => {
-        this.#warmUps -= 1
+        this.#model.warmUps.delete(warmUp)
       },
       (error: unknown) => {
-        this.#warmUps -= 1
+        this.#model.warmUps.delete(warmUp)
         if (!(error instanceof PoolError)) this.#model.fault(`warmUp: ${String(error)}`)
       },
     )
@@ -294,7 +293,7 @@ class Run {
     await this.#clock.advance(500)
     const { size, waiters } = this.#pool.counts()
     if (size + waiters > 0) throw new Error(`drained with ${size} entries and ${waiters} waiters`)
-    if (this.#warmUps > 0) throw new Error(`${this.#warmUps} warm-ups unsettled`)
+    if (this.#model.warmUps.size > 0) throw new Error(`${this.#model.warmUps.size} warm-ups unsettled`)
     this.#checkDrain(isFirst)
     for (const { id, state } of this.#factory.resources) if (state !== 'closed') throw new Error(`leaked ${id}`)
     for (const signal of this.#allSignals) {

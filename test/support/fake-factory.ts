@@ -58,7 +58,11 @@ export class FakeFactory {
   readonly #hanging = new Set<() => void>()
   readonly #timers = new Set<Timer>()
   readonly #count: Record<FakeResource['state'], number> = { open: 0, closing: 0, closed: 0 }
-  #creating = 0
+  readonly #underWay: Record<Operation, Set<{ readonly sinceMs: number }>> = {
+    create: new Set(),
+    validate: new Set(),
+    destroy: new Set(),
+  }
 
   /** @param slowMs how long a slow call takes, in ms */
   constructor(clock: Clock, { slowMs = 30 }: { readonly slowMs?: number } = {}) {
@@ -73,7 +77,15 @@ export class FakeFactory {
 
   /** Creates that have not ended, those that their pool has given up included. */
   get creating(): number {
-    return this.#creating
+    return this.#underWay.create.size
+  }
+
+  /** Calls that have not ended and began less than `ms` ago: what a pool with that timeout still waits for. */
+  underWay(operation: Operation, ms: number): number {
+    const nowMs = this.#clock.nowMs()
+    let count = 0
+    for (const { sinceMs } of this.#underWay[operation]) if (nowMs - sinceMs < ms) count += 1
+    return count
   }
 
   /** Resources in this state at the backend. */
@@ -105,13 +117,7 @@ export class FakeFactory {
     const behaviour = this.behaviour.create
     this.onCreate()
     if (behaviour === 'throw') throw failure('create', behaviour)
-    this.#creating += 1
-    const work = this.#end('create', behaviour, this.isDeaf ? undefined : signal, () => this.#open())
-    const ended = (): void => {
-      this.#creating -= 1
-    }
-    work.then(ended, ended)
-    return work
+    return this.#run('create', behaviour, this.isDeaf ? undefined : signal, () => this.#open(), ignore)
   }
 
   #open(): FakeResource {
@@ -142,16 +148,14 @@ export class FakeFactory {
     if (resource.isValidating) this.faults.push(`resource ${resource.id} is validated twice at once`)
     if (behaviour === 'throw') throw failure('validate', behaviour)
     resource.isValidating = true
-    const work = this.#end('validate', behaviour, undefined, () => {
+    const answer = (): boolean => {
       if (behaviour === 'answerFalse') return false
       resource.validatedAtMs = this.#clock.nowMs()
       return true
-    })
-    const ended = (): void => {
-      resource.isValidating = false
     }
-    work.then(ended, ended)
-    return work
+    return this.#run('validate', behaviour, undefined, answer, () => {
+      resource.isValidating = false
+    })
   }
 
   #destroy(resource: FakeResource): Promise<void> {
@@ -165,8 +169,24 @@ export class FakeFactory {
       closed()
       throw failure('destroy', behaviour)
     }
-    const work = this.#end('destroy', behaviour, undefined, () => {})
-    work.then(closed, closed)
+    return this.#run('destroy', behaviour, undefined, ignore, closed)
+  }
+
+  #run<R>(
+    operation: Operation,
+    behaviour: Behaviour,
+    signal: AbortSignal | undefined,
+    well: () => R,
+    ended: () => void,
+  ): Promise<R> {
+    const call = { sinceMs: this.#clock.nowMs() }
+    this.#underWay[operation].add(call)
+    const work = this.#end(operation, behaviour, signal, well)
+    const end = (): void => {
+      this.#underWay[operation].delete(call)
+      ended()
+    }
+    work.then(end, end)
     return work
   }
 
@@ -208,6 +228,8 @@ export class FakeFactory {
 }
 
 const CODES: { readonly [B in Behaviour]?: string } = { refuse: '53300', deny: '28P01' }
+
+function ignore(): void {}
 
 function failure(operation: Operation, behaviour: Behaviour): Error {
   const code = CODES[behaviour]
