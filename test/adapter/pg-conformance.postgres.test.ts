@@ -1,0 +1,4 @@
+import { conformance } from './conformance.ts'
+import { pgSubject } from './subjects/pg.ts'
+
+conformance(pgSubject)
