@@ -3,7 +3,7 @@ import { afterEach, describe, expect, inject, test } from 'vitest'
 import { type AdaptOptions, type AdoptedPool, adapt } from '../../src/adapt.ts'
 import { startPostgres } from '../../src/cli/embedded-postgres.ts'
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
-import { startLoad } from '../support/pg-load.ts'
+import { type LoadTally, startLoad as startEndlessLoad } from '../support/pg-load.ts'
 import '../support/servers.ts'
 import { until } from '../support/until.ts'
 
@@ -26,6 +26,13 @@ function adoptedPool(config: pg.PoolConfig, options: AdaptOptions = {}) {
     if (!pool.ending) await pool.end()
   })
   return { pool, control }
+}
+
+/** A load that ends with its test, however that ends. */
+function startLoad(...args: Parameters<typeof startEndlessLoad>) {
+  const load = startEndlessLoad(...args)
+  closers.push(load.stop)
+  return load
 }
 
 /** How many connections of the pool the server itself counts. */
@@ -53,7 +60,7 @@ async function expectBooksToBalance(pool: pg.Pool, control: AdoptedPool, url: st
 }
 
 /** Ends the fault, and answers how long it took until callers were served again, in ms. */
-async function recoveryMs(tally: { readonly served: number }, endFault: () => unknown): Promise<number> {
+async function recoveryMs(tally: LoadTally, endFault: () => unknown): Promise<number> {
   await endFault()
   const endedAtMs = performance.now()
   const { served } = tally
