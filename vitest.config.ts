@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 /** Tests that need a server say so by their name: `*.mariadb.test.ts`, or `*.postgres.test.ts`, wherever they live. */
@@ -21,6 +22,8 @@ export default defineConfig({
           name: 'pure',
           include: ['test/**/*.test.ts'],
           exclude: [...POSTGRES_TESTS, ...MARIADB_TESTS, ...SOAK_TESTS],
+          // vitest keeps one core for itself, which it does not use: of two, one would idle.
+          maxWorkers: Math.max(2, availableParallelism() - 1),
           sequence: { groupOrder: 0 },
         },
       },

@@ -122,9 +122,10 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
       poolName: name,
       options: control.watch,
       acquireTimeoutMs: pool.acquireTimeoutMs,
-      clock,
+      clock: clockInScope(clock, scope),
       events: this.#events,
       counts: () => this.counts(),
+      waitingSinceMs: () => this.engine.waitingSinceMs,
       leases: () => this.engine.leases(),
     })
     this.#events.on('createFailed', (event) => this.#watch.createFailed(event))
@@ -149,6 +150,7 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
         })
         this.#events.emit('decided', record)
       },
+      onWaiterQueued: (nowMs) => this.#watch.waiterQueued(nowMs),
       onControllerFailure: (error) => this.#watch.controllerFailed(error),
       mayRest: () => this.#watch.isQuiet,
     })
@@ -236,6 +238,7 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
     const timeoutMs = read.durationMs('timeoutMs', { min: Number.MIN_VALUE })
     const result = await this.engine.drain(timeoutMs)
     this.#loop.stop()
+    this.#watch.stop()
     return result
   }
 

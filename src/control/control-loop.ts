@@ -20,6 +20,8 @@ export interface ControlLoopParts {
   resize(limit: number, reason: string): void
   /** After each step. `wanted` is what the controller itself said: not rounded, not bounded, not cut. */
   onDecision(sample: Sample, wanted: Decision, record: DecisionRecord): void
+  /** An acquire had to queue. */
+  onWaiterQueued?(nowMs: number): void
   /** Asked at the end of a quiet window: false keeps the windows coming. @defaultValue a quiet loop may always rest */
   mayRest?(): boolean
   /** The controller threw, or what it answered is no decision. Once until it has worked again. */
@@ -93,6 +95,7 @@ export class ControlLoop implements ControlSignals {
    */
   waiterQueued(nowMs: number): void {
     if (this.#isStopped) return
+    this.#parts.onWaiterQueued?.(nowMs)
     const atMs = this.#fastStepAtMs(nowMs)
     if (atMs < this.#fastAtMs) this.#startFastTimer(nowMs, atMs)
   }

@@ -747,6 +747,11 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     return { limit, size, live, creating, idle, validating, inUse, destroying, waiters }
   }
 
+  /** Since when somebody has been waiting without a break, in ms on the pool's clock. */
+  get waitingSinceMs(): number | undefined {
+    return this.#queue.waitingSinceMs
+  }
+
   /** Who has leases now. Walks all entries: for errors and warnings, not for every acquire. */
   holders(): readonly Holder[] {
     return this.#parts.holders(this.leases(), this.#clock.nowMs())

@@ -1,4 +1,5 @@
 import type { Sample } from '../measure/sample.ts'
+import type { PoolCounts } from '../pool/contract.ts'
 import type { ShortageCause } from './warning.ts'
 
 /** What the decider remembers; plain data. */
@@ -63,7 +64,7 @@ export const INITIAL_EXHAUSTION: ExhaustionState = {
  *
  * How long callers have waited without a break is exact, since the engine says when the queue last became non-empty.
  * *Why* they wait is looked at when a window ends: one that ends with room to grow, and with creation getting on,
- * starts the count afresh.
+ * starts the count afresh. Between two windows: {@link ripenExhaustion}.
  */
 export function stepExhaustion(
   state: ExhaustionState,
@@ -88,6 +89,39 @@ export function stepExhaustion(
   return [
     { easedAtMs, cost, episode },
     { turn: 'exhausted', cause, forMs },
+  ]
+}
+
+/** When those who wait now will have waited long enough, in ms; undefined: not to be awaited. */
+export function exhaustedAtMs(
+  { easedAtMs, episode }: ExhaustionState,
+  waitingSinceMs: number | undefined,
+  { exhaustedAfterMs }: ExhaustionRule,
+): number | undefined {
+  if (waitingSinceMs === undefined || episode !== undefined || !Number.isFinite(exhaustedAfterMs)) return undefined
+  return Math.max(waitingSinceMs, easedAtMs) + exhaustedAfterMs
+}
+
+/**
+ * Decides at that very moment, so that no queue that broke before the window's end goes untold, and none is told late.
+ * What only a whole window can tell, that nothing came of the creates under way, is left to its end.
+ */
+export function ripenExhaustion(
+  state: ExhaustionState,
+  input: Omit<ShortageInput, 'sample'> & { readonly counts: PoolCounts },
+  nowMs: number,
+  rule: ExhaustionRule,
+): readonly [ExhaustionState, ExhaustionTurn] {
+  const { waitingSinceMs, counts, isCreationFailing } = input
+  const dueAtMs = exhaustedAtMs(state, waitingSinceMs, rule)
+  if (dueAtMs === undefined || nowMs < dueAtMs) return [state, NONE]
+  const cause = isCreationFailing ? 'creation' : isAtLimit(counts) ? 'limit' : undefined
+  if (cause === undefined) return [state, NONE]
+  const sinceMs = dueAtMs - rule.exhaustedAfterMs
+  const episode = { cause, sinceMs, seenAtMs: nowMs } as const
+  return [
+    { ...state, episode },
+    { turn: 'exhausted', cause, forMs: nowMs - sinceMs },
   ]
 }
 
@@ -118,12 +152,16 @@ type Shortage = 'limit' | 'creation' | 'stalled'
 function shortageOf({ sample, isCreationFailing }: ShortageInput): Shortage | undefined {
   // First, since refused creates make the controller cut the limit: the limit is then not why callers wait.
   if (isCreationFailing) return 'creation'
-  const isAllOut = sample.live - sample.creating - sample.idle >= sample.limit
-  if (isAllOut) return 'limit'
-  if (sample.creating > 0 && sample.created === 0) return 'stalled'
-  // Nothing to lend and nothing being created: what is being destroyed still holds its slot. Beside idle ones, callers
-  // wait for something else: a pause by hand, or a blocked event loop.
-  return sample.creating + sample.idle === 0 ? 'limit' : undefined
+  if (isAtLimit(sample)) return 'limit'
+  return sample.creating > 0 && sample.created === 0 ? 'stalled' : undefined
+}
+
+/**
+ * All that may be lent is, or there is nothing to lend and nothing being created: what is being destroyed still holds
+ * its slot. Beside idle ones, callers wait for something else: a pause by hand, or a blocked event loop.
+ */
+function isAtLimit({ live, creating, idle, limit }: Pick<PoolCounts, 'live' | 'creating' | 'idle' | 'limit'>): boolean {
+  return live - creating - idle >= limit || creating + idle === 0
 }
 
 /** A create that has not failed yet may just be slow, as at every cold start: it gets twice as long. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.ts'
+import { type Clock, TIMER_DELAY_MS_MAX, type Timer } from '../base/clock.ts'
 import type { Sample } from '../measure/sample.ts'
 import type { Decision, Holder, LeaseInfo, PoolCounts, PoolEvents } from '../pool/contract.ts'
 import { adviceFor } from './advice.ts'
@@ -13,7 +13,14 @@ import {
   stepCreation,
 } from './creation.ts'
 import { CALM, type Episode, stepEpisode } from './episode.ts'
-import { type ExhaustionState, type ExhaustionTurn, INITIAL_EXHAUSTION, stepExhaustion } from './exhaustion.ts'
+import {
+  type ExhaustionState,
+  type ExhaustionTurn,
+  exhaustedAtMs,
+  INITIAL_EXHAUSTION,
+  ripenExhaustion,
+  stepExhaustion,
+} from './exhaustion.ts'
 import { type Outlook, outlookOfQueue, outlookOfTrend, type QueueSeen } from './forecast.ts'
 import { holdersOf } from './holders.ts'
 import { NO_SAMPLE } from './no-sample.ts'
@@ -37,6 +44,8 @@ export interface WatchParts {
   readonly clock: Clock
   readonly events: WatchSink
   counts(): PoolCounts
+  /** Since when there have been waiters without a break, on the pool's clock; undefined: nobody waits. */
+  waitingSinceMs(): number | undefined
   /** The leases that have not ended; asked for only when a warning is told or a diagnosis is wanted. */
   leases(): Iterable<LeaseInfo>
 }
@@ -78,6 +87,8 @@ export class Watch {
   #exhaustion: ExhaustionState = INITIAL_EXHAUSTION
   #observed: Observed | undefined
   #controllerError: unknown
+  /** At most one, and none while nobody has to wait. */
+  #exhaustionTimer: Timer | undefined
 
   constructor(parts: WatchParts) {
     this.#parts = parts
@@ -114,6 +125,40 @@ export class Watch {
       this.#stepEpisode('creation-failing', isTrouble, nowMs),
     ]
     for (const episode of told) this.#tell(episode, undefined)
+  }
+
+  /** An acquire had to queue: `exhausted` is told when it falls due, which is hardly ever at the end of a window. */
+  waiterQueued(nowMs: number): void {
+    if (this.#exhaustionTimer === undefined) this.#awaitExhaustion(nowMs)
+  }
+
+  #awaitExhaustion(nowMs: number): void {
+    const { options, clock, waitingSinceMs } = this.#parts
+    const dueAtMs = options.isOn ? exhaustedAtMs(this.#exhaustion, waitingSinceMs(), options) : undefined
+    if (dueAtMs === undefined || dueAtMs <= nowMs) return // past it, the ends of windows judge
+    const delayMs = Math.min(dueAtMs - nowMs, TIMER_DELAY_MS_MAX)
+    this.#exhaustionTimer = clock.startTimer(delayMs, this.#onExhaustionDue, true)
+  }
+
+  readonly #onExhaustionDue = (): void => {
+    const { options, clock, counts, waitingSinceMs } = this.#parts
+    const nowMs = clock.nowMs()
+    this.#exhaustionTimer = undefined
+    const shortage = {
+      counts: counts(),
+      waitingSinceMs: waitingSinceMs(),
+      isCreationFailing: isCreationFailing(this.#creation),
+    }
+    const [exhaustion, turn] = ripenExhaustion(this.#exhaustion, shortage, nowMs, options)
+    this.#exhaustion = exhaustion
+    this.#awaitExhaustion(nowMs) // the queue has broken since: it is the next one that may ripen
+    this.#tellExhaustion(turn)
+  }
+
+  /** No more timers. */
+  stop(): void {
+    this.#exhaustionTimer?.cancel()
+    this.#exhaustionTimer = undefined
   }
 
   /** The controller threw, or answered what is no limit; the last good limit stays. */

@@ -54,6 +54,7 @@ export function newTestWatch(options: WatchOptions | false = {}, leases: readonl
     clock,
     events,
     counts: () => counts,
+    waitingSinceMs: () => undefined,
     leases: () => leases,
   })
   return {
