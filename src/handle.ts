@@ -9,6 +9,7 @@ import type { Controller, DecisionRecord } from './control/controller.ts'
 import { hybrid } from './control/hybrid.ts'
 import { type PoolStats, Sampler } from './measure/sampler.ts'
 import type { LiveCounts, PoolCounts, PoolEvents, Source } from './pool/contract.ts'
+import type { Manner } from './pool/manner.ts'
 import { type DrainResult, Pool } from './pool/pool.ts'
 import type { ResolvedPoolOptions } from './pool/pool-options.ts'
 import { holdersOf } from './watch/holders.ts'
@@ -100,6 +101,7 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
   constructor(
     options: { readonly pool: ResolvedPoolOptions; readonly control: ResolvedControlOptions },
     sourceIn: (scope: AsyncScope) => Source<T>,
+    manner?: Manner,
   ) {
     const { pool, control } = options
     const { name, clock, random } = control
@@ -116,6 +118,7 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
       scope,
       events: this.#events,
       holders: holdersOf,
+      ...(manner === undefined ? {} : { manner }),
       instruments: (counts) => this.#instruments(counts, scope, control),
     })
     this.#watch = new Watch({

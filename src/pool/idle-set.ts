@@ -1,7 +1,8 @@
 import type { Entry } from './ledger.ts'
 
 /**
- * Idle entries in order of idling. Lends the newest, so that the rest can grow old and be evicted; evicts the oldest.
+ * Idle entries in order of idling. Lends the newest, so that the rest can grow old and be evicted (or, where it
+ * stands in for a pool that does so, the oldest); evicts the oldest.
  * A list through the entries themselves: in, out and away are O(1) and allocate nothing.
  *
  *     oldest <-> … <-> newest
@@ -9,6 +10,16 @@ import type { Entry } from './ledger.ts'
 export class IdleSet<T> {
   #oldest: Entry<T> | undefined
   #newest: Entry<T> | undefined
+  readonly #lends: 'newest' | 'oldest'
+
+  constructor(lends: 'newest' | 'oldest' = 'newest') {
+    this.#lends = lends
+  }
+
+  /** Which to lend. */
+  get next(): Entry<T> | undefined {
+    return this.#lends === 'newest' ? this.#newest : this.#oldest
+  }
 
   get oldest(): Entry<T> | undefined {
     return this.#oldest

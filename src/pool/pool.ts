@@ -28,6 +28,7 @@ import { evictAtMs, evictionReason, expiryMs } from './eviction.ts'
 import { IdleSet } from './idle-set.ts'
 import { type Lender, PoolLease } from './lease.ts'
 import { type Entry, Ledger } from './ledger.ts'
+import { type Manner, OWN_MANNER } from './manner.ts'
 import { nextMove, type Situation } from './next-move.ts'
 import {
   AcquireAbortedError,
@@ -70,6 +71,8 @@ export interface PoolParts<T> {
   /** Makes the two that are told of everything; they read the counts themselves. */
   readonly instruments: (counts: LiveCounts) => { observer: PoolObserver; control: ControlSignals }
   readonly holders: (leases: Iterable<LeaseInfo>, nowMs: number) => readonly Holder[]
+  /** @defaultValue OWN_MANNER */
+  readonly manner?: Manner
 }
 
 /**
@@ -84,9 +87,10 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   readonly #housekeeping: Clock
   readonly #observer: PoolObserver
   readonly #control: ControlSignals
+  readonly #manner: Manner
   readonly #ledger = new Ledger<T>()
-  readonly #idle = new IdleSet<T>()
-  readonly #queue = new WaiterQueue<T>()
+  readonly #idle: IdleSet<T>
+  readonly #queue: WaiterQueue<T>
   readonly #policy: QueueDecider
   readonly #view: Situation & LiveCounts
   readonly #creator: Creator<T>
@@ -100,6 +104,9 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   /** When a lease last ended, or began where there was none. */
   #leasesQuietSinceMs = Number.NEGATIVE_INFINITY
   #retryTimer: Timer | undefined
+  #isRetryUrgent = false
+  /** Live resources kept open ahead of any waiter: see keepLive(). */
+  #liveMin = 0
   #warmUp: WarmUp | undefined
   #drain: Drain | undefined
   #isAbandoned = false
@@ -109,8 +116,11 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #sourceCause: unknown
 
   constructor(parts: PoolParts<T>) {
-    const { options, source, clock, scope } = parts
+    const { options, source, clock, scope, manner = OWN_MANNER } = parts
     this.#parts = parts
+    this.#manner = manner
+    this.#idle = new IdleSet<T>(manner.lends)
+    this.#queue = new WaiterQueue<T>(manner.levels)
     this.#options = options
     this.#source = source
     this.#clock = clock
@@ -172,6 +182,16 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     return result
   }
 
+  /** As tryAcquire(), with options that were resolved before: for a front that calls it at each of its own acquires. */
+  lendNow(wanted: ResolvedAcquire): Lease<T> | undefined {
+    return this.#lendAtOnce(wanted, this.#arrive())
+  }
+
+  /** The rest of an acquire that lendNow() could not serve. */
+  waitFor(wanted: ResolvedAcquire, granted: (lease: Lease<T>) => void, refused: (error: Error) => void): void {
+    this.#queueUp(wanted, this.#clock.nowMs(), granted, refused)
+  }
+
   #isBroken(error: unknown): boolean {
     try {
       return this.#options.destroyOnError?.(error) ?? false
@@ -193,7 +213,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     if (this.#queue.length > 0 || this.#isPaused || this.#drain !== undefined) return undefined
     if (wanted.signal?.aborted) return undefined
     if (ledger.inUse + ledger.validating >= this.#limit) return undefined
-    const entry = this.#idle.newest
+    const entry = this.#idle.next
     if (entry === undefined || nowMs >= entry.expiresAtMs) return undefined
     const idleMs = nowMs - entry.sinceMs
     if (this.#prepare(entry, idleMs, nowMs) !== 'ready') return undefined
@@ -233,7 +253,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     if (signal?.aborted) {
       return { kind: 'aborted', error: new AcquireAbortedError(0, this.#errorInfo(signal.reason)) }
     }
-    if (this.#queue.length < waitersMax) return undefined
+    const isFull = this.#manner.isFull?.(this.#view) ?? this.#queue.length >= waitersMax
+    if (!isFull) return undefined
     return { kind: 'queueFull', error: new QueueFullError(waitersMax, this.#errorInfo()) }
   }
 
@@ -319,6 +340,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
       const waiter = this.#queue.next(this.#policy.order(nowMs - waitingSinceMs)) as Waiter<T>
       if (this.#policy.admit(nowMs - waiter.sinceMs, nowMs) === 'grant') return waiter
       this.#shed(waiter, nowMs)
+      if (this.#isPaused) return undefined // by a listener told of the shedding
     }
   }
 
@@ -543,7 +565,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   }
 
   #lend(nowMs: number): void {
-    const entry = this.#idle.newest as Entry<T>
+    const entry = this.#idle.next as Entry<T>
     if (nowMs >= entry.expiresAtMs) this.#destroy(entry, 'lifetime', nowMs)
     else if (this.#prepare(entry, nowMs - entry.sinceMs, nowMs) === 'ready') this.#serve(entry, nowMs)
   }
@@ -574,14 +596,18 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   /** After a failure the next create waits for its time, and nothing else may come to remind us. */
   #retryLater(nowMs: number): void {
     const { retryAtMs } = this.#creator.pace
-    const isWanted = this.#queue.length > 0 || this.#warmUp !== undefined
+    const isUrgent = this.#queue.length > 0 || this.#warmUp !== undefined
+    const isWanted = isUrgent || this.#ledger.live < this.#liveMin
     if (!isWanted || nowMs >= retryAtMs) return this.#retryNoMore()
-    if (this.#retryTimer !== undefined) return
+    if (this.#retryTimer !== undefined && (this.#isRetryUrgent || !isUrgent)) return
+    this.#retryNoMore()
+    this.#isRetryUrgent = isUrgent
     const delayMs = Math.min(retryAtMs - nowMs, TIMER_DELAY_MS_MAX)
-    this.#retryTimer = this.#housekeeping.startTimer(delayMs, () => {
+    const retry = () => {
       this.#retryTimer = undefined
       this.#pulse(this.#clock.nowMs())
-    })
+    }
+    this.#retryTimer = this.#housekeeping.startTimer(delayMs, retry, !isUrgent) // nobody's promise depends on the rest
   }
 
   /** Left running, it would keep the process alive for nobody, and stand in for that of a later, shorter pause. */
@@ -622,6 +648,26 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#warmUp = { liveWanted: Math.max(liveWanted, this.#warmUp?.liveWanted ?? 0), done }
     this.#pulse(this.#clock.nowMs())
     return done.promise
+  }
+
+  /**
+   * Keeps so many live, opened ahead of any waiter and replaced when they go, as far as the limit allows; until it is
+   * told otherwise, or drained.
+   */
+  keepLive(liveMin: number): void {
+    if (this.#drain !== undefined) return
+    this.#liveMin = liveMin
+    this.#pulse(this.#clock.nowMs())
+  }
+
+  /** Destroys each idle resource that `judge` condemns, asked once about each, the longest idle first. */
+  evictWhere(judge: (resource: T, idleMs: number) => boolean): void {
+    const nowMs = this.#clock.nowMs()
+    for (const entry of this.#idle.entries()) {
+      if (entry.state !== 'idle') continue // a listener told of the one before may have lent or destroyed it
+      if (judge(entry.resource as T, nowMs - entry.sinceMs)) this.#destroy(entry, 'idle', nowMs)
+    }
+    this.#pulse(nowMs)
   }
 
   #continueWarmUp(): void {
@@ -666,6 +712,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     if (this.#drain !== undefined) return this.#drain.done.promise
     const drain: Drain = { done: deferred(), timer: undefined, isOver: false }
     this.#drain = drain
+    this.#liveMin = 0
     this.#isPaused = false // nobody would resume a pool that is closing, and its waiters are to be served
     this.#warmUp?.done.reject(new DrainingError(this.#errorInfo()))
     this.#warmUp = undefined
@@ -808,7 +855,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
         return pool.#isPaused
       },
       get liveWanted() {
-        return pool.#warmUp?.liveWanted ?? 0
+        return Math.max(pool.#liveMin, pool.#warmUp?.liveWanted ?? 0)
       },
       get creatingMax() {
         const { allowed, retryAtMs } = pool.#creator.pace
@@ -824,6 +871,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const quietSinceMs = Math.max(this.#leasesQuietSinceMs, this.#queue.waitingSinceMs ?? this.#nowMs)
     // What is being readied (a driver hands out on its next tick) is as good as lent, to as many of the waiters.
     const { inUse, validating } = this.#ledger
+    if (this.#manner.creates === 'perWaiter') return this.#queue.length - validating
     return creatingWanted({
       waiters: this.#queue.length - validating,
       inUse: inUse + validating,

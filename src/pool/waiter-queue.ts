@@ -5,7 +5,7 @@ import type { Lease } from './contract.ts'
 /** Bounds of an acquire's priority. Few levels: each is a list of its own, and the highest is found by one scan. */
 export const PRIORITY_MIN = -5
 export const PRIORITY_MAX = 5
-const LEVELS = PRIORITY_MAX - PRIORITY_MIN + 1
+export const PRIORITY_LEVELS: number = PRIORITY_MAX - PRIORITY_MIN + 1
 
 /** An acquire that is not served yet. Leaving the queue and being settled are one act (I6). */
 export class Waiter<T> {
@@ -74,10 +74,15 @@ export class Waiter<T> {
 
 /** Waiters by priority, in order of arrival within each: in, out and away, each O(1). */
 export class WaiterQueue<T> {
-  readonly #oldest: (Waiter<T> | undefined)[] = new Array(LEVELS).fill(undefined)
-  readonly #newest: (Waiter<T> | undefined)[] = new Array(LEVELS).fill(undefined)
+  readonly #oldest: (Waiter<T> | undefined)[]
+  readonly #newest: (Waiter<T> | undefined)[]
   #length = 0
   #waitingSinceMs: number | undefined
+
+  constructor(levels: number = PRIORITY_LEVELS) {
+    this.#oldest = new Array(levels).fill(undefined)
+    this.#newest = new Array(levels).fill(undefined)
+  }
 
   get length(): number {
     return this.#length
@@ -100,7 +105,7 @@ export class WaiterQueue<T> {
   next(order: 'oldest' | 'newest'): Waiter<T> | undefined {
     if (this.#length === 0) return undefined
     const ends = order === 'oldest' ? this.#oldest : this.#newest
-    for (let level = LEVELS - 1; level >= 0; level--) {
+    for (let level = ends.length - 1; level >= 0; level--) {
       const waiter = ends[level]
       if (waiter !== undefined) return waiter
     }
