@@ -1,24 +1,11 @@
 import { recognise, SUPPORTED_POOLS } from './adapters/recognise.ts'
+import { AdoptedGroup } from './adopted-group.ts'
+import type { AdaptOptions, AdoptedPool } from './adopted-pool.ts'
 import { type OptionsReader, readOptions, show } from './base/options.ts'
-import {
-  CONTROL_DEFAULTS,
-  type ControlOptions,
-  PoolHandle,
-  type ResolvedControlOptions,
-  resolveControlOptions,
-} from './handle.ts'
+import { CONTROL_DEFAULTS, PoolHandle, type ResolvedControlOptions, resolveControlOptions } from './handle.ts'
 import type { Adapter } from './pool/contract.ts'
 import { UnsupportedPoolError } from './pool/pool-errors.ts'
 import { POOL_DEFAULTS, type PoolOptions, type ResolvedPoolOptions, resolvePoolOptions } from './pool/pool-options.ts'
-
-/** Options that stay the adopted pool's own: it makes, checks and ages its connections as before. */
-type KeptOption = 'idleTimeoutMs' | 'lifetimeMs' | 'lifetimeJitter' | 'usesMax' | 'destroyOnError'
-
-/**
- * Options of adapt(). What is left out is read from the pool's own: `limitMax` and `limitInitial` are its maximum,
- * `acquireTimeoutMs` and `createTimeoutMs` its connection timeout, where it has them.
- */
-export interface AdaptOptions extends Omit<PoolOptions, KeptOption>, ControlOptions {}
 
 /**
  * Adopts an existing pool, in place: everyone goes on using the same object, and its limit moves with the traffic.
@@ -36,20 +23,26 @@ export interface AdaptOptions extends Omit<PoolOptions, KeptOption>, ControlOpti
  * @throws TypeError | RangeError for options that are unknown, of the wrong type, out of range or contradictory
  */
 export function adapt(pool: object, options?: AdaptOptions): AdoptedPool {
-  const first = adopted().get(pool)
+  const found = recognise(pool)
+  if (found === undefined) throw refusal(`adapt: cannot adopt ${show(pool)}; supported: ${SUPPORTED_POOLS}`, options)
+  if ('refusal' in found) throw refusal(`adapt: ${found.refusal}`, options)
+  const first = adopted().get(found.pool)
   if (first !== undefined) return first
-  const adapter = recognise(pool)
-  if (adapter === undefined) throw refusal(`adapt: cannot adopt ${show(pool)}; supported: ${SUPPORTED_POOLS}`, options)
+  const forget = (): void => void adopted().delete(found.pool)
+  const adapter = 'group' in found ? found.group() : found.adapter()
   if (adapter.isClosed) throw refusal(`adapt: this ${adapter.kind} pool is closed: end() was called on it`, options)
-  const handle = new AdoptedPool(adapter, resolveAdaptOptions(adapter, options), () => adopted().delete(pool))
-  adopted().set(pool, handle)
+  const handle =
+    'source' in adapter
+      ? new AdoptedOne(adapter, resolveAdaptOptions(adapter, options), forget)
+      : new AdoptedGroup(adapter, groupName(adapter, options), options ?? {}, adapt, forget)
+  adopted().set(found.pool, handle)
   return handle
 }
 
-/** The handle of an adopted pool. */
-export class AdoptedPool extends PoolHandle<unknown> {
-  /** What was recognised: 'pg'. */
+/** The handle of one adopted pool. */
+export class AdoptedOne extends PoolHandle<unknown> implements AdoptedPool {
   readonly kind: string
+  readonly members: ReadonlyMap<string, AdoptedPool> = new Map()
   readonly #adapter: Adapter<unknown>
   readonly #forget: () => void
   #isDetached = false
@@ -60,16 +53,16 @@ export class AdoptedPool extends PoolHandle<unknown> {
     this.kind = adapter.kind
     this.#adapter = adapter
     this.#forget = forget
-    adapter.attach(this.engine, { limitMax, createTimeoutMs, destroyTimeoutMs, drain: () => this.drain() })
+    adapter.attach(this.engine, {
+      limitMax,
+      createTimeoutMs,
+      destroyTimeoutMs,
+      drain: (patience) => this.drain(patience),
+    })
     // What fails is an event, and is tried again for the first acquire.
     if (warmUp > 0) this.engine.warmUp(warmUp).catch(() => {})
   }
 
-  /**
-   * Puts every patched member and option back: the pool is as if it had never been adopted. Leases that are out end as
-   * usual, and whoever waits is taken over by the pool's own queue. Afterwards this handle does nothing any more; the
-   * pool can be adopted anew. Detaching twice is harmless.
-   */
   detach(): void {
     if (this.#isDetached) return
     this.#isDetached = true
@@ -80,12 +73,21 @@ export class AdoptedPool extends PoolHandle<unknown> {
   }
 }
 
+/** What a group has no member to read from yet is checked all the same, before anything is patched. */
+function groupName(group: Pick<Adapter<unknown>, 'kind' | 'keeps'>, options: AdaptOptions | undefined): string {
+  resolveAdaptOptions({ kind: group.kind, keeps: group.keeps, inherited: {} }, options)
+  return options?.name ?? group.kind
+}
+
 interface ResolvedOptions {
   readonly pool: ResolvedPoolOptions
   readonly control: ResolvedControlOptions
 }
 
-function resolveAdaptOptions(adapter: Adapter<unknown>, given: AdaptOptions | undefined): ResolvedOptions {
+/** What the options depend on. */
+type Heir = Pick<Adapter<unknown>, 'kind' | 'keeps' | 'inherited'>
+
+function resolveAdaptOptions(adapter: Heir, given: AdaptOptions | undefined): ResolvedOptions {
   const owner = 'adapt'
   for (const [option, theirs] of Object.entries(adapter.keeps)) {
     if ((given as Record<string, unknown> | undefined)?.[option] === undefined) continue

@@ -1,5 +1,5 @@
-export type { AdaptOptions, AdoptedPool } from './adapt.ts'
 export { adapt } from './adapt.ts'
+export type { AdaptOptions, AdoptedPool } from './adopted-pool.ts'
 export type { Clock, Timer } from './base/clock.ts'
 export type { Random } from './base/random.ts'
 export { seededRandom } from './base/random.ts'

@@ -1,11 +1,25 @@
-import type { Adapter } from '../pool/contract.ts'
+import type { Adapter, AdapterGroup } from '../pool/contract.ts'
 import { isPgPool, pgAdapter } from './pg.ts'
 
 /** What adapt() takes, for people. */
 export const SUPPORTED_POOLS = 'pg.Pool of pg 8 (pg-pool 3)'
 
-/** The adapter for somebody's pool, told by its members and not by its class, which may be loaded twice. */
-export function recognise(candidate: unknown): Adapter<unknown> | undefined {
-  if (isPgPool(candidate)) return pgAdapter(candidate) as Adapter<unknown>
+/** What somebody's object turned out to be. */
+export type Recognised = FoundPool | FoundGroup | { readonly refusal: string }
+
+export interface FoundPool {
+  /** What is adopted, and only once: the one pool behind whichever of its shells was given. */
+  readonly pool: object
+  readonly adapter: () => Adapter<unknown>
+}
+
+export interface FoundGroup {
+  readonly pool: object
+  readonly group: () => AdapterGroup
+}
+
+/** Somebody's pool, told by its members and not by its class, which may be loaded twice. */
+export function recognise(candidate: unknown): Recognised | undefined {
+  if (isPgPool(candidate)) return { pool: candidate, adapter: () => pgAdapter(candidate) as Adapter<unknown> }
   return undefined
 }

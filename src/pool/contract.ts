@@ -219,8 +219,11 @@ export interface GateSettings {
   readonly createTimeoutMs: number
   /** Longest a destroy may take, in ms. */
   readonly destroyTimeoutMs: number
-  /** What the pool's own end() has to await: resolves once nobody waits and no lease is out. */
-  readonly drain: () => Promise<unknown>
+  /**
+   * What the pool's own end() has to await: resolves once nobody waits and no lease is out. With a timeout: then who
+   * still waits is refused, and resources are destroyed under their holders.
+   */
+  readonly drain: (options?: { readonly timeoutMs?: number }) => Promise<unknown>
 }
 
 /** Somebody's pool behind the engine. */
@@ -242,4 +245,23 @@ export interface Adapter<T> {
   attach(gate: Gate<T>, settings: GateSettings): void
   /** Puts every patched member back. */
   detach(): void
+}
+
+/** Several pools of somebody's behind one object, each with a backend of its own: a cluster's nodes, its replicas. */
+export interface AdapterGroup {
+  /** What was recognised: 'mysql2 cluster', … */
+  readonly kind: string
+  /** Options that stay the pools' own, as an adapter's. */
+  readonly keeps: Readonly<Record<string, string>>
+  /** Its end has begun. */
+  readonly isClosed: boolean
+  /** Tells of the pools there are, and from now on of those that come and go. */
+  attach(members: GroupMembers): void
+  detach(): void
+}
+
+/** Who wants to know of a group's pools; their names are unique among those there are. */
+export interface GroupMembers {
+  added(name: string, pool: object): void
+  removed(name: string): void
 }

@@ -4,7 +4,8 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
-import { type AdaptOptions, type AdoptedPool, adapt } from '../../src/adapt.ts'
+import { adapt } from '../../src/adapt.ts'
+import type { AdaptOptions, AdoptedPool } from '../../src/adopted-pool.ts'
 import { fixed } from '../../src/control/fixed.ts'
 import { type Account, type Accounts, mariadbAccounts, postgresAccounts } from '../support/accounts.ts'
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'

@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { afterEach, describe, expect, inject, test, vi } from 'vitest'
-import { type AdaptOptions, adapt } from '../../src/adapt.ts'
+import { adapt } from '../../src/adapt.ts'
+import type { AdaptOptions } from '../../src/adopted-pool.ts'
 import { fixed } from '../../src/control/fixed.ts'
 import '../support/servers.ts'
 import { until } from '../support/until.ts'

@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { afterEach, describe, expect, inject, test } from 'vitest'
-import { type AdaptOptions, type AdoptedPool, adapt } from '../../src/adapt.ts'
+import { adapt } from '../../src/adapt.ts'
+import type { AdaptOptions, AdoptedPool } from '../../src/adopted-pool.ts'
 import { startPostgres } from '../../src/cli/embedded-postgres.ts'
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { type LoadTally, startLoad as startEndlessLoad } from '../support/pg-load.ts'

@@ -31,11 +31,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'adapters/': ['base/', 'pool/contract.ts'],
   'handle.ts': ENGINE,
   'create-pool.ts': [...ENGINE, 'handle.ts'],
-  'adapt.ts': [...ENGINE, 'adapters/', 'handle.ts'],
+  'adopted-pool.ts': [...ENGINE, 'handle.ts'],
+  'adopted-group.ts': [...ENGINE, 'handle.ts', 'adopted-pool.ts'],
+  'adapt.ts': [...ENGINE, 'adapters/', 'handle.ts', 'adopted-pool.ts', 'adopted-group.ts'],
   'telemetry/': ['base/', 'pool/contract.ts', 'measure/sample.ts', 'control/controller.ts'],
   'sim/': [...ENGINE, 'handle.ts', 'create-pool.ts'],
   'cli/': [...ENTRY_POINTS, 'base/clock.ts'], // as a user would; and somebody has to choose the real clock
-  'index.ts': [...ENGINE, 'handle.ts', 'create-pool.ts', 'adapt.ts'],
+  'index.ts': [...ENGINE, 'handle.ts', 'create-pool.ts', 'adapt.ts', 'adopted-pool.ts'],
 }
 
 /** What else may be imported; everything of node: is welcome everywhere. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { AdoptedPool } from '../../src/adapt.ts'
+import { AdoptedOne } from '../../src/adapt.ts'
 import { type OptionsReader, readOptions } from '../../src/base/options.ts'
 import { fixed } from '../../src/control/fixed.ts'
 import { CONTROL_DEFAULTS, type ControlOptions, resolveControlOptions } from '../../src/handle.ts'
@@ -56,7 +56,7 @@ function newAdopted(options: PoolOptions = {}) {
   const clock = new VirtualClock()
   const given = { controller: fixed(), watch: false as const, clock, queue: 'fifo' as const, ...options }
   const read = readOptions<PoolOptions & ControlOptions>('test', given, { ...POOL_DEFAULTS, ...CONTROL_DEFAULTS })
-  const control = new AdoptedPool(
+  const control = new AdoptedOne(
     driver as Adapter<unknown>,
     {
       pool: resolvePoolOptions('test', read as OptionsReader<PoolOptions>),

@@ -1,0 +1,178 @@
+import type { AdaptOptions, AdoptedPool } from './adopted-pool.ts'
+import type { DecisionRecord } from './control/controller.ts'
+import type { PoolHandleEvents } from './handle.ts'
+import type { Distribution } from './measure/quantile.ts'
+import type { PoolStats } from './measure/sampler.ts'
+import type { AdapterGroup, PoolCounts } from './pool/contract.ts'
+import type { DrainResult } from './pool/pool.ts'
+import type { Diagnosis } from './watch/warning.ts'
+
+/** Adopts one member under the group's options. */
+export type AdoptMember = (pool: object, options: AdaptOptions) => AdoptedPool
+
+interface Subscription {
+  readonly event: keyof PoolHandleEvents
+  readonly listener: unknown
+  /** Has a member's events heard too. */
+  join(member: AdoptedPool): void
+}
+
+/**
+ * The handle of several pools behind one object: each has an engine and a limit of its own, since each has a backend of
+ * its own. What it counts is their sum; what it does, it does to each of them.
+ */
+export class AdoptedGroup implements AdoptedPool {
+  readonly kind: string
+  readonly name: string
+  readonly members: ReadonlyMap<string, AdoptedPool>
+  readonly #members = new Map<string, AdoptedPool>()
+  readonly #group: AdapterGroup
+  readonly #forget: () => void
+  readonly #subscriptions: Subscription[] = []
+  #isDetached = false
+
+  constructor(group: AdapterGroup, name: string, options: AdaptOptions, adopt: AdoptMember, forget: () => void) {
+    this.kind = group.kind
+    this.name = name
+    this.members = this.#members
+    this.#group = group
+    this.#forget = forget
+    group.attach({
+      added: (member, pool) => {
+        const handle = adopt(pool, { ...options, name: `${name}/${member}` })
+        this.#members.set(member, handle)
+        for (const { join } of this.#subscriptions) join(handle)
+      },
+      removed: (member) => this.#members.delete(member),
+    })
+  }
+
+  counts(): PoolCounts {
+    const all = [...this.#members.values()].map((member) => member.counts())
+    return sumOf(all, {
+      limit: 0,
+      size: 0,
+      live: 0,
+      creating: 0,
+      idle: 0,
+      validating: 0,
+      inUse: 0,
+      destroying: 0,
+      waiters: 0,
+    })
+  }
+
+  stats(): PoolStats {
+    const all = [...this.#members.values()].map((member) => member.stats())
+    const counters = {
+      acquired: 0,
+      released: 0,
+      created: 0,
+      createFailed: 0,
+      destroyed: 0,
+      evicted: 0,
+      timedOut: 0,
+      shed: 0,
+      aborted: 0,
+      queueFull: 0,
+      createRefused: 0,
+    }
+    return {
+      ...sumOf(all, counters),
+      waitMs: together(all.map(({ waitMs }) => waitMs)),
+      leaseMs: together(all.map(({ leaseMs }) => leaseMs)),
+      createMs: together(all.map(({ createMs }) => createMs)),
+    }
+  }
+
+  diagnose(): Diagnosis {
+    const all = [...this.#members.values()].map((member) => member.diagnose())
+    const well: readonly string[] = ['idle', 'healthy']
+    const sick = all.filter(({ verdict }) => !well.includes(verdict)).sort((a, b) => b.confidence - a.confidence)
+    const none: Diagnosis = { verdict: 'idle', confidence: 1, evidence: [], advice: [], holders: [] }
+    return sick[0] ?? all.find(({ verdict }) => verdict === 'healthy') ?? all[0] ?? none
+  }
+
+  decisions(count = Number.MAX_SAFE_INTEGER): readonly DecisionRecord[] {
+    const all = [...this.#members.values()].flatMap((member) => member.decisions(count))
+    all.sort((a, b) => a.atMs - b.atMs)
+    return all.slice(Math.max(0, all.length - count))
+  }
+
+  resize(limit: number): void {
+    for (const member of this.#members.values()) member.resize(limit)
+  }
+
+  pause(): void {
+    for (const member of this.#members.values()) member.pause()
+  }
+
+  resume(): void {
+    for (const member of this.#members.values()) member.resume()
+  }
+
+  async warmUp(count: number): Promise<void> {
+    await Promise.all([...this.#members.values()].map((member) => member.warmUp(count)))
+  }
+
+  async drain(options?: { readonly timeoutMs?: number }): Promise<DrainResult> {
+    const all = await Promise.all([...this.#members.values()].map((member) => member.drain(options)))
+    const sums = sumOf(all, { leasesCut: 0, waitersRefused: 0, unfinished: 0 })
+    return { ...sums, holders: all.flatMap(({ holders }) => holders) }
+  }
+
+  detach(): void {
+    if (this.#isDetached) return
+    this.#isDetached = true
+    this.#group.detach()
+    for (const member of this.#members.values()) member.detach()
+    this.#forget()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drain()
+  }
+
+  on<K extends keyof PoolHandleEvents>(event: K, listener: (payload: PoolHandleEvents[K]) => void): this {
+    const join = (member: AdoptedPool): void => void member.on(event, listener)
+    for (const member of this.#members.values()) join(member)
+    this.#subscriptions.push({ event, listener, join })
+    return this
+  }
+
+  once<K extends keyof PoolHandleEvents>(event: K, listener: (payload: PoolHandleEvents[K]) => void): this {
+    const first = (payload: PoolHandleEvents[K]): void => {
+      this.off(event, first)
+      listener(payload)
+    }
+    return this.on(event, first)
+  }
+
+  off<K extends keyof PoolHandleEvents>(event: K, listener: (payload: PoolHandleEvents[K]) => void): this {
+    for (const member of this.#members.values()) member.off(event, listener)
+    const at = this.#subscriptions.findIndex((one) => one.event === event && one.listener === listener)
+    if (at >= 0) this.#subscriptions.splice(at, 1)
+    return this
+  }
+}
+
+function sumOf<Z extends Record<string, number>>(all: readonly { readonly [K in keyof Z]: number }[], zero: Z): Z {
+  const sum: Record<string, number> = { ...zero }
+  for (const one of all) for (const key of Object.keys(zero)) sum[key] = (sum[key] ?? 0) + (one[key] ?? 0)
+  return sum as Z
+}
+
+/** Quantiles cannot be merged: of each, the worst member's, which the whole does not exceed. */
+function together(all: readonly Distribution[]): Distribution {
+  const count = all.reduce((sum, one) => sum + one.count, 0)
+  const worst = (key: keyof Distribution) => Math.max(0, ...all.filter((one) => one.count > 0).map((one) => one[key]))
+  const sum = all.reduce((total, one) => total + (one.count > 0 ? one.count * one.mean : 0), 0)
+  return {
+    count,
+    mean: count === 0 ? 0 : sum / count,
+    p50: worst('p50'),
+    p95: worst('p95'),
+    p99: worst('p99'),
+    max: worst('max'),
+  }
+}
