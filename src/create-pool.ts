@@ -33,7 +33,14 @@ const VALIDATION_DEFAULTS = {
  * @throws TypeError | RangeError for options that are unknown, of the wrong type, out of range or contradictory
  */
 export function createPool<T>(options: CreatePoolOptions<T>): AdaptivePool<T> {
-  const owner = 'createPool'
+  return new AdaptivePool<T>(...resolveCreatePoolOptions('createPool', options))
+}
+
+/** What an {@link AdaptivePool} is made of. */
+export type AdaptivePoolParts<T> = ConstructorParameters<typeof AdaptivePool<T>>
+
+/** Reads options as createPool() does, for `owner`. */
+export function resolveCreatePoolOptions<T>(owner: string, options: CreatePoolOptions<T>): AdaptivePoolParts<T> {
   const defaults = { ...POOL_DEFAULTS, ...CONTROL_DEFAULTS, ...VALIDATION_DEFAULTS }
   const others = ['name', 'create', 'destroy', 'validate', 'destroyOnError'] as const
   const read = readOptions<CreatePoolOptions<T>>(owner, options, defaults, others)
@@ -41,7 +48,7 @@ export function createPool<T>(options: CreatePoolOptions<T>): AdaptivePool<T> {
   for (const key of ['validateAfterIdleMs', 'validateTimeoutMs'] as const) {
     if (validate === undefined && read.has(key)) read.contradiction(key, 'has no meaning without validate')
   }
-  return new AdaptivePool<T>(
+  return [
     { pool: resolvePoolOptions(owner, read), control: resolveControlOptions(owner, read) },
     {
       create: read.fn<FactoryOptions<T>['create']>('create'),
@@ -52,7 +59,7 @@ export function createPool<T>(options: CreatePoolOptions<T>): AdaptivePool<T> {
       validateAfterIdleMs: read.durationMs('validateAfterIdleMs'),
       validateTimeoutMs: read.durationMs('validateTimeoutMs', { min: Number.MIN_VALUE }),
     },
-  )
+  ]
 }
 
 /** A native pool: made by createPool(). */

@@ -1,68 +1,47 @@
 import { assert } from '../base/assert.ts'
-import { type Clock, TIMER_DELAY_MS_MAX, type Timer } from '../base/clock.ts'
-import { readOptions } from '../base/options.ts'
+import { TIMER_DELAY_MS_MAX, type Timer } from '../base/clock.ts'
+import { readOptions, show } from '../base/options.ts'
 import type { Random } from '../base/random.ts'
+import { type Disturbance, readDisturbance } from './disturbance.ts'
 import { exponential } from './exponential.ts'
-import { Heap, type Ranked } from './heap.ts'
+import { ProcessorSharing, type SpeedCurve } from './processor-sharing.ts'
+import type { Job, RequestKind } from './request.ts'
+import { type DrawWork, readServiceTimes, type ServiceTimes } from './service-times.ts'
+import type { VirtualClock } from './virtual-clock.ts'
 
 /** What stands behind the pool: the database, as far as a pool can tell. Options only; `start` brings one up. */
 export interface Backend {
-  start(clock: Clock): RunningBackend
-}
-
-/** What one request wants, drawn when it arrives and kept through its retries. */
-export interface Job {
-  /** Time of its statement on a backend that serves nothing else, over the mean such time: a ratio. */
-  readonly work: number
-  /** How long the application keeps the lease after the statement. */
-  readonly holdMs: number
+  /** Those that befall the process in front of it (stall, leap) are the simulation's to bring about. */
+  readonly disturbances?: readonly Disturbance[]
+  /** @param random chance of the backend's own, apart from that of the requests */
+  start(clock: VirtualClock, random: Random): RunningBackend
 }
 
 /** A backend in one run. */
 export interface RunningBackend {
-  drawJob(random: Random): Job
+  drawJob(random: Random, kind?: RequestKind): Job
   /** Opens a connection. Rejects when the backend refuses, or when `signal` is aborted first. */
-  connect(signal: AbortSignal): Promise<void>
+  connect(signal: AbortSignal): Promise<Connection>
   /** Opens a connection before the run, in no time. */
-  connectAtOnce(): void
-  disconnect(): void
-  /** Serves a job on an open connection: statement, then hold; then calls `done`. */
-  serve(job: Job, done: () => void): void
+  connectAtOnce(): Connection
+  disconnect(connection: Connection): void
+  /** Serves a job on a connection: statement, then hold; then calls `done`, with an error if the connection died. */
+  serve(connection: Connection, job: Job, done: (error?: Error) => void): void
 }
 
-/** What happens to the backend from `fromMs` until before `toMs`, in ms from the start of the run: one of the three. */
-export type Disturbance = CapacityDisturbance | LeaseDisturbance | RefusalDisturbance
-
-interface Span {
-  readonly fromMs: number
-  readonly toMs: number
+/** One connection; it dies when the backend does, and whoever holds it learns of that with its next statement. */
+export interface Connection {
+  readonly isAlive: boolean
 }
 
-/** Every statement advances at `capacity` of its usual speed: a ratio >= 0. Several at once multiply. */
-export interface CapacityDisturbance extends Span {
-  readonly capacity: number
-}
-
-/** Requests that arrive keep their leases longer: added to the mean hold, in ms, >= 0. Several at once add up. */
-export interface LeaseDisturbance extends Span {
-  readonly extraLeaseMs: number
-}
-
-/** New connections are refused, as if there were too many. */
-export interface RefusalDisturbance extends Span {
-  readonly refuse: true
-}
-
-/** Options of {@link uslBackend}. */
-export interface UslBackendOptions {
-  /** Mean time of a statement that has the backend to itself, in ms, > 0; times are exponentially distributed. */
-  readonly serviceMsMean: number
-  /** Contention: the part of each statement that is served one at a time; a ratio in 0..1. @defaultValue 0 */
-  readonly sigma?: number
-  /** Crosstalk: what each pair of statements costs the others; a ratio >= 0. @defaultValue 0 */
-  readonly kappa?: number
+/** Options that all modelled backends share. */
+export interface BackendOptions {
+  /** @defaultValue 'exponential' */
+  readonly serviceTimes?: ServiceTimes
   /** Time to open a connection to an idle backend, in ms; grows by 1 % per statement inside. @defaultValue 50 */
   readonly connectMs?: number
+  /** What opening one costs the backend, in statements of mean size: it is served beside them. @defaultValue 0 */
+  readonly connectWork?: number
   /** Mean time for which the application keeps a lease after its statement, in ms; exponential. @defaultValue 0 */
   readonly holdMsMean?: number
   /** Connections from which on more are refused. @defaultValue Infinity */
@@ -70,14 +49,39 @@ export interface UslBackendOptions {
   readonly disturbances?: readonly Disturbance[]
 }
 
-export const USL_BACKEND_DEFAULTS = {
-  sigma: 0, // with kappa 0 as well, a backend that any number of statements leave as fast as one
-  kappa: 0,
+/** Options of {@link uslBackend}. */
+export interface UslBackendOptions extends BackendOptions {
+  /** Mean time of a statement that has the backend to itself, in ms, > 0. */
+  readonly serviceMsMean: number
+  /** Contention: the part of each statement that is served one at a time; a ratio in 0..1. @defaultValue 0 */
+  readonly sigma?: number
+  /** Crosstalk: what each pair of statements costs the others; a ratio >= 0. @defaultValue 0 */
+  readonly kappa?: number
+}
+
+/** Options of {@link curveBackend}. */
+export interface CurveBackendOptions extends BackendOptions {
+  /**
+   * What has been measured: [statements inside, statements completed per second], in rising order of the former, the
+   * first with 1 inside. Between two points it is interpolated; beyond the last, throughput stays.
+   */
+  readonly throughput: readonly (readonly [inside: number, perSecond: number])[]
+}
+
+export const BACKEND_DEFAULTS = {
+  serviceTimes: 'exponential' as ServiceTimes,
   connectMs: 50, // TLS and authentication over a few ms of network; 2 ms on the loopback device
+  connectWork: 0, // in truth about sixty small queries of PostgreSQL, which forks a process
   holdMsMean: 0, // autocommit: the lease ends with its statement
   connectionsMax: Number.POSITIVE_INFINITY,
-  disturbances: [],
-} as const satisfies Partial<UslBackendOptions>
+  disturbances: [] as readonly Disturbance[],
+} as const satisfies Required<BackendOptions>
+
+export const USL_BACKEND_DEFAULTS = {
+  ...BACKEND_DEFAULTS,
+  sigma: 0, // with kappa 0 as well, a backend that any number of statements leave as fast as one
+  kappa: 0,
+} as const
 
 /**
  * A backend under processor sharing on a curve of the Universal Scalability Law: with n statements inside, each
@@ -85,118 +89,268 @@ export const USL_BACKEND_DEFAULTS = {
  * n = sqrt((1 − sigma) / kappa) and falls beyond.
  *
  * @throws TypeError or RangeError for an option that is wrong
- * @source Gunther 2007, "Guerrilla Capacity Planning", chapter 4; Parekh and Gallager 1993, "A generalized processor
- *   sharing approach to flow control", IEEE/ACM Transactions on Networking 1(3), section III, for the virtual time
+ * @source Gunther 2007, "Guerrilla Capacity Planning", chapter 4
  */
 export function uslBackend(options: UslBackendOptions): Backend {
-  const resolved = resolveUslBackendOptions(options)
-  return { start: (clock) => new UslBackend(resolved, clock) }
+  const owner = 'uslBackend'
+  const read = readOptions<UslBackendOptions>(owner, options, USL_BACKEND_DEFAULTS, ['serviceMsMean'])
+  const serviceMsMean = read.durationMs('serviceMsMean', { min: Number.MIN_VALUE, max: Number.MAX_VALUE })
+  const sigma = read.ratio('sigma', { min: 0, max: 1 })
+  const kappa = read.ratio('kappa', { min: 0, max: Number.MAX_VALUE })
+  const curveWith =
+    (contention: number, crosstalk: number): SpeedCurve =>
+    (n) =>
+      1 / ((1 + contention * (n - 1) + crosstalk * n * (n - 1)) * serviceMsMean)
+  const knees = new Map<Disturbance, SpeedCurve>()
+  const shared = resolveShared(owner, options)
+  for (const disturbance of shared.disturbances) {
+    if ('kappa' in disturbance) knees.set(disturbance, curveWith(disturbance.sigma ?? sigma, disturbance.kappa))
+  }
+  const model = { ...shared, curve: curveWith(sigma, kappa), knees }
+  return { disturbances: shared.disturbances, start: (clock, random) => new ModelledBackend(model, clock, random) }
 }
 
-function resolveUslBackendOptions(given: UslBackendOptions): Required<UslBackendOptions> {
-  const read = readOptions('uslBackend', given, USL_BACKEND_DEFAULTS, ['serviceMsMean'])
-  const disturbances: unknown = given.disturbances ?? USL_BACKEND_DEFAULTS.disturbances
-  if (!Array.isArray(disturbances)) return read.contradiction('disturbances', 'must be an array')
-  return {
-    serviceMsMean: read.durationMs('serviceMsMean', { min: Number.MIN_VALUE, max: Number.MAX_VALUE }),
-    sigma: read.ratio('sigma', { max: 1 }),
-    kappa: read.ratio('kappa', { max: Number.MAX_VALUE }),
-    connectMs: read.durationMs('connectMs', { max: Number.MAX_VALUE }),
-    holdMsMean: read.durationMs('holdMsMean', { max: Number.MAX_VALUE }),
-    connectionsMax: read.count('connectionsMax', { min: 1, max: Number.POSITIVE_INFINITY }),
-    disturbances: disturbances.map(readDisturbance),
+/**
+ * A backend under processor sharing on a curve that has been measured: the truth of one machine, flat tops and kinks
+ * included, which a formula smooths away.
+ *
+ * @throws TypeError or RangeError for an option that is wrong
+ */
+export function curveBackend(options: CurveBackendOptions): Backend {
+  const owner = 'curveBackend'
+  const read = readOptions<CurveBackendOptions>(owner, options, BACKEND_DEFAULTS, ['throughput'])
+  const curve = readCurve(owner, read.value('throughput'))
+  const shared = resolveShared(owner, options)
+  if (shared.disturbances.some((disturbance) => 'kappa' in disturbance)) {
+    return read.contradiction('disturbances', 'cannot change kappa: a measured curve has none')
+  }
+  const model = { ...shared, curve, knees: new Map<Disturbance, SpeedCurve>() }
+  return { disturbances: shared.disturbances, start: (clock, random) => new ModelledBackend(model, clock, random) }
+}
+
+function readCurve(owner: string, given: unknown): SpeedCurve {
+  const allowed = 'points [inside, perSecond], inside rising from 1, perSecond > 0'
+  if (!Array.isArray(given) || given.length === 0) {
+    throw new TypeError(`${owner}: throughput must be an array of ${allowed}, got ${show(given)}`)
+  }
+  const points = given as readonly (readonly [number, number])[]
+  points.forEach((point, at) => {
+    const [inside, perSecond] = point
+    const isRising = at === 0 ? inside === 1 : inside > (points[at - 1]?.[0] as number)
+    if (!isRising || !(perSecond > 0 && perSecond < Number.POSITIVE_INFINITY)) {
+      throw new RangeError(`${owner}: throughput must be ${allowed}, got [${inside}, ${perSecond}] at ${at}`)
+    }
+  })
+  return (n) => {
+    const at = points.findIndex(([inside]) => inside >= n)
+    const [highN, high] = (points[at] ?? points.at(-1)) as readonly [number, number]
+    if (at <= 0 || highN === n) return high / n / 1000
+    const [lowN, low] = points[at - 1] as readonly [number, number]
+    return (low + ((high - low) * (n - lowN)) / (highN - lowN)) / n / 1000
   }
 }
 
-type DisturbanceFields = Span & Partial<CapacityDisturbance & LeaseDisturbance & { refuse: boolean }>
-
-function readDisturbance(given: DisturbanceFields): Disturbance {
-  const kinds = ['capacity', 'extraLeaseMs', 'refuse'] as const
-  const read = readOptions('uslBackend: a disturbance', given, {}, ['fromMs', 'toMs', ...kinds])
-  const span = { fromMs: read.durationMs('fromMs'), toMs: read.durationMs('toMs') }
-  if (span.toMs <= span.fromMs) return read.contradiction('toMs', `must come after fromMs, ${span.fromMs}`)
-  const [kind, ...others] = kinds.filter((name) => read.has(name))
-  if (kind === undefined || others.length > 0)
-    return read.contradiction(others[0] ?? kinds[0], `must be there once, or another of ${kinds.join(', ')}`)
-  if (kind === 'capacity') return { ...span, capacity: read.ratio('capacity', { max: Number.MAX_VALUE }) }
-  if (kind === 'extraLeaseMs') return { ...span, extraLeaseMs: read.durationMs(kind, { max: Number.MAX_VALUE }) }
-  if (!read.flag('refuse')) return read.contradiction('refuse', 'must be true')
-  return { ...span, refuse: true }
+interface Shared {
+  readonly drawWork: DrawWork
+  readonly connectMs: number
+  readonly connectWork: number
+  readonly holdMsMean: number
+  readonly connectionsMax: number
+  readonly disturbances: readonly Disturbance[]
 }
 
-class UslBackend implements RunningBackend {
-  readonly #options: Required<UslBackendOptions>
-  readonly #clock: Clock
+function resolveShared(owner: string, options: BackendOptions): Shared {
+  const { serviceTimes, connectMs, connectWork, holdMsMean, connectionsMax, disturbances } = options
+  const given = omitUndefined({ serviceTimes, connectMs, connectWork, holdMsMean, connectionsMax, disturbances })
+  const read = readOptions<BackendOptions>(owner, given, BACKEND_DEFAULTS)
+  const list = read.value('disturbances')
+  if (!Array.isArray(list)) return read.contradiction('disturbances', 'must be an array')
+  return {
+    drawWork: readServiceTimes(owner, read.value('serviceTimes')),
+    connectMs: read.durationMs('connectMs', { max: Number.MAX_VALUE }),
+    connectWork: read.ratio('connectWork', { min: 0, max: Number.MAX_VALUE }),
+    holdMsMean: read.durationMs('holdMsMean', { max: Number.MAX_VALUE }),
+    connectionsMax: read.count('connectionsMax', { min: 1, max: Number.POSITIVE_INFINITY }),
+    disturbances: list.map((disturbance: Disturbance) => readDisturbance(owner, disturbance)),
+  }
+}
+
+function omitUndefined(options: Record<string, unknown>): BackendOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+}
+
+interface Model extends Shared {
+  readonly curve: SpeedCurve
+  readonly knees: ReadonlyMap<Disturbance, SpeedCurve>
+}
+
+/** Capacity that wavers is another share this often, in ms. */
+const NOISE_STEP_MS = 500
+
+/** A statement on a dead connection fails after one way over the network, in ms. */
+const DEAD_MS = 1
+
+class OpenConnection implements Connection {
+  isAlive = true
+}
+
+class ModelledBackend implements RunningBackend {
+  readonly #model: Model
+  readonly #clock: VirtualClock
+  readonly #random: Random
   readonly #statements: ProcessorSharing
-  /** Connections open, and being opened: both hold a slot. */
-  #connections = 0
+  /** Open ones, and those being opened: both hold a slot. */
+  readonly #connections = new Set<OpenConnection>()
   // What the disturbances in force make of it; kept up to date by timers at their ends.
   #extraHoldMs = 0
+  #extraConnectMs = 0
+  #connectionsMax: number
   #isRefusing = false
+  #isUnreachable = false
+  #isHanging = false
+  #leakEveryMs = Number.POSITIVE_INFINITY
+  #leakAtMs = Number.POSITIVE_INFINITY
+  #noiseTimer: Timer | undefined
+  /** What goes on when a hang is over. */
+  #hung: (() => void)[] = []
 
-  constructor(options: Required<UslBackendOptions>, clock: Clock) {
-    this.#options = options
+  constructor(model: Model, clock: VirtualClock, random: Random) {
+    this.#model = model
     this.#clock = clock
-    this.#statements = new ProcessorSharing(options, clock)
-    for (const { fromMs, toMs } of options.disturbances) {
-      for (const atMs of [fromMs, toMs]) {
-        if (atMs <= TIMER_DELAY_MS_MAX) clock.startTimer(atMs, () => this.#applyDisturbances())
+    this.#random = random
+    this.#connectionsMax = model.connectionsMax
+    this.#statements = new ProcessorSharing(model.curve, clock)
+    for (const disturbance of model.disturbances) {
+      for (const atMs of [disturbance.fromMs, disturbance.toMs]) {
+        if (atMs <= TIMER_DELAY_MS_MAX) clock.startTimer(atMs, () => this.#turn(disturbance, atMs))
       }
     }
   }
 
-  drawJob(random: Random): Job {
-    const work = exponential(random)
-    return { work, holdMs: exponential(random) * (this.#options.holdMsMean + this.#extraHoldMs) }
+  drawJob(random: Random, kind?: RequestKind): Job {
+    const work = this.#model.drawWork(random) * (kind?.work ?? 1)
+    const holdMs = exponential(random) * (this.#model.holdMsMean + this.#extraHoldMs + (kind?.holdMsMean ?? 0))
+    const nowMs = this.#clock.nowMs()
+    if (nowMs < this.#leakAtMs) return { work, holdMs }
+    this.#leakAtMs += this.#leakEveryMs
+    return { work, holdMs, isLeaked: true }
   }
 
-  connect(signal: AbortSignal): Promise<void> {
-    const isRefused = this.#isRefusing || this.#connections >= this.#options.connectionsMax
-    this.#connections += 1
+  connect(signal: AbortSignal): Promise<Connection> {
+    const refusal = this.#refusal()
+    const connection = new OpenConnection()
+    this.#connections.add(connection)
     return new Promise((resolve, reject) => {
       const leave = (reason: unknown): void => {
-        this.#connections -= 1
+        this.#connections.delete(connection)
         reject(reason)
       }
       const onAbort = (): void => {
         timer.cancel()
         leave(signal.reason)
       }
-      const timer = this.#clock.startTimer(this.#options.connectMs * (1 + this.#statements.count / 100), () => {
+      const end = (error?: Error): void => {
+        if (signal.aborted) return // it has left already
         signal.removeEventListener('abort', onAbort)
-        if (isRefused) leave(new TooManyConnections())
-        else resolve()
-      })
+        const failure = error ?? (connection.isAlive ? refusal : new ConnectionLost())
+        if (failure === undefined) resolve(connection)
+        else leave(failure)
+      }
+      const greet = (): void => {
+        const { connectWork } = this.#model
+        if (this.#isHanging) this.#hung.push(greet)
+        else if (connectWork > 0 && refusal === undefined) this.#statements.enter(connectWork, end)
+        else end()
+      }
+      const usualMs = this.#model.connectMs * (1 + this.#statements.count / 100) + this.#extraConnectMs
+      const timer = this.#clock.startTimer(this.#isUnreachable ? DEAD_MS : usualMs, greet)
       signal.addEventListener('abort', onAbort, { once: true })
     })
   }
 
-  connectAtOnce(): void {
-    this.#connections += 1
+  #refusal(): Error | undefined {
+    if (this.#isUnreachable) return new Unreachable()
+    const isFull = this.#connections.size >= this.#connectionsMax
+    return this.#isRefusing || isFull ? new TooManyConnections() : undefined
   }
 
-  disconnect(): void {
-    this.#connections -= 1
-    assert(this.#connections >= 0, 'the backend has fewer than no connections')
+  connectAtOnce(): Connection {
+    const connection = new OpenConnection()
+    this.#connections.add(connection)
+    return connection
   }
 
-  serve(job: Job, done: () => void): void {
-    const hold = job.holdMs > 0 ? () => void this.#clock.startTimer(job.holdMs, done) : done
-    this.#statements.enter(job.work, hold)
+  disconnect(connection: Connection): void {
+    const wasOpen = this.#connections.delete(connection as OpenConnection)
+    assert(wasOpen || !connection.isAlive, 'a connection is closed once')
   }
 
-  #applyDisturbances(): void {
+  serve(connection: Connection, job: Job, done: (error?: Error) => void): void {
+    if (!connection.isAlive) {
+      this.#clock.startTimer(DEAD_MS, () => done(new ConnectionLost()))
+      return
+    }
+    if (job.holdMs <= 0) return this.#statements.enter(job.work, done)
+    this.#statements.enter(job.work, (error) => {
+      if (error === undefined) this.#clock.startTimer(job.holdMs, done)
+      else done(error)
+    })
+  }
+
+  /** A disturbance begins, or ends. */
+  #turn(disturbance: Disturbance, atMs: number): void {
+    if ('kill' in disturbance && atMs === disturbance.fromMs) this.#killAll()
+    this.#apply()
+  }
+
+  #killAll(): void {
+    for (const connection of this.#connections) connection.isAlive = false
+    this.#connections.clear()
+    this.#statements.failAll(new ConnectionLost())
+  }
+
+  #apply(): void {
     const nowMs = this.#clock.nowMs()
+    const { disturbances, connectionsMax, curve, knees } = this.#model
     let capacity = 1
+    let noise = 0
+    let neighbours = 0
+    let curveNow = curve
+    let leakEveryMs = Number.POSITIVE_INFINITY
     this.#extraHoldMs = 0
+    this.#extraConnectMs = 0
+    this.#connectionsMax = connectionsMax
     this.#isRefusing = false
-    for (const disturbance of this.#options.disturbances) {
+    this.#isUnreachable = false
+    this.#isHanging = false
+    for (const disturbance of disturbances) {
       if (nowMs < disturbance.fromMs || nowMs >= disturbance.toMs) continue
       if ('capacity' in disturbance) capacity *= disturbance.capacity
+      else if ('noise' in disturbance) noise = Math.max(noise, disturbance.noise)
+      else if ('neighbours' in disturbance) neighbours += disturbance.neighbours
+      else if ('kappa' in disturbance) curveNow = knees.get(disturbance) ?? curve
       else if ('extraLeaseMs' in disturbance) this.#extraHoldMs += disturbance.extraLeaseMs
-      else this.#isRefusing = true
+      else if ('extraConnectMs' in disturbance) this.#extraConnectMs += disturbance.extraConnectMs
+      else if ('connectionsMax' in disturbance) {
+        this.#connectionsMax = Math.min(this.#connectionsMax, disturbance.connectionsMax)
+      } else if ('refuse' in disturbance) this.#isRefusing = true
+      else if ('kill' in disturbance) this.#isUnreachable = true
+      else if ('hang' in disturbance) this.#isHanging = true
+      else if ('leakEveryMs' in disturbance) leakEveryMs = Math.min(leakEveryMs, disturbance.leakEveryMs)
     }
-    this.#statements.setCapacity(capacity)
+    if (leakEveryMs !== this.#leakEveryMs) this.#leakAtMs = nowMs + leakEveryMs
+    this.#leakEveryMs = leakEveryMs
+    this.#setSpeed(capacity, noise, neighbours, curveNow)
+    if (!this.#isHanging) for (const goOn of this.#hung.splice(0)) goOn()
+  }
+
+  #setSpeed(capacity: number, noise: number, neighbours: number, curve: SpeedCurve): void {
+    this.#noiseTimer?.cancel()
+    const share = noise === 0 ? 1 : 1 + noise * (2 * this.#random.next() - 1)
+    this.#statements.change(this.#isHanging ? 0 : capacity * share, neighbours, curve)
+    if (noise === 0) return
+    const again = (): void => this.#setSpeed(capacity, noise, neighbours, curve)
+    this.#noiseTimer = this.#clock.startTimer(NOISE_STEP_MS, again)
   }
 }
 
@@ -210,82 +364,21 @@ class TooManyConnections extends Error {
   }
 }
 
-interface Statement extends Ranked {
-  readonly done: () => void
+/** What PostgreSQL says when it is shut down, or a proxy when the other side is gone. */
+class ConnectionLost extends Error {
+  override readonly name = 'ConnectionLost'
+  readonly code = '57P01'
+
+  constructor() {
+    super('terminating connection due to administrator command')
+  }
 }
 
-/**
- * Statements that share one processor equally, in event form. Virtual time is the work that a statement has received
- * which has been inside from the start: it runs at the speed of one statement, whatever that is at the moment. Who
- * enters at V with work w leaves at V + w, so nothing about those inside has to change when the speed does:
- *
- *   virtual time   0 ──────── V (now) ──── tag ──── tag ──► the smallest tag leaves next
- */
-class ProcessorSharing {
-  readonly #serviceMsMean: number
-  readonly #sigma: number
-  readonly #kappa: number
-  readonly #clock: Clock
-  readonly #inside = new Heap<Statement>()
-  #order = 0
-  #capacity = 1
-  #virtualWork = 0
-  /** When the virtual time was brought up to date. */
-  #atMs: number
-  #leaving: Timer | undefined
+class Unreachable extends Error {
+  override readonly name = 'Unreachable'
+  readonly code = 'ECONNREFUSED'
 
-  constructor({ serviceMsMean, sigma, kappa }: Required<UslBackendOptions>, clock: Clock) {
-    this.#serviceMsMean = serviceMsMean
-    this.#sigma = sigma
-    this.#kappa = kappa
-    this.#clock = clock
-    this.#atMs = clock.nowMs()
-  }
-
-  get count(): number {
-    return this.#inside.size
-  }
-
-  enter(work: number, done: () => void): void {
-    this.#catchUp()
-    this.#inside.push({ rank: this.#virtualWork + work, order: this.#order++, heapIndex: -1, done })
-    this.#awaitNext()
-  }
-
-  setCapacity(capacity: number): void {
-    this.#catchUp()
-    this.#capacity = capacity
-    this.#awaitNext()
-  }
-
-  /** Work that one statement receives per ms. */
-  #workPerMs(): number {
-    const n = this.#inside.size
-    return this.#capacity / ((1 + this.#sigma * (n - 1) + this.#kappa * n * (n - 1)) * this.#serviceMsMean)
-  }
-
-  #catchUp(): void {
-    const nowMs = this.#clock.nowMs()
-    // Nobody inside, nobody to compare with: starting from 0 again keeps the tags precise through a long run.
-    if (this.#inside.size === 0) this.#virtualWork = 0
-    else this.#virtualWork += (nowMs - this.#atMs) * this.#workPerMs()
-    this.#atMs = nowMs
-  }
-
-  #awaitNext(): void {
-    this.#leaving?.cancel()
-    this.#leaving = undefined
-    const next = this.#inside.first
-    if (next === undefined || this.#capacity === 0) return
-    const inMs = (next.rank - this.#virtualWork) / this.#workPerMs()
-    if (inMs < TIMER_DELAY_MS_MAX) this.#leaving = this.#clock.startTimer(inMs, () => this.#leave(next))
-  }
-
-  #leave(statement: Statement): void {
-    this.#catchUp()
-    this.#virtualWork = statement.rank // what it should be, but for rounding
-    this.#inside.remove(statement)
-    this.#awaitNext()
-    statement.done()
+  constructor() {
+    super('connect ECONNREFUSED')
   }
 }

@@ -27,3 +27,16 @@ export function naturalLog(x: number): number {
   for (let term = SERIES_TERMS; term >= 1; term--) sum = z * (sum + 1 / (2 * term + 1))
   return exponent * Math.LN2 + 2 * s * (1 + sum)
 }
+
+/** The series below has converged to the last bit for |r| <= ln 2 / 2: 0.35^15 / 15! < 2^-53. */
+const EXP_TERMS = 15
+
+/** e to the x, to within a few units of the last place; as exactly repeatable as {@link naturalLog}. */
+export function naturalExp(x: number): number {
+  const halvings = Math.round(x / Math.LN2)
+  const r = x - halvings * Math.LN2
+  let sum = 1
+  for (let term = EXP_TERMS; term >= 1; term--) sum = 1 + (sum * r) / term
+  for (let left = Math.abs(halvings); left > 0; left--) sum *= halvings > 0 ? 2 : 0.5
+  return sum
+}

@@ -1,6 +1,6 @@
 /** What a heap can hold: a rank, and where in the heap it stands, which the heap itself keeps. */
 export interface Ranked {
-  /** The smallest comes first. */
+  /** The smallest comes first. Whoever changes it says so: `moved`. */
   readonly rank: number
   /** Decides between equal ranks: the smaller comes first. */
   readonly order: number
@@ -34,6 +34,20 @@ export class Heap<T extends Ranked> {
     const first = this.#items[0]
     if (first !== undefined) this.remove(first)
     return first
+  }
+
+  /** To be called when the rank or order of an item has changed; one that was outside enters. */
+  moved(item: T): void {
+    const at = item.heapIndex
+    if (this.#items[at] !== item) return this.push(item)
+    const parent = this.#items[(at - 1) >> 1]
+    if (at > 0 && parent !== undefined && isBefore(item, parent)) this.#rise(item, at)
+    else this.#sink(item, at)
+  }
+
+  /** All items, in no order. */
+  items(): readonly T[] {
+    return this.#items
   }
 
   /** False: it was not in the heap. */

@@ -1,19 +1,24 @@
 import type { Clock } from '../base/clock.ts'
 import { readOptions } from '../base/options.ts'
 import { type Random, seededRandom } from '../base/random.ts'
-import type { DecisionRecord } from '../control/controller.ts'
-import { type AdaptivePool, type CreatePoolOptions, createPool } from '../create-pool.ts'
+import { AdaptivePool, type CreatePoolOptions, resolveCreatePoolOptions } from '../create-pool.ts'
 import { TimeAverage } from '../measure/average.ts'
-import type { Lease } from '../pool/contract.ts'
+import type { AcquireOptions, Lease } from '../pool/contract.ts'
 import { AcquireTimeoutError, ShedError } from '../pool/pool-errors.ts'
-import type { Backend, Job, RunningBackend } from './backend.ts'
-import { countMoves, type Loss, SimulationResult, type SimulationRow, type SimulationWarning, Tally } from './result.ts'
-import { VirtualClock } from './virtual-clock.ts'
+import type { Backend, Connection, RunningBackend } from './backend.ts'
+import { ProcessClock } from './process-clock.ts'
+import type { Job, RequestKind } from './request.ts'
+import { SimulationResult } from './result.ts'
+import { type ResolvedRetries, type RetryOptions, readRetries, retryDelayMs } from './retries.ts'
+import { RunLog } from './run-log.ts'
+import { type Loss, Tally } from './tally.ts'
+import { realTurn, settled, VirtualClock, type VirtualTimer } from './virtual-clock.ts'
 import type { Arrivals, Workload } from './workload.ts'
 
-/** A resource of a simulated pool: nothing but a number. */
+/** A resource of a simulated pool: a number, and a connection to the backend. */
 export interface SimulatedResource {
   readonly id: number
+  readonly connection: Connection
 }
 
 /** Options of the pool under simulation: those of createPool(), without what the simulation brings. */
@@ -34,8 +39,8 @@ export interface SimulateOptions {
   readonly pool: SimulatedPoolOptions
   /** A request counts as good if it is completed this soon after it arrived, in ms, > 0. @defaultValue 500 */
   readonly sloMs?: number
-  /** How often a request that got no lease asks again. Integer >= 0. @defaultValue 0 */
-  readonly retries?: number
+  /** How often a request that got no lease, or whose connection died, asks again; or how. @defaultValue 0 */
+  readonly retries?: number | RetryOptions
   /** From when `summary.recoveryMs` is counted, in ms: the onset or the end of a disturbance. @defaultValue never */
   readonly recoverFromMs?: number
 }
@@ -45,10 +50,6 @@ export const SIMULATE_DEFAULTS: Required<Pick<SimulateOptions, 'seed' | 'sloMs' 
   sloMs: 500, // what a page that makes a handful of such requests can bear
   retries: 0, // a retry storm is a scenario of its own
 }
-
-/** A refused request asks again after so many ms, chosen evenly: what simple clients do. */
-const RETRY_DELAY_MS_MIN = 100
-const RETRY_DELAY_MS_MAX = 300
 
 /**
  * Runs the production engine against a model of a backend, under virtual time: minutes pass in a second or so. The
@@ -60,7 +61,8 @@ export async function simulate(options: SimulateOptions): Promise<SimulationResu
   return new Simulation(resolveSimulateOptions(options)).run()
 }
 
-interface ResolvedSimulateOptions extends Required<Omit<SimulateOptions, 'recoverFromMs'>> {
+interface ResolvedSimulateOptions extends Required<Omit<SimulateOptions, 'recoverFromMs' | 'retries'>> {
+  readonly retries: ResolvedRetries
   readonly recoverFromMs: number | undefined
 }
 
@@ -74,7 +76,7 @@ function resolveSimulateOptions(given: SimulateOptions): ResolvedSimulateOptions
     backend: read.object<Backend>('backend', ['start']),
     pool: read.object<SimulatedPoolOptions>('pool', []),
     sloMs: read.durationMs('sloMs', { min: Number.MIN_VALUE, max: 2e9 }),
-    retries: read.count('retries'),
+    retries: readRetries('simulate', read.value('retries')),
     recoverFromMs: read.has('recoverFromMs') ? read.durationMs('recoverFromMs') : undefined,
   }
 }
@@ -83,22 +85,43 @@ function resolveSimulateOptions(given: SimulateOptions): ResolvedSimulateOptions
 interface Visit {
   readonly job: Job
   readonly arrivedAtMs: number
-  retriesLeft: number
+  readonly kind: RequestKind | undefined
+  retriesMade: number
 }
+
+/** The production pool, asked by callback: a promise per request would cost as much as all the rest. */
+class SimulatedPool extends AdaptivePool<SimulatedResource> {
+  ask(
+    options: AcquireOptions,
+    granted: (lease: Lease<SimulatedResource>) => void,
+    refused: (error: Error) => void,
+  ): void {
+    this.engine.request(options, granted, refused)
+  }
+}
+
+/** Timers fired in a row before the real event loop gets a turn. */
+const TIMERS_PER_TURN = 50_000
+
+const NO_OPTIONS: AcquireOptions = {}
 
 class Simulation {
   readonly #options: ResolvedSimulateOptions
   readonly #clock = new VirtualClock()
   readonly #backend: RunningBackend
   readonly #resources: ResourceMeter
-  readonly #pool: AdaptivePool<SimulatedResource>
+  readonly #pool: SimulatedPool
   /** What arrives, and when. The pool's own chance is apart: whatever it does, the same requests come. */
   readonly #demand: Random
   readonly #retryDelays: Random
   readonly #arrivals: Arrivals
+  readonly #arrivalTimer: VirtualTimer
+  readonly #acquireOptions = new Map<RequestKind, AcquireOptions>()
   readonly #tally: Tally
-  readonly #records: DecisionRecord[] = []
-  readonly #warnings: SimulationWarning[] = []
+  readonly #log = new RunLog()
+  /** Of the next arrival. */
+  #nextAtMs = Number.POSITIVE_INFINITY
+  #nextKind: RequestKind | undefined
 
   constructor(options: ResolvedSimulateOptions) {
     const { seed, durationMs, workload, backend, pool } = options
@@ -107,16 +130,18 @@ class Simulation {
     this.#retryDelays = seededRandom(~seed)
     this.#tally = new Tally(options)
     this.#arrivals = workload.start(this.#demand, durationMs)
-    this.#backend = backend.start(this.#clock)
+    this.#arrivalTimer = this.#clock.movableTimer(this.#onArrival)
+    this.#backend = backend.start(this.#clock, seededRandom(seed ^ 0x33333333))
     this.#resources = new ResourceMeter(this.#backend, this.#clock)
-    this.#pool = createPool({
+    const parts = resolveCreatePoolOptions<SimulatedResource>('simulate: pool', {
       name: 'simulated', // a pool without a name is numbered, and the number would be in the result
       ...pool,
       create: ({ signal }) => this.#resources.create(signal),
-      destroy: () => this.#resources.destroy(),
-      clock: this.#clock,
+      destroy: (resource) => this.#resources.destroy(resource),
+      clock: this.#processClock(),
       random: seededRandom(seed ^ 0x55555555),
     })
+    this.#pool = new SimulatedPool(...parts)
   }
 
   async run(): Promise<SimulationResult> {
@@ -125,9 +150,9 @@ class Simulation {
     this.#resources.begin()
     this.#record()
     this.#awaitArrival()
-    await this.#clock.advanceTo(durationMs)
+    await this.#runUntil(durationMs)
     const live = this.#resources.summary()
-    await this.#clock.advanceTo(durationMs + sloMs)
+    await this.#runUntil(durationMs + sloMs)
     const { created, createFailed, waitMs, acquired, timedOut, shed, createRefused, queueFull } = this.#pool.stats()
     const summary = {
       ...this.#tally.summary(),
@@ -137,68 +162,129 @@ class Simulation {
       ...live,
       created,
       createFailed,
-      ...countMoves(this.#records),
+      ...this.#log.moves(),
     }
-    return new SimulationResult(summary, this.#records.map(rowOf), this.#warnings)
+    return new SimulationResult(summary, this.#log.rows, this.#log.warnings, this.#tally.timeline())
+  }
+
+  /** Fires timer by timer. Only while the pool opens or closes something are there promises to be waited for. */
+  async #runUntil(untilMs: number): Promise<void> {
+    for (let fired = 1; ; fired++) {
+      if (this.#resources.takePromises() || this.#resources.isOpening) {
+        do await settled()
+        while (this.#resources.takePromises())
+      }
+      if (!this.#clock.fireNext(untilMs)) break
+      if (fired % TIMERS_PER_TURN === 0) await realTurn()
+    }
+    await this.#clock.advanceTo(untilMs)
+  }
+
+  /** The process in front of the backend has disturbances of its own. */
+  #processClock(): Clock {
+    const { disturbances = [] } = this.#options.backend
+    let leaping: ProcessClock | undefined
+    for (const disturbance of disturbances) {
+      const { fromMs, toMs } = disturbance
+      if ('stall' in disturbance) this.#clock.startTimer(fromMs, () => this.#clock.leap(toMs - this.#clock.nowMs()))
+      if (!('leapMs' in disturbance)) continue
+      leaping ??= new ProcessClock(this.#clock)
+      const clock = leaping
+      this.#clock.startTimer(fromMs, () => clock.leap(disturbance.leapMs))
+    }
+    return leaping ?? this.#clock
   }
 
   /** What the pool decides and says until the last arrival; the rest of the run only lets requests end. */
   #record(): void {
     const { durationMs } = this.#options
     this.#pool.on('decided', (record) => {
-      if (record.atMs <= durationMs) this.#records.push(record)
+      const atMs = this.#clock.nowMs()
+      if (atMs <= durationMs) this.#log.decided(atMs, record)
     })
     this.#pool.on('warning', (warning) => {
       const atMs = this.#clock.nowMs()
-      if (atMs <= durationMs) this.#warnings.push({ atMs, ...warning })
+      if (atMs <= durationMs) this.#log.warned(atMs, warning)
     })
   }
 
   #awaitArrival(): void {
     const atMs = this.#arrivals.nextAtMs()
-    if (atMs !== Number.POSITIVE_INFINITY) this.#clock.startTimer(atMs - this.#clock.nowMs(), this.#onArrival)
+    this.#nextAtMs = atMs
+    if (atMs === Number.POSITIVE_INFINITY) return
+    this.#nextKind = this.#arrivals.kind
+    this.#arrivalTimer.moveTo(Math.max(atMs, this.#clock.nowMs()))
   }
 
   readonly #onArrival = (): void => {
-    const arrivedAtMs = this.#clock.nowMs()
-    const job = this.#backend.drawJob(this.#demand)
-    this.#tally.arrived(arrivedAtMs)
-    this.#ask({ job, arrivedAtMs, retriesLeft: this.#options.retries })
+    this.#arrive(this.#nextAtMs, this.#nextKind)
     this.#awaitArrival()
   }
 
+  /** @param arrivedAtMs when it was due: a process that was stalled hears of it later, and its caller has waited */
+  #arrive(arrivedAtMs: number, kind: RequestKind | undefined): void {
+    const job = this.#backend.drawJob(this.#demand, kind)
+    this.#tally.arrived(arrivedAtMs)
+    this.#ask({ job, arrivedAtMs, kind, retriesMade: 0 })
+  }
+
   #ask(visit: Visit): void {
-    this.#pool.acquire().then(
+    this.#pool.ask(
+      this.#acquireOptionsOf(visit.kind),
       (lease) => this.#serve(visit, lease),
-      (error: unknown) => this.#refused(visit, error),
+      (error) => this.#failed(visit, lossOf(error)),
     )
   }
 
+  #acquireOptionsOf(kind: RequestKind | undefined): AcquireOptions {
+    if (kind === undefined) return NO_OPTIONS
+    let options = this.#acquireOptions.get(kind)
+    if (options === undefined) {
+      const { tag, priority = 0 } = kind
+      options = tag === undefined ? { priority } : { tag, priority }
+      this.#acquireOptions.set(kind, options)
+    }
+    return options
+  }
+
   #serve(visit: Visit, lease: Lease<SimulatedResource>): void {
-    this.#backend.serve(visit.job, () => {
-      lease.release()
-      this.#tally.completed(visit.arrivedAtMs, this.#clock.nowMs())
+    const { job, arrivedAtMs, kind } = visit
+    this.#backend.serve(lease.resource.connection, job, (error) => {
+      if (error !== undefined) {
+        lease.destroy(error)
+        this.#failed(visit, 'failed')
+        return
+      }
+      if (job.isLeaked !== true) lease.release()
+      this.#tally.completed(arrivedAtMs, this.#clock.nowMs())
+      this.#answer(kind)
     })
   }
 
-  #refused(visit: Visit, error: unknown): void {
-    if (visit.retriesLeft === 0) {
-      this.#tally.lost(lossOf(error))
+  #failed(visit: Visit, loss: Loss): void {
+    const { retries } = this.#options
+    if (visit.retriesMade >= retries.count) {
+      this.#tally.lost(loss)
+      this.#answer(visit.kind)
       return
     }
-    visit.retriesLeft -= 1
-    const delayMs = RETRY_DELAY_MS_MIN + (RETRY_DELAY_MS_MAX - RETRY_DELAY_MS_MIN) * this.#retryDelays.next()
+    const delayMs = retryDelayMs(retries, visit.retriesMade, this.#retryDelays.next())
+    visit.retriesMade += 1
     this.#clock.startTimer(delayMs, () => this.#ask(visit))
+  }
+
+  /** A caller who waits for answers comes again. */
+  #answer(kind: RequestKind | undefined): void {
+    if (this.#arrivals.answered === undefined) return
+    const nowMs = this.#clock.nowMs()
+    const atMs = this.#arrivals.answered(nowMs, kind)
+    if (atMs < this.#options.durationMs) this.#clock.startTimer(atMs - nowMs, () => this.#arrive(atMs, kind))
   }
 }
 
-function lossOf(error: unknown): Loss {
+function lossOf(error: Error): Loss {
   if (error instanceof ShedError) return 'shed'
   return error instanceof AcquireTimeoutError ? 'timedOut' : 'failed'
-}
-
-function rowOf({ atMs, to, reason, sample }: DecisionRecord): SimulationRow {
-  return { atMs, limit: to, reason, sample }
 }
 
 /** Opens and closes resources, and measures how many there are. */
@@ -207,6 +293,8 @@ class ResourceMeter {
   readonly #clock: Clock
   readonly #average = new TimeAverage()
   #hasBegun = false
+  #hasPromises = true
+  #opening = 0
   #lastId = 0
   #live = 0
   #liveMax = 0
@@ -222,29 +310,47 @@ class ResourceMeter {
     this.#hasBegun = true
   }
 
-  async create(signal: AbortSignal): Promise<SimulatedResource> {
-    this.#count(1)
-    if (!this.#hasBegun) this.#backend.connectAtOnce()
-    else {
-      try {
-        await this.#backend.connect(signal)
-      } catch (error) {
-        this.#count(-1)
-        throw error
-      }
-    }
-    this.#lastId += 1
-    return { id: this.#lastId }
+  /** May there be promises that settle now? Asked again once they have. */
+  takePromises(): boolean {
+    const hadPromises = this.#hasPromises
+    this.#hasPromises = false
+    return hadPromises
   }
 
-  destroy(): void {
+  /** While it does, any timer may be the one that lets a connection in. */
+  get isOpening(): boolean {
+    return this.#opening > 0
+  }
+
+  async create(signal: AbortSignal): Promise<SimulatedResource> {
+    this.#count(1)
+    this.#hasPromises = true
+    const connection = this.#hasBegun ? await this.#open(signal) : this.#backend.connectAtOnce()
+    this.#lastId += 1
+    return { id: this.#lastId, connection }
+  }
+
+  destroy({ connection }: SimulatedResource): void {
+    this.#hasPromises = true
     this.#count(-1)
-    this.#backend.disconnect()
+    this.#backend.disconnect(connection)
   }
 
   summary(): { liveMean: number; liveMax: number } {
     this.#count(0)
     return { liveMean: this.#average.mean, liveMax: this.#liveMax }
+  }
+
+  async #open(signal: AbortSignal): Promise<Connection> {
+    this.#opening += 1
+    try {
+      return await this.#backend.connect(signal)
+    } catch (error) {
+      this.#count(-1)
+      throw error
+    } finally {
+      this.#opening -= 1
+    }
   }
 
   #count(change: number): void {

@@ -11,8 +11,7 @@ const TIMERS_PER_TURN = 2_000
  */
 export class VirtualClock implements Clock {
   #nowMs: number
-  #order = 0
-  readonly #timers = new Heap<VirtualTimer>()
+  readonly #timers: Timers = { heap: new Heap<VirtualTimer>(), order: 0 }
 
   constructor(startMs = 0) {
     this.#nowMs = startMs
@@ -25,27 +24,32 @@ export class VirtualClock implements Clock {
   startTimer(delayMs: number, fire: () => void): Timer {
     // As strict as the system clock, so that a timer which would misfire in production fails in a test.
     assert(delayMs <= TIMER_DELAY_MS_MAX, () => `timer of ${delayMs} ms`)
-    const timer = new VirtualTimer(this.#nowMs + Math.max(0, delayMs), this.#order++, fire, this.#timers)
-    this.#timers.push(timer)
+    const timer = new VirtualTimer(this.#timers, fire)
+    timer.moveTo(this.#nowMs + Math.max(0, delayMs))
     return timer
+  }
+
+  /** A timer that does not run yet and can be moved while it does: one for what comes again and again. */
+  movableTimer(fire: () => void): VirtualTimer {
+    return new VirtualTimer(this.#timers, fire)
   }
 
   /** Timers that have been started and have neither fired nor been cancelled. */
   get timerCount(): number {
-    return this.#timers.size
+    return this.#timers.heap.size
   }
 
   /** When the next timer is due, in ms, or undefined if there is none. */
   get nextTimerAtMs(): number | undefined {
-    return this.#timers.first?.rank
+    return this.#timers.heap.first?.rank
   }
 
   /** Fires the next timer, if it is due by `untilMs`, at its own time. Promises have not settled when it returns. */
   fireNext(untilMs: number): boolean {
-    const timer = this.#timers.first
+    const timer = this.#timers.heap.first
     if (timer === undefined || timer.rank > untilMs) return false
-    this.#timers.remove(timer) // first of all: cancelling it is harmless from here on
-    this.#nowMs = Math.max(this.#nowMs, timer.rank)
+    this.#timers.heap.remove(timer) // first of all: cancelling it is harmless from here on
+    if (timer.rank > this.#nowMs) this.#nowMs = timer.rank
     timer.fire()
     return true
   }
@@ -87,28 +91,49 @@ export class VirtualClock implements Clock {
   }
 }
 
-class VirtualTimer implements Timer, Ranked {
-  readonly rank: number
-  readonly order: number
-  readonly fire: () => void
-  heapIndex = -1
-  readonly #heap: Heap<VirtualTimer>
+interface Timers {
+  readonly heap: Heap<VirtualTimer>
+  order: number
+}
 
-  constructor(atMs: number, order: number, fire: () => void, heap: Heap<VirtualTimer>) {
-    this.rank = atMs
-    this.order = order // of two timers for one moment, the one started first fires first
+/** A timer on a virtual clock. */
+export class VirtualTimer implements Timer, Ranked {
+  /** When it is due, in ms. */
+  rank = 0
+  order = 0
+  heapIndex = -1
+  readonly fire: () => void
+  readonly #timers: Timers
+
+  constructor(timers: Timers, fire: () => void) {
+    this.#timers = timers
     this.fire = fire
-    this.#heap = heap
+  }
+
+  get isRunning(): boolean {
+    return this.heapIndex >= 0
+  }
+
+  /** Starts it, or moves it, to `atMs`. */
+  moveTo(atMs: number): void {
+    this.rank = atMs
+    this.order = this.#timers.order++ // of two timers for one moment, the one started first fires first
+    this.#timers.heap.moved(this)
   }
 
   cancel(): void {
-    this.#heap.remove(this)
+    this.#timers.heap.remove(this)
   }
 }
 
 /** Resolves once every promise that can settle without time passing has done so: microtasks all run before it. */
 export function settled(): Promise<void> {
   return new Promise(afterMicrotasks)
+}
+
+/** Lets the real event loop have a turn: signals, and whatever else waits for its chance beside a long run. */
+export function realTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }
 
 /**

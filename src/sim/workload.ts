@@ -1,8 +1,9 @@
 import { show } from '../base/options.ts'
 import type { Random } from '../base/random.ts'
 import { exponential } from './exponential.ts'
+import type { RequestKind } from './request.ts'
 
-/** When requests arrive, whatever becomes of those before them: an open loop, so that no overload hides itself. */
+/** When requests arrive. All but `closedLoop` are open loops: whatever becomes of those before them, more arrive. */
 export interface Workload {
   /** Begins the arrivals of one run of `durationMs`. `random` is shared with what each arrival draws for itself. */
   start(random: Random, durationMs: number): Arrivals
@@ -12,6 +13,13 @@ export interface Workload {
 export interface Arrivals {
   /** When the next one comes, in ms from the start of the run; Infinity: none before its end. */
   nextAtMs(): number
+  /** Of what class the one is that `nextAtMs` told last. @defaultValue none */
+  readonly kind?: RequestKind | undefined
+  /**
+   * Only of callers that wait for their answers: a request has ended, well or badly. When its caller comes again, in ms
+   * from the start of the run; Infinity: never.
+   */
+  answered?(atMs: number, kind: RequestKind | undefined): number
 }
 
 /** How finely a rate function is read, in ms: between two readings the rate counts as constant. */
@@ -28,12 +36,30 @@ const RATE_STEP_MS = 10
 export function poisson(ratePerSecond: number | ((tMs: number) => number)): Workload {
   if (typeof ratePerSecond === 'number') {
     requireRate(ratePerSecond, 0)
-    return { start: (random, durationMs) => new PoissonArrivals(() => ratePerSecond, random, durationMs) }
+    return { start: (random, durationMs) => new SteadyArrivals(ratePerSecond / 1000, random, durationMs) }
   }
   if (typeof ratePerSecond !== 'function') {
     throw new TypeError(`poisson: expected requests per second or a function of time, got ${show(ratePerSecond)}`)
   }
   return { start: (random, durationMs) => new PoissonArrivals(ratePerSecond, random, durationMs) }
+}
+
+class SteadyArrivals implements Arrivals {
+  readonly #ratePerMs: number
+  readonly #random: Random
+  readonly #durationMs: number
+  #atMs = 0
+
+  constructor(ratePerMs: number, random: Random, durationMs: number) {
+    this.#ratePerMs = ratePerMs
+    this.#random = random
+    this.#durationMs = durationMs
+  }
+
+  nextAtMs(): number {
+    this.#atMs += exponential(this.#random) / this.#ratePerMs // at no rate at all, Infinity
+    return this.#atMs < this.#durationMs ? this.#atMs : Number.POSITIVE_INFINITY
+  }
 }
 
 /**

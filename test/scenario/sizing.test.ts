@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { fixed } from '../../src/control/fixed.ts'
 import { codel } from '../../src/pool/queue-policy.ts'
-import { type Disturbance, uslBackend } from '../../src/sim/backend.ts'
+import { uslBackend } from '../../src/sim/backend.ts'
+import type { Disturbance } from '../../src/sim/disturbance.ts'
 import { type SimulatedPoolOptions, type SimulateOptions, simulate } from '../../src/sim/simulate.ts'
 import { poisson } from '../../src/sim/workload.ts'
 

@@ -8,15 +8,16 @@ const PLANT: UslBackendOptions = { serviceMsMean: 10, sigma: 0.02, kappa: 0.0008
 
 function startBackend(options: UslBackendOptions) {
   const clock = new VirtualClock()
-  return { clock, backend: uslBackend(options).start(clock) }
+  return { clock, backend: uslBackend(options).start(clock, seededRandom(1)) }
 }
 
 /** Keeps n statements inside, one entering whenever one leaves; counts those that have left. */
 function keepInside(backend: RunningBackend, n: number, seed = 1): { left: number } {
   const random = seededRandom(seed)
+  const connection = backend.connectAtOnce()
   const seen = { left: 0 }
   const enter = (): void =>
-    backend.serve(backend.drawJob(random), () => {
+    backend.serve(connection, backend.drawJob(random), () => {
       seen.left += 1
       enter()
     })
@@ -45,7 +46,7 @@ test('two statements share: the one that entered alone is slowed from then on, a
   const { clock, backend } = startBackend({ serviceMsMean: 10, sigma: 1 }) // a single processor
   const leftAtMs: Record<string, number> = {}
   const enter = (name: string, work: number): void =>
-    backend.serve({ work, holdMs: 0 }, () => {
+    backend.serve(backend.connectAtOnce(), { work, holdMs: 0 }, () => {
       leftAtMs[name] = clock.nowMs()
     })
   enter('a', 1) // alone until 4 ms, 6 ms of its 10 left
@@ -64,7 +65,7 @@ test('a loss of capacity slows those inside at once, and to a stop at 0', async 
   ]
   const { clock, backend } = startBackend({ serviceMsMean: 10, disturbances })
   let leftAtMs = 0
-  backend.serve({ work: 1, holdMs: 0 }, () => {
+  backend.serve(backend.connectAtOnce(), { work: 1, holdMs: 0 }, () => {
     leftAtMs = clock.nowMs()
   })
   await clock.advance(1_000)
@@ -74,9 +75,9 @@ test('a loss of capacity slows those inside at once, and to a stop at 0', async 
 test('a lease goes on after its statement for the hold, and loads nothing meanwhile', async () => {
   const { clock, backend } = startBackend({ serviceMsMean: 10, sigma: 1 })
   const leftAtMs: number[] = []
-  backend.serve({ work: 1, holdMs: 100 }, () => leftAtMs.push(clock.nowMs()))
+  backend.serve(backend.connectAtOnce(), { work: 1, holdMs: 100 }, () => leftAtMs.push(clock.nowMs()))
   await clock.advance(10)
-  backend.serve({ work: 1, holdMs: 0 }, () => leftAtMs.push(clock.nowMs()))
+  backend.serve(backend.connectAtOnce(), { work: 1, holdMs: 0 }, () => leftAtMs.push(clock.nowMs()))
   await clock.advance(1_000)
   expect(leftAtMs[0]).toBeCloseTo(20, 9)
   expect(leftAtMs[1]).toBeCloseTo(110, 9)
@@ -111,17 +112,17 @@ test('a connect takes longer the more statements are inside', async () => {
 
 test('connections beyond connectionsMax are refused as PostgreSQL refuses them, until one closes', async () => {
   const { clock, backend } = startBackend({ serviceMsMean: 10, connectMs: 50, connectionsMax: 2 })
-  backend.connectAtOnce()
+  const first = backend.connectAtOnce()
   const second = backend.connect(never)
   const third = backend.connect(never)
   const refused = expect(third).rejects.toMatchObject({ code: '53300' })
   await clock.advance(50)
   await second
   await refused
-  backend.disconnect()
+  backend.disconnect(first)
   const fourth = backend.connect(never)
   await clock.advance(50)
-  await expect(fourth).resolves.toBeUndefined()
+  await expect(fourth).resolves.toMatchObject({ isAlive: true })
 })
 
 test('new connections are refused while a disturbance says so', async () => {
@@ -133,7 +134,7 @@ test('new connections are refused while a disturbance says so', async () => {
   await refused
   const opened = backend.connect(never)
   await clock.advance(50)
-  await expect(opened).resolves.toBeUndefined()
+  await expect(opened).resolves.toMatchObject({ isAlive: true })
 })
 
 test('a connect given up leaves neither a connection nor a timer', async () => {
@@ -145,7 +146,7 @@ test('a connect given up leaves neither a connection nor a timer', async () => {
   expect(clock.timerCount).toBe(0)
   const next = backend.connect(never)
   await clock.advance(50)
-  await expect(next).resolves.toBeUndefined()
+  await expect(next).resolves.toMatchObject({ isAlive: true })
 })
 
 test.each<[unknown, string]>([
