@@ -37,9 +37,10 @@ export class AdoptedGroup implements AdoptedPool {
     this.members = this.#members
     this.#group = group
     this.#forget = forget
+    const createBackoff = { refuseAfter: group.refuseAfter, ...options.createBackoff }
     group.attach({
       added: (member, pool) => {
-        const handle = adopt(pool, { ...options, name: `${name}/${member}` })
+        const handle = adopt(pool, { ...options, createBackoff, name: `${name}/${member}` })
         this.#members.set(member, handle)
         for (const { join } of this.#subscriptions) join(handle)
       },

@@ -253,6 +253,8 @@ export interface AdapterGroup {
   readonly kind: string
   /** Options that stay the pools' own, as an adapter's. */
   readonly keeps: Readonly<Record<string, string>>
+  /** After how many failed creates in a row a caller is refused (`createBackoff.refuseAfter`); he may ask another. */
+  readonly refuseAfter: number
   /** Its end has begun. */
   readonly isClosed: boolean
   /** Tells of the pools there are, and from now on of those that come and go. */

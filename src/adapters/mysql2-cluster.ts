@@ -1,0 +1,115 @@
+import type { AdapterGroup, GroupMembers } from '../pool/contract.ts'
+import { withCallbackInScope } from './caller-scope.ts'
+import { isGateRefusing } from './mysql2.ts'
+import { type Patch, patchMembers } from './patch.ts'
+
+interface NamespaceLike {
+  query(...args: readonly unknown[]): unknown
+  execute(...args: readonly unknown[]): unknown
+}
+
+/** The part of the core `PoolCluster` of mysql2 3.x that we touch, and no more. */
+export interface Mysql2ClusterLike {
+  /** Private: its nodes. */
+  readonly _nodes: Readonly<Record<string, { readonly pool: object } | undefined>>
+  readonly _namespaces: Readonly<Record<string, NamespaceLike>>
+  readonly _canRetry: boolean
+  readonly _closed: boolean
+  of(...args: readonly unknown[]): NamespaceLike
+  add(...args: readonly unknown[]): void
+  /** Private: called whenever a node has been added or removed. */
+  _clearFindCaches(): void
+  _increaseErrorCount(node: unknown): void
+}
+
+/** The core of a pool cluster of mysql2, or of the shell around it that promises. */
+export function mysql2ClusterOf(candidate: unknown): Mysql2ClusterLike | undefined {
+  if (isCluster(candidate)) return candidate
+  const core = (candidate as { poolCluster?: unknown } | null | undefined)?.poolCluster
+  return isCluster(core) ? core : undefined
+}
+
+function isCluster(candidate: unknown): candidate is Mysql2ClusterLike {
+  if (typeof candidate !== 'object' || candidate === null) return false
+  const cluster = candidate as Record<string, unknown>
+  const methods = ['of', 'add', 'getConnection', '_clearFindCaches', '_increaseErrorCount']
+  return (
+    methods.every((name) => typeof cluster[name] === 'function') &&
+    ['_nodes', '_namespaces'].every((name) => typeof cluster[name] === 'object')
+  )
+}
+
+/** Adopts every node of a cluster, later ones too: each is a pool with a server, and hence a limit, of its own. */
+export class Mysql2Cluster implements AdapterGroup {
+  readonly kind = 'mysql2 cluster'
+  readonly keeps = { idleTimeoutMs: 'idleTimeout and maxIdle' }
+  readonly refuseAfter = 1 // the cluster asks its next node at once
+  readonly #cluster: Mysql2ClusterLike
+  readonly #known = new Set<string>()
+  readonly #namespaces = new Map<NamespaceLike, Patch>()
+  #patch: Patch | undefined
+
+  constructor(cluster: Mysql2ClusterLike) {
+    this.#cluster = cluster
+  }
+
+  get isClosed(): boolean {
+    return this.#cluster._closed
+  }
+
+  /**
+   * The promise shell's `add` and `remove` pass the instance by, and call the class; whatever they do ends in
+   * `_clearFindCaches` of the instance.
+   *
+   * A caller whom the gate has refused (too late, too many) hears of it at once. The cluster would count it as an error
+   * of the node, remove a healthy node at the fifth, and until then ask again without end.
+   */
+  attach(members: GroupMembers): void {
+    const cluster = this.#cluster
+    const { of, _clearFindCaches, _increaseErrorCount, _canRetry } = cluster
+    this.#follow(members)
+    this.#patch = patchMembers(cluster, {
+      _clearFindCaches: () => {
+        _clearFindCaches.call(cluster)
+        this.#follow(members)
+      },
+      _increaseErrorCount: (node: unknown) => {
+        if (!isGateRefusing()) _increaseErrorCount.call(cluster, node)
+      },
+      _canRetry: { get: () => _canRetry && !isGateRefusing() },
+      of: (...args: unknown[]) => this.#bringHome(of.apply(cluster, args)),
+    })
+    for (const namespace of Object.values(cluster._namespaces)) this.#bringHome(namespace)
+  }
+
+  detach(): void {
+    this.#patch?.undo()
+    for (const patch of this.#namespaces.values()) patch.undo()
+  }
+
+  #follow(members: GroupMembers): void {
+    const nodes = this.#cluster._nodes
+    for (const id of this.#known) {
+      if (nodes[id] !== undefined) continue
+      this.#known.delete(id)
+      members.removed(id)
+    }
+    for (const [id, node] of Object.entries(nodes)) {
+      if (node === undefined || this.#known.has(id)) continue
+      this.#known.add(id)
+      members.added(id, node.pool)
+    }
+  }
+
+  /** Its callbacks run in the async context of whoever called. */
+  #bringHome(namespace: NamespaceLike): NamespaceLike {
+    if (this.#namespaces.has(namespace)) return namespace
+    const { query, execute } = namespace
+    const patch = patchMembers(namespace, {
+      query: (...args: unknown[]) => query.apply(namespace, [...withCallbackInScope(args)]),
+      execute: (...args: unknown[]) => execute.apply(namespace, [...withCallbackInScope(args)]),
+    })
+    this.#namespaces.set(namespace, patch)
+    return namespace
+  }
+}

@@ -1,0 +1,276 @@
+import type { Adapter, Gate, GateSettings, Lease } from '../pool/contract.ts'
+import { broughtHome, withCallbackInScope } from './caller-scope.ts'
+import { type Mysql2Callback, type Mysql2ConnectionLike, type Mysql2PoolLike, Mysql2Source } from './mysql2-source.ts'
+import { type Patch, patchMembers } from './patch.ts'
+
+const METHODS = ['getConnection', 'releaseConnection', 'query', 'execute', 'end', 'on', 'removeListener'] as const
+const LISTS = ['_allConnections', '_freeConnections'] as const
+
+/** Is it the core pool of mysql2, of whatever copy? */
+export function isMysql2Pool(candidate: unknown): candidate is Mysql2PoolLike {
+  if (typeof candidate !== 'object' || candidate === null) return false
+  const pool = candidate as Record<string, unknown>
+  const config = pool.config as { connectionLimit?: unknown; connectionConfig?: unknown } | undefined
+  return (
+    METHODS.every((name) => typeof pool[name] === 'function') &&
+    LISTS.every((name) => typeof (pool[name] as { get?: unknown } | undefined)?.get === 'function') &&
+    typeof pool._closed === 'boolean' &&
+    typeof config?.connectionLimit === 'number' &&
+    typeof config.connectionConfig === 'object'
+  )
+}
+
+/** The core pool behind a promise pool of mysql2, which is a shell: there may be any number around one core. */
+export function mysql2CoreOf(candidate: unknown): Mysql2PoolLike | undefined {
+  if (isMysql2Pool(candidate)) return candidate
+  const core = (candidate as { pool?: unknown } | null | undefined)?.pool
+  const isShell = typeof (candidate as { getConnection?: unknown } | null)?.getConnection === 'function'
+  return isShell && isMysql2Pool(core) ? core : undefined
+}
+
+/** Puts the engine in front of a mysql2 pool: on its core, so that every shell around it passes too. */
+export function mysql2Adapter(pool: Mysql2PoolLike): Adapter<Mysql2ConnectionLike> {
+  return new Mysql2Adapter(pool)
+}
+
+let isRefusing = false
+
+/** Is a caller being told, right now, that the gate has refused him? A cluster would take it for the node's failure. */
+export function isGateRefusing(): boolean {
+  return isRefusing
+}
+
+class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
+  readonly kind = 'mysql2'
+  readonly keeps = { idleTimeoutMs: 'idleTimeout and maxIdle' } as const // of lifetimes and uses it knows nothing
+  readonly source: Mysql2Source
+  readonly #pool: Mysql2PoolLike
+  readonly #own: Pick<Mysql2PoolLike, 'getConnection' | 'releaseConnection' | 'query' | 'execute' | 'end'>
+  readonly #leases = new Map<Mysql2ConnectionLike, Lease<Mysql2ConnectionLike>>()
+  #gate: Gate<Mysql2ConnectionLike> | undefined
+  #drain: GateSettings['drain'] = () => Promise.resolve()
+  #patch: Patch | undefined
+  #restoreConfig: () => void = () => {}
+  #strangers = 0
+  #isLookDue = false
+
+  constructor(pool: Mysql2PoolLike) {
+    this.#pool = pool
+    this.source = new Mysql2Source(pool)
+    this.#own = {
+      getConnection: pool.getConnection.bind(pool),
+      releaseConnection: pool.releaseConnection.bind(pool),
+      query: pool.query.bind(pool),
+      execute: pool.execute.bind(pool),
+      end: pool.end.bind(pool),
+    }
+  }
+
+  get isClosed(): boolean {
+    return this.#pool._closed
+  }
+
+  get inherited() {
+    const { connectionLimit, connectionConfig } = this.#pool.config
+    const { connectTimeout } = connectionConfig
+    return {
+      ...(connectionLimit >= 1 ? { limitMax: connectionLimit } : {}), // 0: unlimited
+      ...(connectTimeout > 0 ? { createTimeoutMs: connectTimeout } : {}),
+    }
+  }
+
+  attach(gate: Gate<Mysql2ConnectionLike>, settings: GateSettings): void {
+    const pool = this.#pool
+    this.#gate = gate
+    this.#drain = settings.drain
+    this.#restoreConfig = setConfig(pool.config, settings)
+    this.source.attach(settings.destroyTimeoutMs)
+    this.source.onHandedOn = () => this.#look()
+    for (const event of LOOK_AT) pool.on(event, this.#lookIfStrange)
+    this.#patch = patchMembers(pool, {
+      getConnection: (callback: Mysql2Callback) => this.#getConnection(callback),
+      releaseConnection: (connection: Mysql2ConnectionLike) => this.#releaseConnection(connection),
+      query: (...args: unknown[]) => this.#own.query(...withCallbackInScope(args)),
+      execute: (...args: unknown[]) => this.#own.execute(...withCallbackInScope(args)),
+      end: (callback?: (error?: Error) => void) => this.#end(callback),
+    })
+    this.#look()
+    // Who waits at mysql2 since before adoption is first in line at every release; but no raise wakes them.
+    const kicks = Math.min(this.source.strangersWaiting(), gate.counts().limit - pool._allConnections.length)
+    for (let kick = 0; kick < kicks; kick++) this.source.kick()
+  }
+
+  detach(): void {
+    const pool = this.#pool
+    this.#gate = undefined
+    this.#patch?.undo()
+    for (const event of LOOK_AT) pool.removeListener(event, this.#lookIfStrange)
+    this.source.detach()
+    this.#restoreConfig()
+    // mysql2 would never close what is over its limit again, and lend all of it.
+    const { connectionLimit } = pool.config
+    const excess = connectionLimit === 0 ? 0 : pool._allConnections.length - connectionLimit
+    for (let left = Math.min(excess, pool._freeConnections.length); left > 0; left--) {
+      const oldest = pool._freeConnections.get(0)
+      if (oldest !== undefined) void this.source.close(oldest)
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------ the doors
+
+  #getConnection(callback: Mysql2Callback): void {
+    const gate = this.#gate
+    // Somebody who wrapped us while we were here may still call us.
+    if (gate === undefined) return this.#own.getConnection(callback)
+    const refusal = this.#ownRefusal(gate)
+    if (refusal !== undefined) return refusal(callback)
+    const answer = broughtHome(callback)
+    gate.request(
+      {},
+      (lease) => {
+        this.#leases.set(lease.resource, lease)
+        answer(null, lease.resource)
+      },
+      (error) => this.#refuse(callback, answer, error),
+    )
+    // mysql2's own word for somebody who waits beyond what is being opened for him.
+    if (this.#pool.listenerCount('enqueue') === 0) return
+    const { waiters, creating, validating } = gate.counts()
+    if (waiters > creating + validating) this.#pool.emit('enqueue')
+  }
+
+  /** What mysql2 itself refuses, since its own queue never fills any more: its two options, read live as it does. */
+  #ownRefusal(gate: Gate<Mysql2ConnectionLike>): ((callback: Mysql2Callback) => void) | undefined {
+    const { waitForConnections, queueLimit } = this.#pool.config
+    if (waitForConnections && !queueLimit) return undefined
+    const { inUse, waiters, limit } = gate.counts()
+    const queued = inUse + waiters - limit // a waiter within the limit is being served
+    if (queued < 0) return undefined
+    if (!waitForConnections) {
+      return (callback) => process.nextTick(callback, new Error('No connections available.'))
+    }
+    return queued < queueLimit ? undefined : (callback) => callback(new Error('Queue limit reached.'))
+  }
+
+  #refuse(callback: Mysql2Callback, answer: Mysql2Callback, error: Error): void {
+    const { code } = error as { code?: string }
+    // Detached: mysql2's own queue takes over who still waits.
+    if (this.#gate === undefined) return this.#own.getConnection(callback)
+    if (code === 'ERR_POOL_DRAINING') {
+      process.nextTick(answer, new Error('Pool is closed.', { cause: error })) // never at once, as in mysql2
+      return
+    }
+    isRefusing = code !== 'ERR_POOL_CREATE_FAILED'
+    try {
+      answer(asMysql2Error(error))
+    } finally {
+      isRefusing = false
+    }
+  }
+
+  /** Every end of a hand-out passes here: release, destroy, death, and the ends of the pool's own query and execute. */
+  #releaseConnection(connection: Mysql2ConnectionLike): void {
+    const lease = this.#leases.get(connection)
+    this.#leases.delete(connection)
+    if (lease === undefined || this.#gate === undefined || !this.source.isOut(connection)) {
+      this.#own.releaseConnection(connection) // an idle one has died, or it was never ours
+      this.#lookSoon()
+    } else if (connection._pool === null) {
+      this.#own.releaseConnection(connection)
+      lease.destroy(connection._fatalError ?? connection._protocolError ?? undefined)
+    } else if (this.#pool.config.resetOnRelease && connection.reset !== undefined) {
+      this.#leases.set(connection, lease) // should it die meanwhile
+      connection.reset((error) => this.#endReset(connection, error))
+    } else {
+      lease.release()
+    }
+  }
+
+  #endReset(connection: Mysql2ConnectionLike, error: Error | null): void {
+    const lease = this.#leases.get(connection)
+    if (lease === undefined || !this.source.isOut(connection)) return
+    this.#leases.delete(connection)
+    if (error) lease.destroy(error)
+    else lease.release()
+  }
+
+  // ------------------------------------------------------------------------------------------------ the end
+
+  /**
+   * As mysql2 does: whoever waits is refused, and connections are closed under their holders, each once its running
+   * command is done. Later than mysql2, once the sockets are closed, calls back.
+   */
+  #end(callback: ((error?: Error) => void) | undefined): void {
+    if (this.#gate === undefined || this.#pool._closed) return this.#own.end(callback)
+    const answer = broughtHome(typeof callback === 'function' ? callback : throwIfAny)
+    const ended = new Promise<void>((resolve, reject) => {
+      this.#own.end((error) => (error ? reject(error) : resolve()))
+    })
+    const drained = this.#drain({ timeoutMs: 1 })
+    ended
+      .then(() => Promise.all([drained, this.source.allClosed()]))
+      .then(
+        () => answer(),
+        (error: Error) => answer(error),
+      )
+  }
+
+  // ------------------------------------------------------------------------------------------------ the look round
+
+  /** Has somebody gone past the gate? A comparison of a few counts, since this runs at every hand-out. */
+  readonly #lookIfStrange = (): void => {
+    if (this.source.strangersOut() !== this.#strangers) this.#lookSoon()
+  }
+
+  /** Not at once: mysql2 tells in the middle of its own accounting. */
+  #lookSoon(): void {
+    if (this.#isLookDue) return
+    this.#isLookDue = true
+    process.nextTick(() => {
+      this.#isLookDue = false
+      this.#look()
+    })
+  }
+
+  /** Counts who went past the gate, and tells the engine what has become of the idle connections. */
+  #look(): void {
+    this.#strangers = this.source.strangersOut()
+    this.#gate?.reconcile(this.#strangers, this.source.takeLatestError())
+  }
+}
+
+/** Events of mysql2 at which a stranger may show. A hand-over within its queue tells nobody, and changes no count. */
+const LOOK_AT = ['acquire', 'connection', 'release'] as const
+
+/**
+ * The ceiling, and mysql2's own patience with a connect, which would else outlast ours.
+ *
+ * @returns puts them back, unless somebody has changed them since
+ */
+function setConfig(config: Mysql2PoolLike['config'], { limitMax, createTimeoutMs }: GateSettings): () => void {
+  const { connectionConfig } = config
+  const before = { connectionLimit: config.connectionLimit, connectTimeout: connectionConfig.connectTimeout }
+  const connectTimeout = createTimeoutMs === Number.POSITIVE_INFINITY ? 0 : createTimeoutMs
+  config.connectionLimit = limitMax
+  connectionConfig.connectTimeout = connectTimeout
+  return () => {
+    if (config.connectionLimit === limitMax) config.connectionLimit = before.connectionLimit
+    if (connectionConfig.connectTimeout === connectTimeout) connectionConfig.connectTimeout = before.connectTimeout
+  }
+}
+
+/** What mysql2's callers know how to catch: its own error or text where it has one, with ours as its cause. */
+function asMysql2Error(error: Error): Error {
+  const { code, cause } = error as { code?: string; cause?: unknown }
+  if (code === 'ERR_POOL_QUEUE_FULL') return new Error('Queue limit reached.', { cause: error })
+  if (code !== 'ERR_POOL_CREATE_FAILED') return error // mysql2 has no acquire timeout, and sheds nobody
+  if ((cause as { code?: string } | undefined)?.code === 'ERR_POOL_CREATE_TIMEOUT') {
+    const timeout = { errorno: 'ETIMEDOUT', code: 'ETIMEDOUT', syscall: 'connect', fatal: true }
+    return Object.assign(new Error('connect ETIMEDOUT', { cause: error }), timeout)
+  }
+  return cause instanceof Error ? cause : error
+}
+
+function throwIfAny(error?: Error): void {
+  if (error) throw error
+}
