@@ -32,3 +32,6 @@ export const systemClock: Clock = {
     return { cancel: () => clearTimeout(handle) }
   },
 }
+
+/** The time of day at 0 of {@link systemClock}, in ms since 1970, as it was when the process began. */
+export const clockOriginMs: number = performance.timeOrigin

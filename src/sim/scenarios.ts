@@ -361,10 +361,10 @@ const PARTS = {
     recovers: 'from-end',
   },
   'mixed-classes': {
-    says: 'A batch of reports starts beside the checkout: a tenth of the requests, thirty times the work, no hurry.',
+    says: 'A batch of reports starts beside the checkout: a sixth of the requests, twelve times the work, and no hurry.',
     workload: mixed([
       { tag: 'checkout', priority: 1, workload: poisson(250) },
-      { tag: 'report', priority: -1, work: 25, workload: pulse(1, 25, USUAL) },
+      { tag: 'report', priority: -1, work: 12, workload: pulse(1, 45, USUAL) },
     ]),
     backend: uslBackend(PLANT),
     trigger: USUAL,
@@ -383,6 +383,7 @@ const PARTS = {
   trickle: {
     says: 'An internal tool: three requests per second, some of them long. Too few to learn from, and no reason to move.',
     workload: poisson(3),
+    sloMs: 2_000,
     backend: uslBackend({ ...PLANT, holdMsMean: 120 }),
     trigger: [0, 10_000],
     recovers: 'from-onset',

@@ -3,10 +3,14 @@ import { describe, expect, test } from 'vitest'
 import { aimd } from '../../src/control/aimd.ts'
 import type { Controller } from '../../src/control/controller.ts'
 import { fixed } from '../../src/control/fixed.ts'
+import { gradient2 } from '../../src/control/gradient2.ts'
 import { shadow, withBounds, withCooldown, withRefusalCut, withStepMax } from '../../src/control/guards.ts'
+import { hillClimb } from '../../src/control/hill-climb.ts'
 import { hybrid } from '../../src/control/hybrid.ts'
 import { littlesLaw } from '../../src/control/littles-law.ts'
 import { pid } from '../../src/control/pid.ts'
+import { schedule } from '../../src/control/schedule.ts'
+import { vegas } from '../../src/control/vegas.ts'
 import type { Sample } from '../../src/measure/sample.ts'
 import type { Decision } from '../../src/pool/contract.ts'
 import { QUIET } from '../support/sample-of.ts'
@@ -18,7 +22,11 @@ const CONTROLLERS: readonly Controller[] = [
   aimd(),
   littlesLaw(),
   pid(),
+  vegas(),
+  gradient2(),
+  hillClimb(),
   hybrid(),
+  schedule({ controller: hybrid(), peaks: [{ from: '09:00', to: '10:00', limitMin: 2 }], originMs: 0 }),
   withStepMax(hybrid(), { raiseMax: 3, lowerMax: 2 }),
   withCooldown(hybrid()),
   withRefusalCut(hybrid()),

@@ -1,0 +1,72 @@
+import { expect, test } from 'vitest'
+import { fixed } from '../../../src/control/fixed.ts'
+import { type Peak, type ScheduleOptions, schedule } from '../../../src/control/schedule.ts'
+import { sampleOf } from '../../support/sample-of.ts'
+
+/** The limit that a schedule says at a moment, where the inner controller stays at 10. */
+function limitAt(time: string, peaks: readonly Peak[], more: Partial<ScheduleOptions<unknown>> = {}): number {
+  const controller = schedule({ controller: fixed(), peaks, originMs: 0, ...more })
+  return controller.step(controller.initial, sampleOf({ atMs: Date.parse(time) }))[1].limit
+}
+
+const LOGINS: Peak = { from: '08:45', to: '10:00', limitMin: 40 }
+
+test.each([
+  ['2026-03-02T08:44:59Z', 10],
+  ['2026-03-02T08:45:00Z', 40],
+  ['2026-03-02T09:59:59Z', 40],
+  ['2026-03-02T10:00:00Z', 10],
+])('at %s the limit is %i', (time, limit) => {
+  expect(limitAt(time, [LOGINS])).toBe(limit)
+})
+
+test('a peak past midnight belongs to the day on which it begins', () => {
+  const friday: Peak = { from: '23:00', to: '01:00', limitMin: 40, days: ['fri'] }
+  expect(limitAt('2026-03-06T23:30:00Z', [friday])).toBe(40)
+  expect(limitAt('2026-03-07T00:30:00Z', [friday])).toBe(40)
+  expect(limitAt('2026-03-06T00:30:00Z', [friday])).toBe(10)
+  expect(limitAt('2026-03-07T23:30:00Z', [friday])).toBe(10)
+})
+
+test('a peak of every hour may begin before it', () => {
+  const hourly: Peak = { from: ':58', to: ':05', limitMin: 30 }
+  expect(limitAt('2026-03-02T11:59:00Z', [hourly])).toBe(30)
+  expect(limitAt('2026-03-02T12:04:00Z', [hourly])).toBe(30)
+  expect(limitAt('2026-03-02T12:30:00Z', [hourly])).toBe(10)
+})
+
+test('of several peaks the highest counts, and the inner controller may go beyond', () => {
+  const wide: Peak = { from: '08:00', to: '20:00', limitMin: 20 }
+  expect(limitAt('2026-03-02T09:00:00Z', [wide, LOGINS])).toBe(40)
+  const generous = { name: 'generous', initial: null, step: () => [null, { limit: 90, reason: 'x' }] as const }
+  expect(limitAt('2026-03-02T09:00:00Z', [LOGINS], { controller: generous })).toBe(90)
+})
+
+test('times are those of the time zone, in summer as in winter', () => {
+  const more = { timeZone: 'Europe/Berlin' }
+  expect(limitAt('2026-01-15T08:00:00Z', [LOGINS], more)).toBe(40)
+  expect(limitAt('2026-07-15T07:00:00Z', [LOGINS], more)).toBe(40)
+  expect(limitAt('2026-07-15T08:30:00Z', [LOGINS], more)).toBe(10)
+})
+
+test('says why, and keeps the name of the one it wraps', () => {
+  const controller = schedule({ controller: fixed(), peaks: [LOGINS], originMs: 0 })
+  expect(controller.name).toBe('schedule-fixed')
+  const [, decision] = controller.step(controller.initial, sampleOf({ atMs: Date.parse('2026-03-02T09:00:00Z') }))
+  expect(decision.reason).toBe('scheduled-peak')
+})
+
+test.each<[string, object]>([
+  ['peaks must be an array', { peaks: 5 }],
+  ["from must be 'HH:MM' or ':MM', got '24:00'", { peaks: [{ ...LOGINS, from: '24:00' }] }],
+  ["to must be 'HH:MM' or ':MM'", { peaks: [{ ...LOGINS, to: 'noon' }] }],
+  ['to must be of the same form as from', { peaks: [{ ...LOGINS, to: ':30' }] }],
+  ['to must differ from from', { peaks: [{ ...LOGINS, to: '08:45' }] }],
+  ['limitMin must be an integer >= 1', { peaks: [{ ...LOGINS, limitMin: 0 }] }],
+  ['days must be an array of sun, mon', { peaks: [{ ...LOGINS, days: ['monday'] }] }],
+  ['unknown option untl', { peaks: [{ ...LOGINS, untl: '10:00' }] }],
+  ["timeZone must be the name of a time zone, got 'Mars'", { peaks: [], timeZone: 'Mars' }],
+  ['controller must be an object with step()', { peaks: [], controller: null }],
+])('refuses wrong options: %s', (message, wrong) => {
+  expect(() => schedule({ controller: fixed(), peaks: [LOGINS], ...wrong })).toThrow(message)
+})
