@@ -40,6 +40,7 @@ export interface AcquireOptions {
 
 /** The handle one holds until it ends. It ends once. */
 export interface Lease<T> {
+  /** @throws LeaseEndedError when the lease was reclaimed (`reclaimAfterMs`): the resource is gone */
   readonly resource: T
   /**
    * The resource is good: gives it back.
@@ -56,6 +57,13 @@ export interface Lease<T> {
   destroy(reason?: unknown): void
   /** Releases; harmless when the lease has ended already. */
   [Symbol.dispose](): void
+  /**
+   * Runs `fn`, a query on the resource, and books its time under `text` for `profile()`: what is left of the lease is
+   * time for which it was held without a query running. Adopted drivers' queries are seen without it.
+   *
+   * @param text the query, or what to call it; literals are taken out before it is kept
+   */
+  measure<R>(text: string, fn: () => R): R
 }
 
 /** Why a resource was destroyed. The first four are the pool's own choice (the resource was idle): evictions. */
@@ -68,6 +76,7 @@ export type DestroyReason =
   | 'invalid' // validation failed
   | 'broken' // its holder said so
   | 'late' // created after its createTimeoutMs, or for a pool that is closed
+  | 'reclaimed' // leased for longer than reclaimAfterMs
   | 'drain'
 
 /**
@@ -108,17 +117,74 @@ export type CreateFailureClass =
 /** How a waiter left the queue without a lease. */
 export type RefusalKind = 'timedOut' | 'shed' | 'aborted' | 'queueFull' | 'createFailed' | 'draining'
 
-/** One lease that has not ended. */
+/** Who asked for a lease, as far as it was looked at. */
+export interface Caller {
+  /** Where in the code; undefined: not known. Put into words at the first reading, hence not on the hot path. */
+  readonly site: string | undefined
+  /** Whether its async context was followed: only then `above` says anything. */
+  readonly isFollowed: boolean
+  /** The nearest caller in whose async context this one asked, and whose lease had not ended by then. */
+  readonly above: Caller | undefined
+  /** What it got; undefined while it waits. */
+  lease: LeaseInfo | undefined
+}
+
+/** One lease. */
 export interface LeaseInfo {
   readonly tag: string | undefined
   readonly sinceMs: number
+  readonly caller?: Caller | undefined
+  readonly hasEnded?: boolean
+  /** Its time in queries, where the driver or the holder tells of them. */
+  work?: LeaseWork | undefined
 }
 
-/** Who has leases now: tag (later also the call site), how many, and the age of the oldest. */
+/** What a lease's resource was asked to do. Written by whoever sees its queries. */
+export interface LeaseWork {
+  /** Time with a query running so far, in ms; that of the one that is running not counted. */
+  queryMs: number
+  /** Since when one has been running; undefined: none is. */
+  runningSinceMs: number | undefined
+  /** As it was asked, with its values; the text of the one that is running, or ran last. */
+  text: string
+  /** Those that have ended, the first few of them. */
+  readonly ended: { readonly text: string; readonly queryMs: number }[]
+}
+
+/** One acquire that is not served yet. */
+export interface WaiterInfo {
+  readonly tag: string | undefined
+  readonly sinceMs: number
+  readonly caller: Caller | undefined
+}
+
+/** Who has leases now: by tag, else by where in the code they were asked for. */
 export interface Holder {
+  /** The tag; without one, the call site; 'untagged' where neither is known. */
   readonly holder: string
   readonly count: number
+  /** Age of the oldest of them. */
   readonly oldestMs: number
+  /** Where in the code the oldest was asked for, if that was looked at: most are, all while callers wait. */
+  readonly callSite?: string
+}
+
+/**
+ * Sees who asks, and what becomes of their leases; on the hot path. `asked` is called within the caller's own call and
+ * async context.
+ */
+export interface LeaseWitness {
+  asked(nowMs: number): Caller | undefined
+  /** The lease has ended. */
+  ended(lease: LeaseInfo, nowMs: number): void
+}
+
+/** Is told what is asked of a leased resource. */
+export interface WorkObserver {
+  /** A query begins; where one is running already, it queues behind it at the resource. */
+  queryBegan(lease: LeaseInfo, text: string): void
+  /** No query runs any more. */
+  queriesEnded(lease: LeaseInfo): void
 }
 
 /**
@@ -193,13 +259,19 @@ export interface PoolEvents {
   listenerFailed: { readonly event: string; readonly error: unknown }
 }
 
+/** A lease as an adapter has it: it may tell of its queries. */
+export interface GateLease<T> extends Lease<T>, LeaseInfo {
+  /** The pool took the resource back and had it closed (`reclaimAfterMs`): why, for the late holder. */
+  readonly reclaimError: Error | undefined
+}
+
 /** What an adapter of somebody's pool may ask of the engine that it gates. */
 export interface Gate<T> {
   /**
    * Asks for a lease. Exactly one of the two functions is called, once, now or later, in whatever async context the
    * engine is in at that moment: an adapter of a callback API brings the caller's own scope.
    */
-  request(options: AcquireOptions, granted: (lease: Lease<T>) => void, refused: (error: Error) => void): void
+  request(options: AcquireOptions, granted: (lease: GateLease<T>) => void, refused: (error: Error) => void): void
   /**
    * The driver's own resources may have changed hands, or gone: looks at `idleCount()` again, then at what to do next.
    *
@@ -224,6 +296,8 @@ export interface GateSettings {
    * still waits is refused, and resources are destroyed under their holders.
    */
   readonly drain: (options?: { readonly timeoutMs?: number }) => Promise<unknown>
+  /** Is told of the queries on leased resources; undefined: nobody wants to know. */
+  readonly work: WorkObserver | undefined
 }
 
 /** Somebody's pool behind the engine. */

@@ -1,27 +1,43 @@
-import type { Lease, LeaseInfo } from './contract.ts'
+import type { Caller, GateLease, LeaseInfo, LeaseWork, WorkObserver } from './contract.ts'
 import type { Entry } from './ledger.ts'
 
 /** What a lease needs of the pool that granted it. */
 export interface Lender<T> {
+  /** Is told of measured work; undefined: nobody wants to know. */
+  readonly work?: WorkObserver | undefined
   endLease(entry: Entry<T>, lease: LeaseInfo, end: 'release' | 'destroy', reason: unknown): void
   /** The error for a lease that is ended twice. */
   leaseEndedError(): Error
 }
 
 /** The holder's handle. It knows its entry until it ends; without one, it has ended (I5). */
-export class PoolLease<T> implements Lease<T>, LeaseInfo {
-  readonly resource: T
+export class PoolLease<T> implements GateLease<T> {
   readonly sinceMs: number
   readonly tag: string | undefined
+  readonly caller: Caller | undefined
+  work: LeaseWork | undefined = undefined
+  reclaimError: Error | undefined = undefined
+  readonly #resource: T
   readonly #lender: Lender<T>
   #entry: Entry<T> | undefined
 
-  constructor(lender: Lender<T>, entry: Entry<T>, sinceMs: number, tag: string | undefined) {
+  constructor(lender: Lender<T>, entry: Entry<T>, sinceMs: number, tag: string | undefined, caller?: Caller) {
     this.#lender = lender
     this.#entry = entry
-    this.resource = entry.resource as T
+    this.#resource = entry.resource as T
     this.sinceMs = sinceMs
     this.tag = tag
+    this.caller = caller
+    if (caller !== undefined) caller.lease = this
+  }
+
+  get resource(): T {
+    if (this.reclaimError !== undefined) throw this.reclaimError
+    return this.#resource
+  }
+
+  get hasEnded(): boolean {
+    return this.#entry === undefined || this.#entry.lease !== this
   }
 
   release(): void {
@@ -36,11 +52,45 @@ export class PoolLease<T> implements Lease<T>, LeaseInfo {
     if (this.#entry !== undefined) this.#end('release', undefined)
   }
 
+  measure<R>(text: string, fn: () => R): R {
+    const { work } = this.#lender
+    if (work === undefined || this.hasEnded) return fn()
+    work.queryBegan(this, text)
+    let result: R
+    try {
+      result = fn()
+    } catch (error) {
+      work.queriesEnded(this)
+      throw error
+    }
+    if (!isThenable(result)) {
+      work.queriesEnded(this)
+      return result
+    }
+    const ended = () => work.queriesEnded(this)
+    // The caller gets a promise of its own, and with it the rejection to handle.
+    return result.then(
+      (value) => {
+        ended()
+        return value
+      },
+      (error: unknown) => {
+        ended()
+        throw error
+      },
+    ) as R
+  }
+
   #end(end: 'release' | 'destroy', reason: unknown): void {
     const entry = this.#entry
     if (entry === undefined) throw this.#lender.leaseEndedError()
     this.#entry = undefined
-    // A drain that ran out of patience has cut the lease: for its holder this is still the first end, and no error.
+    // A drain that ran out of patience, or a reclaim, has cut the lease: for its holder this is still the first end,
+    // and no error.
     if (entry.lease === this) this.#lender.endLease(entry, this, end, reason)
   }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
 }

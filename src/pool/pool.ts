@@ -8,6 +8,7 @@ import type { Random } from '../base/random.ts'
 import { type ResolvedAcquire, resolveAcquireOptions, resolveTryAcquireOptions } from './acquire-options.ts'
 import type {
   AcquireOptions,
+  Caller,
   ControlSignals,
   CreateFailureClass,
   DestroyReason,
@@ -15,12 +16,15 @@ import type {
   Holder,
   Lease,
   LeaseInfo,
+  LeaseWitness,
   LiveCounts,
   PoolCounts,
   PoolEvents,
   PoolObserver,
   RefusalKind,
   Source,
+  WaiterInfo,
+  WorkObserver,
 } from './contract.ts'
 import { creatingWanted, refusesWaiters } from './creation-pace.ts'
 import { type CreateFailure, Creator } from './creator.ts'
@@ -58,6 +62,16 @@ export interface DrainResult {
   readonly unfinished: number
 }
 
+/** Who is told of everything. */
+export interface Instruments {
+  readonly observer: PoolObserver
+  readonly control: ControlSignals
+  /** Sees who asks; undefined: nobody wants to know. */
+  readonly witness?: LeaseWitness | undefined
+  /** Is told of the queries on leased resources. */
+  readonly work?: WorkObserver | undefined
+}
+
 /** What the engine works with. */
 export interface PoolParts<T> {
   readonly name: string
@@ -68,8 +82,8 @@ export interface PoolParts<T> {
   /** In which the source's functions and the housekeeping run. */
   readonly scope: AsyncScope
   readonly events: Emitter<PoolEvents>
-  /** Makes the two that are told of everything; they read the counts themselves. */
-  readonly instruments: (counts: LiveCounts) => { observer: PoolObserver; control: ControlSignals }
+  /** Makes those that are told of everything; they read the counts themselves. */
+  readonly instruments: (counts: LiveCounts) => Instruments
   readonly holders: (leases: Iterable<LeaseInfo>, nowMs: number) => readonly Holder[]
   /** @defaultValue OWN_MANNER */
   readonly manner?: Manner
@@ -88,6 +102,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   readonly #observer: PoolObserver
   readonly #control: ControlSignals
   readonly #manner: Manner
+  readonly #witness: LeaseWitness | undefined
+  readonly work: WorkObserver | undefined
   readonly #ledger = new Ledger<T>()
   readonly #idle: IdleSet<T>
   readonly #queue: WaiterQueue<T>
@@ -131,9 +147,11 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#sweeper = new Sweeper(this.#housekeeping, () => this.#sweep())
     this.#policy = options.queue.start(options)
     this.#view = this.#liveView()
-    const { observer, control } = parts.instruments(this.#view)
+    const { observer, control, witness, work } = parts.instruments(this.#view)
     this.#observer = observer
     this.#control = control
+    this.#witness = witness
+    this.work = work
   }
 
   // ---------------------------------------------------------------------------------------------- acquiring
@@ -143,36 +161,39 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     try {
       const wanted = resolveAcquireOptions(options, this.#options.acquireTimeoutMs)
       const nowMs = this.#arrive()
-      const lease = this.#lendAtOnce(wanted, nowMs)
+      const caller = this.#witness?.asked(nowMs)
+      const lease = this.#lendAtOnce(wanted, caller, nowMs)
       if (lease !== undefined) return Promise.resolve(lease)
-      return new Promise((resolve, reject) => this.#queueUp(wanted, nowMs, resolve, reject))
+      return new Promise((resolve, reject) => this.#queueUp(wanted, caller, nowMs, resolve, reject))
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
   /** As acquire(), for callers that have callbacks instead of a promise. Wrong options throw. */
-  request(options: AcquireOptions, granted: (lease: Lease<T>) => void, refused: (error: Error) => void): void {
+  request(options: AcquireOptions, granted: (lease: PoolLease<T>) => void, refused: (error: Error) => void): void {
     const wanted = resolveAcquireOptions(options, this.#options.acquireTimeoutMs)
     const nowMs = this.#arrive()
-    const lease = this.#lendAtOnce(wanted, nowMs)
+    const caller = this.#witness?.asked(nowMs)
+    const lease = this.#lendAtOnce(wanted, caller, nowMs)
     if (lease !== undefined) granted(lease)
-    else this.#queueUp(wanted, nowMs, granted, refused)
+    else this.#queueUp(wanted, caller, nowMs, granted, refused)
   }
 
   /** @see PoolHandle.tryAcquire */
   tryAcquire(options?: Pick<AcquireOptions, 'tag'>): Lease<T> | undefined {
     const wanted = resolveTryAcquireOptions(options)
-    return this.#lendAtOnce(wanted, this.#arrive())
+    const nowMs = this.#arrive()
+    return this.#lendAtOnce(wanted, this.#witness?.asked(nowMs), nowMs)
   }
 
   /** @see PoolHandle.use */
-  async use<R>(fn: (resource: T) => R | Promise<R>, options?: AcquireOptions): Promise<R> {
+  async use<R>(fn: (resource: T, lease: Lease<T>) => R | Promise<R>, options?: AcquireOptions): Promise<R> {
     if (typeof fn !== 'function') throw new TypeError(`use: fn must be a function, got ${show(fn)}`)
     const lease = await this.acquire(options)
     let result: R
     try {
-      result = await fn(lease.resource)
+      result = await fn(lease.resource, lease)
     } catch (error) {
       if (this.#isBroken(error)) lease.destroy(error)
       else lease.release()
@@ -208,7 +229,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   }
 
   /** The short way: nobody waits, one is idle and needs no preparing. Does what a pulse would, without its detours. */
-  #lendAtOnce(wanted: ResolvedAcquire, nowMs: number): Lease<T> | undefined {
+  #lendAtOnce(wanted: ResolvedAcquire, caller: Caller | undefined, nowMs: number): PoolLease<T> | undefined {
     const ledger = this.#ledger
     if (this.#queue.length > 0 || this.#isPaused || this.#drain !== undefined) return undefined
     if (wanted.signal?.aborted) return undefined
@@ -217,15 +238,16 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     if (entry === undefined || nowMs >= entry.expiresAtMs) return undefined
     const idleMs = nowMs - entry.sinceMs
     if (this.#prepare(entry, idleMs, nowMs) !== 'ready') return undefined
-    const lease = this.#lease(entry, 0, wanted.tag, nowMs)
+    const lease = this.#lease(entry, 0, wanted.tag, caller, nowMs)
     this.#tellAcquired(0, wanted.tag)
     return lease
   }
 
   #queueUp(
     wanted: ResolvedAcquire,
+    caller: Caller | undefined,
     nowMs: number,
-    granted: (lease: Lease<T>) => void,
+    granted: (lease: PoolLease<T>) => void,
     refused: (error: Error) => void,
   ): void {
     const refusal = this.#refusal(wanted.signal)
@@ -235,7 +257,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
       return
     }
     const { signal, timeoutMs, priority, tag } = wanted
-    const waiter = new Waiter<T>(nowMs, priority, tag, granted, refused)
+    const waiter = new Waiter<T>(nowMs, priority, tag, granted, refused, caller)
     waiter.join(this.#queue, nowMs)
     if (timeoutMs !== Number.POSITIVE_INFINITY) {
       const delayMs = Math.min(timeoutMs, TIMER_DELAY_MS_MAX)
@@ -346,7 +368,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   #grant(waiter: Waiter<T>, entry: Entry<T>, nowMs: number): void {
     const waitMs = nowMs - waiter.sinceMs
-    waiter.grant(this.#lease(entry, waitMs, waiter.tag, nowMs))
+    waiter.grant(this.#lease(entry, waitMs, waiter.tag, waiter.caller, nowMs))
     if (this.#queue.length === 0) this.#policy.emptied()
     this.#tellAcquired(waitMs, waiter.tag) // not before: a listener that releases would serve the same waiter again
   }
@@ -356,13 +378,19 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     if (events.has('acquired')) events.emit('acquired', { waitMs, tag })
   }
 
-  #lease(entry: Entry<T>, waitMs: number, tag: string | undefined, nowMs: number): PoolLease<T> {
+  #lease(
+    entry: Entry<T>,
+    waitMs: number,
+    tag: string | undefined,
+    caller: Caller | undefined,
+    nowMs: number,
+  ): PoolLease<T> {
     this.#observer.granted(nowMs, waitMs)
     // The wait for the first resources of a cold pool says nothing of how long leases take.
     if (this.#ledger.inUse === 0) this.#leasesQuietSinceMs = nowMs
     this.#ledger.move(entry, 'inUse', nowMs)
     entry.uses += 1
-    const lease = new PoolLease(this, entry, nowMs, tag)
+    const lease = new PoolLease(this, entry, nowMs, tag, caller)
     entry.lease = lease
     return lease
   }
@@ -390,6 +418,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#leaseMs = smooth(this.#leaseMs, leaseMs)
     this.#leasesQuietSinceMs = nowMs
     entry.lease = undefined
+    this.#witness?.ended(lease, nowMs)
     const retired = end === 'destroy' ? 'broken' : this.#retirement(entry, nowMs)
     if (entry.isAdopted) this.#endAdopted(entry, nowMs)
     else if (retired !== undefined) this.#destroy(entry, retired, nowMs, cause)
@@ -404,6 +433,27 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     if (nowMs >= entry.expiresAtMs) return 'lifetime'
     if (entry.uses >= this.#options.usesMax) return 'uses'
     return this.#ledger.live > this.#limit ? 'excess' : undefined
+  }
+
+  /**
+   * Takes a resource back from a holder who does not give it back: it is destroyed, and the holder's next look at it
+   * fails with `error`. False: the lease has ended already, or began outside the gate.
+   */
+  reclaim(lease: LeaseInfo, error: Error): boolean {
+    const nowMs = this.#clock.nowMs()
+    for (const entry of this.#ledger.entries()) {
+      if (entry.lease !== lease || entry.isAdopted) continue
+      const leaseOut = entry.lease as PoolLease<T>
+      leaseOut.reclaimError = error
+      this.#observer.ended(nowMs, nowMs - lease.sinceMs)
+      this.#leasesQuietSinceMs = nowMs
+      entry.lease = undefined
+      this.#witness?.ended(lease, nowMs)
+      this.#destroy(entry, 'reclaimed', nowMs, error)
+      this.#pulse(nowMs)
+      return true
+    }
+    return false
   }
 
   leaseEndedError(): Error {
@@ -802,6 +852,11 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   /** Who has leases now. Walks all entries: for errors and warnings, not for every acquire. */
   holders(): readonly Holder[] {
     return this.#parts.holders(this.leases(), this.#clock.nowMs())
+  }
+
+  /** All who wait. Walks the queue. */
+  waiters(): Iterable<WaiterInfo> {
+    return this.#queue.waiters()
   }
 
   /** The leases that have not ended. */

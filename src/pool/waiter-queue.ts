@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts'
 import type { Timer } from '../base/clock.ts'
-import type { Lease } from './contract.ts'
+import type { Caller, WaiterInfo } from './contract.ts'
+import type { PoolLease } from './lease.ts'
 
 /** Bounds of an acquire's priority. Few levels: each is a list of its own, and the highest is found by one scan. */
 export const PRIORITY_MIN = -5
@@ -8,11 +9,12 @@ export const PRIORITY_MAX = 5
 export const PRIORITY_LEVELS: number = PRIORITY_MAX - PRIORITY_MIN + 1
 
 /** An acquire that is not served yet. Leaving the queue and being settled are one act (I6). */
-export class Waiter<T> {
+export class Waiter<T> implements WaiterInfo {
   readonly sinceMs: number
   readonly level: number
   readonly tag: string | undefined
-  readonly #granted: (lease: Lease<T>) => void
+  readonly caller: Caller | undefined
+  readonly #granted: (lease: PoolLease<T>) => void
   readonly #refused: (error: Error) => void
   #queue: WaiterQueue<T> | undefined
   #timer: Timer | undefined
@@ -26,12 +28,14 @@ export class Waiter<T> {
     sinceMs: number,
     priority: number,
     tag: string | undefined,
-    granted: (lease: Lease<T>) => void,
+    granted: (lease: PoolLease<T>) => void,
     refused: (error: Error) => void,
+    caller?: Caller,
   ) {
     this.sinceMs = sinceMs
     this.level = priority - PRIORITY_MIN
     this.tag = tag
+    this.caller = caller
     this.#granted = granted
     this.#refused = refused
   }
@@ -52,7 +56,7 @@ export class Waiter<T> {
     this.#timer = timer
   }
 
-  grant(lease: Lease<T>): void {
+  grant(lease: PoolLease<T>): void {
     this.#leave()
     this.#granted(lease)
   }
@@ -110,6 +114,13 @@ export class WaiterQueue<T> {
       if (waiter !== undefined) return waiter
     }
     assert(false, 'a queue with a length has a waiter')
+  }
+
+  /** All who wait, by priority, then oldest first. Walks the queue. */
+  *waiters(): Iterable<Waiter<T>> {
+    for (let level = LEVELS - 1; level >= 0; level--) {
+      for (let waiter = this.#oldest[level]; waiter !== undefined; waiter = waiter.newer) yield waiter
+    }
   }
 
   add(waiter: Waiter<T>, nowMs: number): void {

@@ -1,22 +1,28 @@
 import type { Holder, LeaseInfo } from '../pool/contract.ts'
 
-/** What a lease without a tag is listed as. */
+/** What a lease is listed as of which neither tag nor call site is known. */
 export const UNTAGGED = 'untagged'
 
-/** Groups the leases that have not ended by their tag: most leases first, of equals the one with the oldest lease. */
+/** Who has a lease: its tag, else where it was asked for. */
+export function holderOf({ tag, caller }: Pick<LeaseInfo, 'tag' | 'caller'>): string {
+  return tag ?? caller?.site ?? UNTAGGED
+}
+
+/** Groups the leases that have not ended by their holder: most leases first, of equals the one with the oldest. */
 export function holdersOf(leases: Iterable<LeaseInfo>, nowMs: number): readonly Holder[] {
-  const byTag = new Map<string, { count: number; oldestMs: number }>()
-  for (const { tag, sinceMs } of leases) {
-    const ageMs = Math.max(0, nowMs - sinceMs)
-    const group = byTag.get(tag ?? UNTAGGED)
-    if (group === undefined) {
-      byTag.set(tag ?? UNTAGGED, { count: 1, oldestMs: ageMs })
-    } else {
+  const groups = new Map<string, { count: number; oldest: LeaseInfo }>()
+  for (const lease of leases) {
+    const name = holderOf(lease)
+    const group = groups.get(name)
+    if (group === undefined) groups.set(name, { count: 1, oldest: lease })
+    else {
       group.count += 1
-      group.oldestMs = Math.max(group.oldestMs, ageMs)
+      if (lease.sinceMs < group.oldest.sinceMs) group.oldest = lease
     }
   }
-  return Array.from(byTag, ([holder, group]) => ({ holder, ...group })).sort(
-    (a, b) => b.count - a.count || b.oldestMs - a.oldestMs,
-  )
+  return Array.from(groups, ([holder, { count, oldest }]) => {
+    const callSite = oldest.caller?.site
+    const oldestMs = Math.max(0, nowMs - oldest.sinceMs)
+    return { holder, count, oldestMs, ...(callSite === undefined ? {} : { callSite }) }
+  }).sort((a, b) => b.count - a.count || b.oldestMs - a.oldestMs)
 }

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 import { InvariantViolation } from '../../../src/base/assert.ts'
-import type { Lease } from '../../../src/pool/contract.ts'
+import type { PoolLease } from '../../../src/pool/lease.ts'
 import { PRIORITY_MAX, PRIORITY_MIN, Waiter, WaiterQueue } from '../../../src/pool/waiter-queue.ts'
 import { VirtualClock } from '../../../src/sim/virtual-clock.ts'
 
-const LEASE = {} as Lease<string>
+const LEASE = {} as PoolLease<string>
 
 function joined(queue: WaiterQueue<string>, priority = 0, sinceMs = 0) {
   const granted = vi.fn()

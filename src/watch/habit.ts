@@ -1,0 +1,47 @@
+/** How long something usually takes, and how long it has taken lately. Mutable, since one is stepped per lease. */
+export interface Habit {
+  times: number
+  /** In ms: over some hundred, and over the last few. */
+  usualMs: number
+  lateMs: number
+  /** Since when the last few have taken much longer than usual; undefined: they do not. */
+  slowSinceMs: number | undefined
+}
+
+/** Events that the two means remember. */
+const USUAL_EVENTS = 200
+const LATE_EVENTS = 8
+/** While it is slow, it is not the habit; what lasts for thousands of events has become one. */
+const SLOW_EVENTS = 5_000
+/** Fewer are no habit. */
+export const HABIT_TIMES_MIN = 20
+/** Slow from here, and no longer so from there: times the usual. */
+const SLOW_FROM = 2
+const SLOW_UNTIL = 1.5
+/** One of a hundred times the usual counts for less: it is an outlier until others follow. */
+const OUTLIER_TIMES = 20
+/** Shorter than this, in ms, nothing is slow: twice nothing is nothing. */
+const FELT_MS = 1
+
+export function newHabit(): Habit {
+  return { times: 0, usualMs: 0, lateMs: 0, slowSinceMs: undefined }
+}
+
+export function stepHabit(habit: Habit, seenMs: number, nowMs: number): void {
+  habit.times += 1
+  const { times, usualMs } = habit
+  const heardMs = times > HABIT_TIMES_MIN ? Math.min(seenMs, OUTLIER_TIMES * Math.max(usualMs, FELT_MS)) : seenMs
+  habit.lateMs += (heardMs - habit.lateMs) / Math.min(times, LATE_EVENTS)
+  const isSlow = habit.slowSinceMs !== undefined
+  const events = times <= HABIT_TIMES_MIN ? times : isSlow ? SLOW_EVENTS : Math.min(times, USUAL_EVENTS)
+  habit.usualMs += (heardMs - usualMs) / events
+  if (times <= HABIT_TIMES_MIN) return
+  const feltMs = Math.max(habit.usualMs, FELT_MS)
+  if (habit.lateMs > SLOW_FROM * feltMs) habit.slowSinceMs ??= nowMs
+  else if (habit.lateMs < SLOW_UNTIL * feltMs) habit.slowSinceMs = undefined
+}
+
+/** The last few against the usual; 1 while there is no habit. */
+export function timesUsual({ times, usualMs, lateMs }: Habit): number {
+  return times > HABIT_TIMES_MIN ? lateMs / Math.max(usualMs, FELT_MS) : 1
+}

@@ -1,0 +1,308 @@
+import type { Clock } from '../base/clock.ts'
+import { Histogram } from '../measure/quantile.ts'
+import type { LeaseInfo, WorkObserver } from '../pool/contract.ts'
+import { type Habit, newHabit, stepHabit } from './habit.ts'
+import { holderOf } from './holders.ts'
+import { normaliseQuery } from './query-text.ts'
+
+/** Where the time of a pool's leases goes, most of it first. */
+export interface Profile {
+  /** Over how long, in ms. */
+  readonly overMs: number
+  readonly holders: readonly ProfileEntry[]
+}
+
+/** Times of one kind, in ms, estimated from the leases that were looked at. */
+export interface ProfiledTime {
+  /** Of all leases. */
+  readonly total: number
+  /** Of a lease. */
+  readonly mean: number
+  readonly p95: number
+  readonly max: number
+}
+
+/** What one tag, or one place in the code, did with its leases. */
+export interface ProfileEntry {
+  readonly holder: string
+  /** How many ended; of a busy pool's untagged leases an estimate, from those that were looked at. */
+  readonly leases: number
+  readonly leaseMs: ProfiledTime
+  /** With a query running. Undefined: nobody tells of this pool's queries (see `Lease.measure`). */
+  readonly queryMs: ProfiledTime | undefined
+  /** Held without a query running: say, across an HTTP call. Undefined like queryMs. */
+  readonly heldMs: ProfiledTime | undefined
+  /** Its share of all leases' time, and of all time held without a query running: ratios in 0..1. */
+  readonly leaseShare: number
+  readonly heldShare: number
+  /** The slowest by p95, literals taken out. */
+  readonly queries: readonly ProfiledQuery[]
+}
+
+export interface ProfiledQuery {
+  readonly text: string
+  readonly count: number
+  readonly meanMs: number
+  /** Of the last 64. */
+  readonly p95Ms: number
+  readonly maxMs: number
+}
+
+/** Something whose times have become longer than they were. */
+export interface Slowdown {
+  readonly what: string
+  /** The last few, against the usual. */
+  readonly lateMs: number
+  readonly usualMs: number
+  readonly sinceMs: number
+}
+
+// Memory is bounded: a holder takes 16 KiB and a query 0.5 KiB, and there are never more of them than this.
+const HOLDERS_MAX = 100
+const QUERIES_MAX = 200
+const QUERIES_PER_HOLDER_MAX = 20
+const QUERIES_TOLD = 5
+/** Of one lease; the rest is in its total. */
+const QUERIES_PER_LEASE = 16
+/** Texts whose normal form is remembered. */
+const TEXTS_MAX = 500
+const RING = 64
+/** What does not fit in any more is counted together. */
+export const OTHERS = 'others'
+
+/** What has been learned of one holder. */
+export interface HolderHabits {
+  readonly lease: Habit
+  readonly query: Habit
+  readonly held: Habit
+}
+
+/**
+ * DOER: sums up what leases are spent on. Per lease it costs a map look-up and a handful of additions; what a query
+ * costs is small beside any query.
+ */
+export class Profiler implements WorkObserver {
+  readonly #clock: Clock
+  #sinceMs: number
+  #holders = new Map<string, HolderTally>()
+  #queries = new Map<string, QueryTally>()
+  readonly #normal = new Map<string, string>()
+  #leaseMs = 0
+  #heldMs = 0
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.#sinceMs = clock.nowMs()
+  }
+
+  queryBegan(lease: LeaseInfo, text: string): void {
+    const nowMs = this.#clock.nowMs()
+    lease.work ??= { queryMs: 0, runningSinceMs: undefined, text, ended: [] }
+    closeQuery(lease, nowMs) // of a pipeline, each is taken to last until the next begins
+    lease.work.runningSinceMs = nowMs
+    lease.work.text = text
+  }
+
+  queriesEnded(lease: LeaseInfo): void {
+    closeQuery(lease, this.#clock.nowMs())
+  }
+
+  leaseEnded(lease: LeaseInfo, nowMs: number, weight: number): void {
+    closeQuery(lease, nowMs)
+    const leaseMs = nowMs - lease.sinceMs
+    const tally = this.#holderTally(holderOf(lease))
+    tally.leases += weight
+    tally.leaseMsTotal += weight * leaseMs
+    tally.lease.add(leaseMs)
+    stepHabit(tally.habits.lease, leaseMs, nowMs)
+    this.#leaseMs += weight * leaseMs
+    const { work } = lease
+    if (work === undefined) return
+    const heldMs = Math.max(0, leaseMs - work.queryMs)
+    tally.worked += weight
+    tally.queryMsTotal += weight * work.queryMs
+    tally.queryMsMax = Math.max(tally.queryMsMax, work.queryMs)
+    tally.heldMsTotal += weight * heldMs
+    tally.query.add(work.queryMs)
+    tally.held.add(heldMs)
+    this.#heldMs += weight * heldMs
+    stepHabit(tally.habits.query, work.queryMs, nowMs)
+    stepHabit(tally.habits.held, heldMs, nowMs)
+    for (const { text, queryMs } of work.ended) this.#addQuery(tally, text, queryMs, nowMs)
+  }
+
+  profile(): Profile {
+    const nowMs = this.#clock.nowMs()
+    const holders = Array.from(this.#holders, ([holder, tally]) => this.#entry(holder, tally))
+    holders.sort((a, b) => (b.heldMs?.total ?? 0) - (a.heldMs?.total ?? 0) || b.leaseMs.total - a.leaseMs.total)
+    return { overMs: nowMs - this.#sinceMs, holders }
+  }
+
+  /** Queries whose times have become longer, those that cost most first. */
+  slowQueries(): readonly Slowdown[] {
+    return slowdownsOf(Array.from(this.#queries, ([text, { habit, count }]) => ({ what: text, habit, weight: count })))
+  }
+
+  /** The share of the queries, by number, whose usual time is known and that have not become slower; 0..1. */
+  steadyQueryShare(): number {
+    let known = 0
+    let steady = 0
+    for (const { habit, count } of this.#queries.values()) {
+      if (habit.times <= 20) continue
+      known += count
+      if (habit.slowSinceMs === undefined) steady += count
+    }
+    return known > 0 ? steady / known : 0
+  }
+
+  /** Holders whose leases have become longer, by which kind of time. */
+  slowHolders(kind: keyof HolderHabits): readonly Slowdown[] {
+    return slowdownsOf(
+      Array.from(this.#holders, ([what, { habits, leases }]) => ({ what, habit: habits[kind], weight: leases })),
+    )
+  }
+
+  /** What is known of one holder, if anything. */
+  habitsOf(holder: string): HolderHabits | undefined {
+    return this.#holders.get(holder)?.habits
+  }
+
+  /** The longest that a lease of this holder has taken and ended, in ms; undefined: none is known to have ended. */
+  longestOf(holder: string): number | undefined {
+    return this.#holders.get(holder)?.lease.max
+  }
+
+  get hasQueries(): boolean {
+    return this.#queries.size > 0
+  }
+
+  #entry(holder: string, tally: HolderTally): ProfileEntry {
+    const { leases, lease, leaseMsTotal, worked, query, queryMsTotal, queryMsMax, held, heldMsTotal } = tally
+    const hasWork = worked > 0
+    const queries = Array.from(tally.queries.values(), tellQuery).sort((a, b) => b.p95Ms - a.p95Ms)
+    return {
+      holder,
+      leases,
+      leaseMs: timeOf(lease, leaseMsTotal, leases, lease.max),
+      queryMs: hasWork ? timeOf(query, queryMsTotal, worked, queryMsMax) : undefined,
+      heldMs: hasWork ? timeOf(held, heldMsTotal, worked, held.max) : undefined,
+      leaseShare: this.#leaseMs > 0 ? leaseMsTotal / this.#leaseMs : 0,
+      heldShare: this.#heldMs > 0 ? heldMsTotal / this.#heldMs : 0,
+      queries: queries.slice(0, QUERIES_TOLD),
+    }
+  }
+
+  #holderTally(holder: string): HolderTally {
+    const known = this.#holders.get(holder)
+    if (known !== undefined) return known
+    const name = this.#holders.size < HOLDERS_MAX ? holder : OTHERS
+    const tally = this.#holders.get(name) ?? newHolderTally()
+    this.#holders.set(name, tally)
+    return tally
+  }
+
+  #addQuery(holder: HolderTally, text: string, queryMs: number, nowMs: number): void {
+    const name = this.#normalOf(text)
+    for (const [queries, max] of [
+      [this.#queries, QUERIES_MAX],
+      [holder.queries, QUERIES_PER_HOLDER_MAX],
+    ] as const) {
+      const key = queries.has(name) || queries.size < max ? name : OTHERS
+      let tally = queries.get(key)
+      if (tally === undefined) {
+        tally = newQueryTally(key)
+        queries.set(key, tally)
+      }
+      tally.ring[tally.count % RING] = queryMs
+      tally.count += 1
+      tally.msTotal += queryMs
+      tally.msMax = Math.max(tally.msMax, queryMs)
+      stepHabit(tally.habit, queryMs, nowMs)
+    }
+  }
+
+  #normalOf(text: string): string {
+    const known = this.#normal.get(text)
+    if (known !== undefined) return known
+    if (this.#normal.size >= TEXTS_MAX) this.#normal.clear() // literals in the texts: nothing worth remembering
+    const normal = normaliseQuery(text)
+    if (text.length <= 1_000) this.#normal.set(text, normal)
+    return normal
+  }
+}
+
+function closeQuery({ work }: LeaseInfo, nowMs: number): void {
+  if (work?.runningSinceMs === undefined) return
+  const queryMs = Math.max(0, nowMs - work.runningSinceMs)
+  work.runningSinceMs = undefined
+  work.queryMs += queryMs
+  if (work.ended.length < QUERIES_PER_LEASE) work.ended.push({ text: work.text, queryMs })
+}
+
+interface HolderTally {
+  leases: number
+  leaseMsTotal: number
+  /** Leases whose queries were seen. */
+  worked: number
+  queryMsTotal: number
+  queryMsMax: number
+  heldMsTotal: number
+  readonly lease: Histogram
+  readonly query: Histogram
+  readonly held: Histogram
+  readonly habits: HolderHabits
+  readonly queries: Map<string, QueryTally>
+}
+
+interface QueryTally {
+  readonly text: string
+  count: number
+  msTotal: number
+  msMax: number
+  readonly ring: Float64Array
+  readonly habit: Habit
+}
+
+function newHolderTally(): HolderTally {
+  return {
+    leases: 0,
+    leaseMsTotal: 0,
+    worked: 0,
+    queryMsTotal: 0,
+    queryMsMax: 0,
+    heldMsTotal: 0,
+    lease: new Histogram(),
+    query: new Histogram(),
+    held: new Histogram(),
+    habits: { lease: newHabit(), query: newHabit(), held: newHabit() },
+    queries: new Map(),
+  }
+}
+
+function newQueryTally(text: string): QueryTally {
+  return { text, count: 0, msTotal: 0, msMax: 0, ring: new Float64Array(RING), habit: newHabit() }
+}
+
+function tellQuery({ text, count, msTotal, msMax, ring }: QueryTally): ProfiledQuery {
+  const seen = ring.slice(0, Math.min(count, RING)).sort()
+  const p95Ms = seen[Math.max(0, Math.ceil(0.95 * seen.length) - 1)] ?? 0
+  return { text, count, meanMs: msTotal / count, p95Ms, maxMs: msMax }
+}
+
+function timeOf(times: Histogram, total: number, count: number, max: number): ProfiledTime {
+  return { total, mean: count > 0 ? total / count : 0, p95: times.quantile(0.95), max }
+}
+
+function slowdownsOf(
+  seen: readonly { readonly what: string; readonly habit: Habit; readonly weight: number }[],
+): readonly Slowdown[] {
+  return seen
+    .filter(({ habit }) => habit.slowSinceMs !== undefined)
+    .sort((a, b) => b.weight * (b.habit.lateMs - b.habit.usualMs) - a.weight * (a.habit.lateMs - a.habit.usualMs))
+    .map(({ what, habit }) => ({
+      what,
+      lateMs: habit.lateMs,
+      usualMs: habit.usualMs,
+      sinceMs: habit.slowSinceMs as number,
+    }))
+}
