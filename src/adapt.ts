@@ -58,6 +58,7 @@ export class AdoptedOne extends PoolHandle<unknown> implements AdoptedPool {
       createTimeoutMs,
       destroyTimeoutMs,
       drain: (patience) => this.drain(patience),
+      work: this.engine.work,
     })
     // What fails is an event, and is tried again for the first acquire.
     if (warmUp > 0) this.engine.warmUp(warmUp).catch(() => {})

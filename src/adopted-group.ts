@@ -5,6 +5,7 @@ import type { Distribution } from './measure/quantile.ts'
 import type { PoolStats } from './measure/sampler.ts'
 import type { AdapterGroup, PoolCounts } from './pool/contract.ts'
 import type { DrainResult } from './pool/pool.ts'
+import type { Profile } from './watch/profile.ts'
 import type { Diagnosis } from './watch/warning.ts'
 
 /** Adopts one member under the group's options. */
@@ -92,6 +93,13 @@ export class AdoptedGroup implements AdoptedPool {
     const sick = all.filter(({ verdict }) => !well.includes(verdict)).sort((a, b) => b.confidence - a.confidence)
     const none: Diagnosis = { verdict: 'idle', confidence: 1, evidence: [], advice: [], holders: [] }
     return sick[0] ?? all.find(({ verdict }) => verdict === 'healthy') ?? all[0] ?? none
+  }
+
+  profile(): Profile {
+    const all = [...this.#members.values()].map((member) => member.profile())
+    const holders = all.flatMap((one) => one.holders)
+    holders.sort((a, b) => (b.heldMs?.total ?? 0) - (a.heldMs?.total ?? 0) || b.leaseMs.total - a.leaseMs.total)
+    return { overMs: Math.max(0, ...all.map(({ overMs }) => overMs)), holders }
   }
 
   decisions(count = Number.MAX_SAFE_INTEGER): readonly DecisionRecord[] {

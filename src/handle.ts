@@ -13,9 +13,11 @@ import type { Manner } from './pool/manner.ts'
 import { type DrainResult, Pool } from './pool/pool.ts'
 import type { ResolvedPoolOptions } from './pool/pool-options.ts'
 import { holdersOf } from './watch/holders.ts'
+import { type Profile, Profiler } from './watch/profile.ts'
 import type { Diagnosis, WatchEvents } from './watch/warning.ts'
 import { Watch } from './watch/watch.ts'
 import { type ResolvedWatchOptions, resolveWatchOptions, type WatchOptions } from './watch/watch-options.ts'
+import { Witness } from './watch/witness.ts'
 
 /** What a pool of either kind tells: the engine's events, the watch's, and every decision. */
 export interface PoolHandleEvents extends PoolEvents, WatchEvents {
@@ -65,12 +67,13 @@ let namelessPools = 0
  * @throws TypeError | RangeError naming the option, the value and what is allowed
  */
 export function resolveControlOptions(owner: string, read: OptionsReader<ControlOptions>): ResolvedControlOptions {
+  const clock = read.object<Clock>('clock', ['nowMs', 'startTimer'])
   return {
     name: read.has('name') ? read.text('name') : `pool-${++namelessPools}`,
     controller: readController(owner, read),
     windowMs: read.durationMs('windowMs', { min: 10, max: 60_000 }),
-    watch: resolveWatchOptions(read.value('watch') as WatchOptions | false),
-    clock: read.object<Clock>('clock', ['nowMs', 'startTimer']),
+    watch: resolveWatchOptions(read.value('watch') as WatchOptions | false, clock === systemClock),
+    clock,
     random: read.object<Random>('random', ['next']),
   }
 }
@@ -96,6 +99,7 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
   // Made while the engine is made, which hands them its live counts.
   #sampler!: Sampler
   #loop!: ControlLoop
+  readonly #profiler: Profiler
   #isPinned = false
 
   constructor(
@@ -108,6 +112,7 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
     const scope = captureAsyncScope('AdaptivePool')
     this.name = name
     this.#limits = pool
+    this.#profiler = new Profiler(clock)
     this.#events = new Emitter<PoolHandleEvents>((error, event) => this.#reportListener(error, event))
     this.engine = new Pool<T>({
       name,
@@ -157,7 +162,19 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
       onControllerFailure: (error) => this.#watch.controllerFailed(error),
       mayRest: () => this.#watch.isQuiet,
     })
-    return { observer: this.#sampler, control: this.#loop }
+    return { observer: this.#sampler, control: this.#loop, ...this.#watchers(counts, control) }
+  }
+
+  /** Those that only a watch needs. */
+  #watchers(counts: LiveCounts, { watch }: ResolvedControlOptions) {
+    if (!watch.isOn) return {}
+    const witness = new Witness({
+      counts,
+      sitesPerMs: watch.callSitesPerSecond / 1_000,
+      follows: watch.callSitesPerSecond > 0,
+      ended: (lease, nowMs, weight) => this.#profiler.leaseEnded(lease, nowMs, weight),
+    })
+    return { witness, work: this.#profiler }
   }
 
   /** All counts of this moment. */
@@ -173,6 +190,14 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
   /** What is wrong with the pool now, if anything; on what evidence; and what to do. */
   diagnose(): Diagnosis {
     return this.#watch.diagnose()
+  }
+
+  /**
+   * Where the time of leases goes, by tag or call site: in queries, and held without one. Everyone who ends a lease is
+   * in it up to a thousand a second, and a sample of a busier pool; with `watch: false`, nobody.
+   */
+  profile(): Profile {
+    return this.#profiler.profile()
   }
 
   /**

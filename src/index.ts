@@ -53,6 +53,7 @@ export {
 export type { PoolOptions } from './pool/pool-options.ts'
 export type { AdaptiveLifoOptions, CodelOptions, QueueDecider, QueuePolicy } from './pool/queue-policy.ts'
 export { adaptiveLifo, codel, fifo } from './pool/queue-policy.ts'
+export type { Profile, ProfiledQuery, ProfiledTime, ProfileEntry } from './watch/profile.ts'
 export type {
   Diagnosis,
   Evidence,

@@ -8,8 +8,12 @@ export type PgRelease = (error?: unknown) => void
 /** The part of a `pg.PoolClient` 8.x that we touch, and no more. */
 export interface PgClientLike {
   release: PgRelease
+  query(...args: unknown[]): unknown
   on(event: 'error', listener: (error: Error) => void): unknown
+  /** Of a client whose queries have all been answered. */
+  on(event: 'drain', listener: () => void): unknown
   removeListener(event: 'error', listener: (error: Error) => void): unknown
+  removeListener(event: 'drain', listener: () => void): unknown
   /** Undocumented; pg-pool itself reaches for it to end a connect that takes too long. */
   readonly connection?: { readonly stream?: { destroy(): void } }
 }

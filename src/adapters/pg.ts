@@ -1,6 +1,6 @@
 import { captureAsyncScope } from '../base/async-scope.ts'
 import { systemClock, type Timer } from '../base/clock.ts'
-import type { Adapter, Gate, GateSettings, Lease } from '../pool/contract.ts'
+import type { Adapter, Gate, GateLease, GateSettings } from '../pool/contract.ts'
 import { type Patch, patchMembers } from './patch.ts'
 import {
   type PgClientLike,
@@ -10,6 +10,7 @@ import {
   type PgRelease,
   PgSource,
 } from './pg-source.ts'
+import { PgWork } from './pg-work.ts'
 
 const METHODS = ['connect', 'query', 'end', 'on', 'removeListener', '_remove', 'newClient'] as const
 const COUNTS = ['totalCount', 'idleCount', 'waitingCount'] as const
@@ -50,6 +51,7 @@ class PgAdapter implements Adapter<PgClientLike> {
   #gate: Gate<PgClientLike> | undefined
   #drain: () => Promise<unknown> = () => Promise.resolve()
   #patch: Patch | undefined
+  #work: PgWork | undefined
   #restoreOptions: () => void = () => {}
   /** Connects at the gate. */
   #waiting = 0
@@ -83,6 +85,8 @@ class PgAdapter implements Adapter<PgClientLike> {
     this.#drain = settings.drain
     this.#restoreOptions = setOptions(pool.options, settings)
     this.source.attach(settings.destroyTimeoutMs)
+    if (settings.work !== undefined) this.#work = new PgWork(settings.work)
+    pool.on('remove', this.#onRemove)
     for (const event of LOOK_AT) pool.on(event, this.#lookSoon)
     pool.on('error', this.#onError)
     this.#patch = patchMembers(pool, {
@@ -104,6 +108,8 @@ class PgAdapter implements Adapter<PgClientLike> {
     for (const event of LOOK_AT) pool.removeListener(event, this.#lookSoon)
     pool.removeListener('error', this.#onError)
     this.#lookTimer?.cancel()
+    pool.removeListener('remove', this.#onRemove)
+    this.#work?.detach()
     this.source.detach()
     this.#restoreOptions()
     // pg would never close what is over its max again, and lend all of it.
@@ -159,8 +165,9 @@ class PgAdapter implements Adapter<PgClientLike> {
   }
 
   /** Ends the lease with pg's hand-out. The second end of either is pg's own error. */
-  #lend(lease: Lease<PgClientLike>): PgClientLike {
+  #lend(lease: GateLease<PgClientLike>): PgClientLike {
     const client = lease.resource
+    this.#work?.lend(client, lease)
     const releaseAtPg: PgRelease = client.release
     let isReleased = false
     client.release = (error?: unknown) => {
@@ -237,6 +244,8 @@ class PgAdapter implements Adapter<PgClientLike> {
   readonly #onError = (error: Error): void => {
     this.#look(error)
   }
+
+  readonly #onRemove = (client: PgClientLike): void => this.#work?.closed(client)
 
   #gateWaiters(): number {
     return this.#gate?.counts().waiters ?? 0

@@ -297,7 +297,7 @@ export interface GateSettings {
    */
   readonly drain: (options?: { readonly timeoutMs?: number }) => Promise<unknown>
   /** Is told of the queries on leased resources; undefined: nobody wants to know. */
-  readonly work: WorkObserver | undefined
+  readonly work?: WorkObserver | undefined
 }
 
 /** Somebody's pool behind the engine. */

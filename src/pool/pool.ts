@@ -205,12 +205,14 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   /** As tryAcquire(), with options that were resolved before: for a front that calls it at each of its own acquires. */
   lendNow(wanted: ResolvedAcquire): Lease<T> | undefined {
-    return this.#lendAtOnce(wanted, this.#arrive())
+    const nowMs = this.#arrive()
+    return this.#lendAtOnce(wanted, this.#witness?.asked(nowMs), nowMs)
   }
 
   /** The rest of an acquire that lendNow() could not serve. */
   waitFor(wanted: ResolvedAcquire, granted: (lease: Lease<T>) => void, refused: (error: Error) => void): void {
-    this.#queueUp(wanted, this.#clock.nowMs(), granted, refused)
+    const nowMs = this.#clock.nowMs()
+    this.#queueUp(wanted, this.#witness?.asked(nowMs), nowMs, granted, refused)
   }
 
   #isBroken(error: unknown): boolean {

@@ -118,7 +118,7 @@ export class WaiterQueue<T> {
 
   /** All who wait, by priority, then oldest first. Walks the queue. */
   *waiters(): Iterable<Waiter<T>> {
-    for (let level = LEVELS - 1; level >= 0; level--) {
+    for (let level = this.#oldest.length - 1; level >= 0; level--) {
       for (let waiter = this.#oldest[level]; waiter !== undefined; waiter = waiter.newer) yield waiter
     }
   }

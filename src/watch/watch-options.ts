@@ -16,6 +16,12 @@ export interface WatchOptions {
   readonly forecastHorizonMs?: number
   /** Least confidence at which a forecast becomes a warning: a ratio in 0.5..1. @defaultValue 0.8 */
   readonly forecastConfidenceMin?: number
+  /**
+   * Call sites of leases looked at, per second at most, four times as many while callers wait: for holders, leaks and
+   * `profile()`. Each costs some microseconds; 0: none, and then only tags tell holders apart, and no self-deadlock is
+   * seen. 0..100_000. @defaultValue 1000; 0 under a clock other than the process's, where a budget by time is none
+   */
+  readonly callSitesPerSecond?: number
 }
 
 export const WATCH_DEFAULTS: Required<WatchOptions> = {
@@ -23,6 +29,7 @@ export const WATCH_DEFAULTS: Required<WatchOptions> = {
   recoveredAfterMs: 1_000, // as long as it took to open: two bursts a second apart are one episode
   forecastHorizonMs: 30_000, // time enough to act; a trend followed for longer cries wolf
   forecastConfidenceMin: 0.8, // of five forecasts four should come true
+  callSitesPerSecond: 1_000, // at 5 µs each, half a percent of a core
 }
 
 /** Beyond an hour, no slope of a service's traffic lasts. */
@@ -38,13 +45,18 @@ export interface ResolvedWatchOptions extends Required<WatchOptions> {
  * @throws TypeError for an unknown key or a wrong type
  * @throws RangeError for a number out of range
  */
-export function resolveWatchOptions(given: WatchOptions | false | undefined): ResolvedWatchOptions {
-  const read = readOptions<WatchOptions>('watch', given === false ? undefined : given, WATCH_DEFAULTS)
+export function resolveWatchOptions(
+  given: WatchOptions | false | undefined,
+  isProcessClock = true,
+): ResolvedWatchOptions {
+  const defaults = isProcessClock ? WATCH_DEFAULTS : { ...WATCH_DEFAULTS, callSitesPerSecond: 0 }
+  const read = readOptions<WatchOptions>('watch', given === false ? undefined : given, defaults)
   return {
     isOn: given !== false,
     exhaustedAfterMs: read.durationMs('exhaustedAfterMs', { min: 1 }),
     recoveredAfterMs: read.durationMs('recoveredAfterMs'),
     forecastHorizonMs: read.durationMs('forecastHorizonMs', { min: 1, max: HORIZON_MS_MAX }),
     forecastConfidenceMin: read.ratio('forecastConfidenceMin', { min: 0.5, max: 1 }),
+    callSitesPerSecond: read.ratio('callSitesPerSecond', { max: 100_000 }),
   }
 }

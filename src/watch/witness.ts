@@ -65,7 +65,8 @@ export class Witness implements LeaseWitness {
 
   ended(lease: LeaseInfo, nowMs: number): void {
     const { caller } = lease
-    if (caller !== undefined) (caller as CallerRecord).above = undefined // else a chain of overlapping leases never ends
+    // Else leases that overlap, each asked for under the one before, would keep a chain alive that never ends.
+    if (caller !== undefined) (caller as CallerRecord).above = undefined
     if (lease.tag !== undefined) this.#parts.ended(lease, nowMs, 1)
     else if ((caller as CallerRecord | undefined)?.isLookedAt === true) {
       this.#parts.ended(lease, nowMs, this.#unknown + 1)

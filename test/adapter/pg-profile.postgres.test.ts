@@ -1,0 +1,75 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { afterEach, expect, inject, test } from 'vitest'
+import { adapt } from '../../src/adapt.ts'
+
+const { url } = inject('postgres')
+const pools: pg.Pool[] = []
+
+function adopted() {
+  const pool = new pg.Pool({ connectionString: url, max: 10 })
+  pools.push(pool)
+  return { pool, control: adapt(pool, { name: 'orders' }) }
+}
+
+afterEach(async () => {
+  await Promise.all(pools.splice(0).map((pool) => pool.end()))
+})
+
+test('a lease kept across a 200 ms HTTP call in one of 20 handlers is found and named', async () => {
+  const { pool, control } = adopted()
+  async function keepsItTooLong() {
+    const client = await pool.connect()
+    try {
+      await client.query('select 1 where 3 = $1', [3])
+      await sleep(200) // the HTTP call
+      await client.query('select 2')
+    } finally {
+      client.release()
+    }
+  }
+  const good = Array.from({ length: 19 }, (_, i) => async () => {
+    await pool.query(`select ${i}, pg_sleep(0.002)`)
+  })
+  const under: Promise<unknown>[] = []
+  for (let i = 0; i < 400; i++) {
+    under.push(i % 20 === 0 ? keepsItTooLong() : (good[i % 19]?.() ?? Promise.resolve()))
+    if (i % 2 === 0) await sleep(2)
+  }
+  await Promise.all(under)
+  const [first] = control.profile().holders
+  expect(first?.holder).toMatch(/^keepsItTooLong \(.*pg-profile\.postgres\.test\.ts:\d+:\d+\)$/)
+  expect(first?.leases).toBe(20)
+  expect(first?.heldMs?.mean).toBeGreaterThan(190)
+  expect(first?.heldShare).toBeGreaterThan(0.9)
+  expect(first?.queries.map(({ text }) => text)).toContain('select ? where ? = $1')
+})
+
+test('every way to ask a query is seen: text, config, callback, transaction; and its failures stay the caller’s', async () => {
+  const { pool, control } = adopted()
+  await pool.query('select 1 as a')
+  await pool.query({ text: 'select 2 as b', values: [] })
+  await new Promise<void>((resolve, reject) =>
+    pool.query('select 3 as c', (error) => (error ? reject(error) : resolve())),
+  )
+  const client = await pool.connect()
+  await client.query('begin')
+  await Promise.all([client.query('select 4 as d'), client.query('select 5 as e')]) // one behind the other
+  await expect(client.query('select wrong')).rejects.toThrow('wrong')
+  await client.query('rollback')
+  client.release()
+  const texts = control.profile().holders.flatMap(({ queries }) => queries.map(({ text }) => text))
+  for (const letter of ['a', 'b', 'c']) expect(texts).toContain(`select ? as ${letter}`)
+  expect(control.profile().holders.every(({ heldMs }) => (heldMs?.total ?? 1_000) < 100)).toBe(true)
+})
+
+test('detached, the clients are as they were', async () => {
+  const { pool, control } = adopted()
+  const client = await pool.connect()
+  expect(Object.hasOwn(client, 'query')).toBe(true)
+  control.detach()
+  expect(Object.hasOwn(client, 'query')).toBe(false)
+  expect(client.listenerCount('drain')).toBe(0)
+  await client.query('select 1')
+  client.release()
+})

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest'
+import { newHabit, stepHabit, timesUsual } from '../../../src/watch/habit.ts'
+
+function after(...runs: readonly (readonly [times: number, ms: number])[]) {
+  const habit = newHabit()
+  let nowMs = 0
+  for (const [times, ms] of runs) {
+    for (let i = 0; i < times; i++) {
+      nowMs += 10
+      stepHabit(habit, ms, nowMs)
+    }
+  }
+  return habit
+}
+
+test('what takes much longer than usual is slow since then, and the usual stays what it was', () => {
+  const habit = after([100, 10], [20, 40])
+  expect(habit.slowSinceMs).toBeGreaterThan(1_000)
+  expect(habit.slowSinceMs).toBeLessThanOrEqual(1_060)
+  expect(timesUsual(habit)).toBeGreaterThan(3)
+})
+
+test('it is over when it is fast again', () => {
+  expect(after([100, 10], [20, 40], [30, 10]).slowSinceMs).toBeUndefined()
+})
+
+test('one outlier is none', () => {
+  expect(after([100, 10], [1, 100_000]).lateMs).toBeLessThan(40)
+})
+
+test('nothing is known of what has hardly happened', () => {
+  expect(timesUsual(after([5, 10], [5, 80]))).toBe(1)
+})
+
+test('what is too short to be felt is not slow', () => {
+  expect(after([100, 0.1], [50, 0.8]).slowSinceMs).toBeUndefined()
+})
