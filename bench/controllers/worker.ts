@@ -1,0 +1,3 @@
+import { serveRuns } from './farm.ts'
+
+serveRuns()
