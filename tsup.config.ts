@@ -7,12 +7,14 @@ import { defineConfig, type Options } from 'tsup'
 const ENTRY_POINTS = {
   index: 'src/index.ts',
   'sim/index': 'src/sim/index.ts',
+  'generic-pool/index': 'src/generic-pool/index.ts',
 }
 
 /** The command stands on the public entry points, as a user would: they stay imports, by the package's own name. */
 const ENTRY_POINT_IMPORTS: Readonly<Record<string, string>> = {
   '../index.ts': 'adaptive-pool',
   '../sim/index.ts': 'adaptive-pool/sim',
+  '../generic-pool/index.ts': 'adaptive-pool/generic-pool',
 }
 
 type Plugin = NonNullable<Options['esbuildPlugins']>[number]

@@ -46,6 +46,17 @@ const FILES: Readonly<Record<string, string>> = {
   'sim.cjs': `
     const { simulate } = require('adaptive-pool/sim')
     if (typeof simulate !== 'function') throw new Error('sim is incomplete')`,
+  'generic-pool.mjs': `
+    import genericPool, { createPool } from 'adaptive-pool/generic-pool'
+    if (genericPool.createPool !== createPool) throw new Error('the default export is not the whole')
+    const pool = createPool({ create: async () => ({}), destroy: async () => {} }, { max: 2 })
+    await pool.use(async () => {})
+    await pool.drain()
+    await pool.clear()`,
+  'generic-pool.cjs': `
+    const { createPool, Pool } = require('adaptive-pool/generic-pool')
+    const pool = createPool({ create: async () => ({}), destroy: async () => {} })
+    if (!(pool instanceof Pool)) throw new Error('not a Pool')`,
   'same-classes.mjs': `
     import { PoolError } from 'adaptive-pool'
     import * as sim from 'adaptive-pool/sim'

@@ -1,0 +1,7 @@
+export { Deque } from './deque.ts'
+export type { Evictor, PooledResource } from './evictor.ts'
+export { DefaultEvictor } from './evictor.ts'
+export { createPool, Pool } from './pool.ts'
+export type { AdaptiveOptions, Factory, Options } from './pool-options.ts'
+export { PriorityQueue } from './priority-queue.ts'
+export { genericPool as default } from './whole-module.ts'
