@@ -30,6 +30,8 @@ export interface ControlLoopParts {
 
 /** A waiter this old, in ms, does not wait for the window's end: half of CoDel's target of 50 ms. */
 const FAST_PATH_MS = 25
+/** Nor this old, in ms, if those in use will not serve the queue in one generation; younger, it may be one clump. */
+const FAST_GENERATION_MS = 5
 /** No window is shorter than this, in ms: a first resource can open in it, or a handful of leases end. */
 const FAST_WINDOW_MS_MIN = 10
 /**
@@ -225,9 +227,9 @@ export class ControlLoop implements ControlSignals {
   /** When the waiters of this moment call for a step; never while the limit leaves room for what is on its way. */
   #fastStepAtMs(nowMs: number): number {
     const { counts } = this.#parts
-    if (counts.size < counts.limit) return Number.POSITIVE_INFINITY
     const isGenerationBehind = counts.waiters > counts.inUse && counts.inUse > 0
-    const wantedAtMs = isGenerationBehind ? nowMs : (counts.oldestWaitSinceMs ?? nowMs) + FAST_PATH_MS
+    const ageMs = isGenerationBehind ? FAST_GENERATION_MS : FAST_PATH_MS
+    const wantedAtMs = (counts.oldestWaitSinceMs ?? nowMs) + ageMs
     return Math.max(nowMs, wantedAtMs, this.#openedAtMs + FAST_WINDOW_MS_MIN, this.#fastPauseEndsAtMs)
   }
 

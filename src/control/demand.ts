@@ -15,16 +15,21 @@ export const NO_ARRIVALS: ArrivalRate = { arrivals: 0, ms: 0 }
 
 /** Beyond this, in ms, older arrivals fade: slow drifts are followed, and a Poisson rate of 100/s is known to 7 %. */
 const RATE_MEMORY_MS = 2_000
-/** Whatever arrives within less than this, in ms, is one batch, and says nothing about the time after it. */
-const BATCH_MS = 10
-/** A count this many standard deviations of a Poisson count off is a change: one window in 400 is mistaken for one. */
-const CHANGE_SIGMAS = 3
+/**
+ * What arrives within less than this, in ms, says nothing about the time after it: an event loop that was busy for
+ * 10 ms delivers the arrivals of 10 ms in one.
+ */
+const CLUMP_MS = 25
+/** Waiters this old, in ms, are more than one clump. The control loop looks when they are 10 ms old at the earliest. */
+const QUEUE_MS = 4
+/** A count this many standard deviations of Poisson's off is a change; noise is that far off once in 16 000 windows. */
+const CHANGE_SIGMAS = 4
 
-/** The rate after one more window. A surge shows first in the part of the window in which callers waited. */
+/** The rate after one more window. A surge shows in the queue first: who waits has arrived since the oldest has. */
 export function nextArrivalRate(rate: ArrivalRate, sample: Sample): ArrivalRate {
-  const waiting = { arrivals: sample.arrivalsWhileWaiting, ms: Math.max(BATCH_MS, sample.waitingMs) }
-  if (surprise(rate, waiting) > CHANGE_SIGMAS) return waiting
-  const window = { arrivals: sample.arrivals, ms: Math.max(BATCH_MS, sample.windowMs) }
+  const queue = { arrivals: sample.waiters, ms: sample.oldestWaitMs }
+  if (queue.ms >= QUEUE_MS && surprise(rate, queue) > CHANGE_SIGMAS) return queue
+  const window = { arrivals: sample.arrivals, ms: Math.max(CLUMP_MS, sample.windowMs + sample.loopDelayMs) }
   if (Math.abs(surprise(rate, window)) > CHANGE_SIGMAS) return window
   const ms = rate.ms + window.ms
   const fade = Math.min(1, RATE_MEMORY_MS / ms)
@@ -46,6 +51,8 @@ function surprise(rate: ArrivalRate, seen: ArrivalRate): number {
 export interface LeaseTimes {
   /** Of the last few dozen leases; 0 before the first has ended. */
   readonly recentMs: number
+  /** Leases seen, as far as that matters: up to RECENT_LEASES. */
+  readonly seen: number
   /** The shortest of the means of the last minute or so; before there is one, the least that `recentMs` has been. */
   readonly shortest: Extreme
   readonly leastMs: number
@@ -55,7 +62,15 @@ export interface LeaseTimes {
   readonly ms: number
 }
 
-export const NO_LEASES: LeaseTimes = { recentMs: 0, shortest: NO_EXTREME, leastMs: 0, count: 0, sumMs: 0, ms: 0 }
+export const NO_LEASES: LeaseTimes = {
+  recentMs: 0,
+  seen: 0,
+  shortest: NO_EXTREME,
+  leastMs: 0,
+  count: 0,
+  sumMs: 0,
+  ms: 0,
+}
 
 /** Half of what `recentMs` says comes from this many leases: enough to average out single queries. */
 const RECENT_LEASES = 20
@@ -69,16 +84,20 @@ const MEAN_MS_MIN = 2_000
  */
 export function nextLeaseTimes(times: LeaseTimes, sample: Sample, isUnloaded: boolean, memoryMs: number): LeaseTimes {
   const { completions, leaseMsMean, windowMs } = sample
-  const weight = times.recentMs > 0 ? completions / (completions + RECENT_LEASES) : Math.min(1, completions)
-  const recentMs = times.recentMs + weight * (leaseMsMean - times.recentMs)
-  const leastMs = times.leastMs > 0 ? Math.min(times.leastMs, recentMs) : recentMs
-  if (!isUnloaded) return { ...times, recentMs, leastMs }
+  const recentMs =
+    completions > 0
+      ? times.recentMs + (completions / (completions + times.seen)) * (leaseMsMean - times.recentMs)
+      : times.recentMs
+  const seen = Math.min(RECENT_LEASES, times.seen + completions)
+  // The first few leases are a mean, and no minimum yet: a single short one would stand for all of them.
+  const leastMs = times.seen < RECENT_LEASES ? recentMs : Math.min(times.leastMs, recentMs)
+  if (!isUnloaded) return { ...times, recentMs, seen, leastMs }
   const count = times.count + completions
   const sumMs = times.sumMs + completions * leaseMsMean
   const ms = times.ms + windowMs
-  if (count < MEAN_LEASES_MIN || ms < MEAN_MS_MIN) return { ...times, recentMs, leastMs, count, sumMs, ms }
+  if (count < MEAN_LEASES_MIN || ms < MEAN_MS_MIN) return { ...times, recentMs, seen, leastMs, count, sumMs, ms }
   const shortest = rolledMin(times.shortest, sumMs / count, ms, memoryMs)
-  return { recentMs, shortest, leastMs, count: 0, sumMs: 0, ms: 0 }
+  return { recentMs, seen, shortest, leastMs, count: 0, sumMs: 0, ms: 0 }
 }
 
 /** How long a lease takes by itself, in ms; 0 before the first has ended. */

@@ -42,8 +42,12 @@ export interface HybridState {
   readonly limit: number
   readonly rate: ArrivalRate
   readonly leases: LeaseTimes
-  /** Mean leases out while nobody was pressed. */
+  /** Leases out and their time in ms, means, while nobody was pressed. */
   readonly inUseCalm: number
+  readonly leaseMsCalm: number
+  /** For how long creates have been under way without a break, in ms; and how many a ms succeed while they are. */
+  readonly fillingMs: number
+  readonly createsPerMs: number
   readonly completionsPerMs: number
   readonly completionsPerMsMax: Extreme
   readonly inUseMax: Extreme
@@ -71,6 +75,9 @@ const INITIAL: HybridState = {
   rate: NO_ARRIVALS,
   leases: NO_LEASES,
   inUseCalm: 0,
+  leaseMsCalm: 0,
+  fillingMs: 0,
+  createsPerMs: 0,
   completionsPerMs: 0,
   completionsPerMsMax: NO_EXTREME,
   inUseMax: NO_EXTREME,
@@ -117,7 +124,13 @@ export function hybrid(options: HybridOptions = {}): Controller<HybridState> {
       if (sample.loopDelayMs > STALL_MS) return hold(before, sample, 'loop-stalled')
       const isPressing = isPressed(before, sample, settings)
       const seen = observed(before, sample, isPressing)
-      const [state, decision] = isPressing ? press(seen, sample, settings) : relax(seen, sample, settings)
+      const wanted = wantedByDemand(seen, sample)
+      const isDemandShort = wanted > sample.limit && (isPressing || sample.waiters > 0) && !isTryingLess(seen)
+      const [state, decision] = isDemandShort
+        ? move(seen, wanted, 'demand')
+        : isPressing
+          ? press(seen, sample, settings)
+          : relax(seen, sample, settings)
       return [{ ...state, limit: decision.limit }, decision]
     },
   }
@@ -141,27 +154,46 @@ const PEAK_MEMORY_MS = 30_000
 const THROUGHPUT_TAU_MS = 250
 const IN_USE_TAU_MS = 2_000
 
+/** So long, in ms, what is slow beside creates may be slow because of them: a connect costs as much as many queries. */
+const FILLING_MS_MAX = 1_000
+const FILL_TAU_MS = 250
+
 function observed(state: HybridState, sample: Sample, isPressing: boolean): HybridState {
   const { windowMs, completions, inUseMean, limit } = sample
+  const fillingMs = sample.creating + sample.created > 0 ? state.fillingMs + windowMs : 0
+  const isFilling = fillingMs > 0 && fillingMs < FILLING_MS_MAX && state.leases.recentMs > 0
+  const leases = isFilling ? state.leases : nextLeaseTimes(state.leases, sample, !isPressing, LEASE_MEMORY_MS)
+  const calmTauMs = isPressing ? Number.POSITIVE_INFINITY : IN_USE_TAU_MS
   const perMs = smoothed(state.completionsPerMs, completions / windowMs, windowMs, THROUGHPUT_TAU_MS)
   const seen: HybridState = {
     ...state,
     rate: nextArrivalRate(state.rate, sample),
-    leases: nextLeaseTimes(state.leases, sample, !isPressing, LEASE_MEMORY_MS),
-    inUseCalm: isPressing ? state.inUseCalm : smoothed(state.inUseCalm, inUseMean, windowMs, IN_USE_TAU_MS),
+    leases,
+    fillingMs,
+    createsPerMs:
+      fillingMs > 0
+        ? smoothed(state.createsPerMs, sample.created / windowMs, windowMs, FILL_TAU_MS)
+        : state.createsPerMs,
+    inUseCalm: smoothed(state.inUseCalm, inUseMean, windowMs, calmTauMs),
+    leaseMsCalm:
+      state.leaseMsCalm > 0 ? smoothed(state.leaseMsCalm, leases.recentMs, windowMs, calmTauMs) : leases.recentMs,
     completionsPerMs: perMs,
     completionsPerMsMax: rolledMax(state.completionsPerMsMax, perMs, windowMs, THROUGHPUT_MEMORY_MS),
     inUseMax: rolledMax(state.inUseMax, sample.inUseMax, windowMs, PEAK_MEMORY_MS),
+    calmMs: isPressing ? 0 : state.calmMs + windowMs,
+    pressedMs: isPressing ? state.pressedMs + windowMs : state.pressedMs,
   }
   if (limit === state.limit) return seen
   return { ...seen, arm: newArm(limit, seen.leases.recentMs), trialFrom: undefined }
 }
 
 /** Layers 1 and 3. */
-function demandOf(state: HybridState): number {
+function demandOf(state: HybridState, sample: Sample): number {
   const { rate, leases, completionsPerMsMax, ceiling = Number.POSITIVE_INFINITY } = state
   const leaseMs = unloadedLeaseMs(leases)
-  const demand = staffed(arrivalsPerMs(rate) * leaseMs)
+  const steady = staffed(arrivalsPerMs(rate) * leaseMs)
+  const backlog = Math.min((sample.waiters / BACKLOG_MS) * leaseMs, state.createsPerMs * BACKLOG_MS)
+  const demand = steady + Math.min(backlog, BACKLOG_RATIO_MAX * steady)
   const isLoaded = leases.recentMs > LOADED_RATIO * leaseMs
   const believed = isLoaded
     ? Math.min(demand, BELIEVED_RATIO * (largestOf(completionsPerMsMax) ?? 0) * leaseMs)
@@ -173,13 +205,26 @@ function demandOf(state: HybridState): number {
 const LOADED_RATIO = 1.3
 const BELIEVED_RATIO = 2
 
+/**
+ * Who waits already is to be served within this, in ms, by resources beyond those for who comes: half as many at most,
+ * and no more than can be opened in that time. A backlog is served sooner by what is open than by a storm of connects.
+ */
+const BACKLOG_MS = 100
+const BACKLOG_RATIO_MAX = 0.5
+
 const RAISE_RATIO_MAX = 4
 
-function press(seen: HybridState, sample: Sample, settings: Settings): Step {
-  const state = { ...seen, calmMs: 0, pressedMs: seen.pressedMs + sample.windowMs }
-  const isTryingLess = state.trialFrom !== undefined && state.trialFrom.limit > sample.limit
-  const wanted = Math.min(demandOf(state), RAISE_RATIO_MAX * sample.limit, sample.limitMax)
-  if (wanted > sample.limit && !isTryingLess) return move(state, wanted, 'demand')
+/** Layer 4, upwards. */
+function wantedByDemand(state: HybridState, sample: Sample): number {
+  const { limit, limitMax } = sample
+  return Math.min(demandOf(state, sample), RAISE_RATIO_MAX * limit, limitMax)
+}
+
+function isTryingLess({ trialFrom, arm }: HybridState): boolean {
+  return trialFrom !== undefined && trialFrom.limit > arm.limit
+}
+
+function press(state: HybridState, sample: Sample, settings: Settings): Step {
   const isLimitInTheWay = sample.live >= sample.limit || sample.inUseMax >= sample.limit
   const measuring = { ...state, arm: measured(state.arm, sample) }
   if (state.trialFrom !== undefined) return judge(measuring, state.trialFrom, sample, settings)
@@ -226,14 +271,17 @@ function giveReserve(state: HybridState, sample: Sample): Step {
   return move({ ...state, ceiling: limit }, limit, 'reserve')
 }
 
+/** Near the peak of a backend, chance alone makes leases half as long again. */
+const SLOWDOWN_MIN = 2
+
 /** Leases have become longer by more than the growth of their number explains: a cause outside, which a trial tells. */
-function hasSlowedByItself({ leases, inUseCalm }: HybridState, sample: Sample): boolean {
-  const slowdown = leases.recentMs / unloadedLeaseMs(leases)
-  return slowdown > 1.6 && slowdown * Math.max(1, inUseCalm) > sample.inUseMean
+function hasSlowedByItself({ leases, inUseCalm, leaseMsCalm }: HybridState, sample: Sample): boolean {
+  const slowdown = leases.recentMs / leaseMsCalm
+  return slowdown > SLOWDOWN_MIN && slowdown * Math.max(1, inUseCalm) > sample.inUseMean
 }
 
 /** A trial is judged at this many standard deviations, not before ARM_MS_FIRST, and at ARM_MS_MAX by likelihood. */
-const SIGMAS = 2
+const SIGMAS = 2.5
 const ARM_MS_FIRST = 100
 const ARM_MS_MAX = 5_000
 /** Surely beyond this elasticity, the backend was not the bottleneck at all: leases take as long by themselves. */
@@ -268,16 +316,25 @@ function takeBack(state: HybridState, from: Arm, { atMs }: Sample, isUp: boolean
 const LULL_MS = 500
 
 function relax(seen: HybridState, sample: Sample, settings: Settings): Step {
-  const calmMs = seen.calmMs + sample.windowMs
-  if (calmMs < settings.calmMs) {
-    return hold({ ...seen, calmMs, trialFrom: calmMs < LULL_MS ? seen.trialFrom : undefined }, sample, 'calm')
-  }
+  if (seen.trialFrom !== undefined && seen.calmMs >= LULL_MS) return endTrial(seen, seen.trialFrom, sample)
+  if (seen.calmMs < settings.calmMs) return hold(seen, sample, 'calm')
   const { trialAtMs, trialUp, backOffMs } = INITIAL
   const fresh = { trialFrom: undefined, ceiling: undefined, limitedBy: undefined, trialAtMs, trialUp, backOffMs }
   const state = { ...seen, ...fresh, calmMs: 0, pressedMs: 0 }
   const peak = Math.ceil(1.1 * (largestOf(state.inUseMax) ?? 0)) + 1
-  const limit = Math.max(sample.limitMin, Math.floor(0.8 * sample.limit), demandOf(state), peak)
+  const limit = Math.max(sample.limitMin, Math.floor(0.8 * sample.limit), demandOf(state, sample), peak)
   return limit < sample.limit ? move(state, limit, 'shrink') : hold(state, sample, 'calm')
+}
+
+/**
+ * Nobody waits any more, so the trial cannot be judged. More than was needed even now is taken back, lest each burst
+ * near the peak of the backend leave the limit half as large again; what is in use is what has ended the pressure.
+ */
+function endTrial(state: HybridState, from: Arm, sample: Sample): Step {
+  const isNeeded = sample.inUseMax > from.limit
+  return isNeeded || from.limit > sample.limit
+    ? hold({ ...state, trialFrom: undefined }, sample, 'calm')
+    : move({ ...state, trialAtMs: sample.atMs + state.backOffMs }, from.limit, 'probe-unneeded')
 }
 
 function hold(state: HybridState, sample: Sample, reason: string): Step {

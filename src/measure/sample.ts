@@ -12,9 +12,8 @@ export interface Sample {
 
   /** acquire() calls that began in it, granted or not. */
   readonly arrivals: number
-  /** For how much of the window somebody waited, in ms, and the arrivals of that time: demand since pressure began. */
+  /** For how much of the window somebody waited, in ms. */
   readonly waitingMs: number
-  readonly arrivalsWhileWaiting: number
   /** Leases that began in it. */
   readonly grants: number
   /** Leases that ended in it. */

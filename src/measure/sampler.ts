@@ -57,7 +57,6 @@ export class Sampler implements PoolObserver {
   readonly #offered = new TimeAverage()
   #inUseMax = 0
   #waitingMs = 0
-  #arrivalsWhileWaiting = 0
 
   /** @param counts read at each event, before the event changes them */
   constructor(counts: LiveCounts, nowMs: number) {
@@ -69,7 +68,6 @@ export class Sampler implements PoolObserver {
   arrived(nowMs: number): void {
     this.#advance(nowMs)
     this.#window.arrivals += 1
-    if (this.#counts.waiters > 0) this.#arrivalsWhileWaiting += 1
   }
 
   granted(nowMs: number, waitMs: number): void {
@@ -131,7 +129,6 @@ export class Sampler implements PoolObserver {
     this.#offered.reset()
     this.#inUseMax = this.#counts.inUse
     this.#waitingMs = 0
-    this.#arrivalsWhileWaiting = 0
     this.#openedAtMs = nowMs
     return sample
   }
@@ -183,7 +180,6 @@ export class Sampler implements PoolObserver {
       limitMax,
       arrivals,
       waitingMs: this.#waitingMs,
-      arrivalsWhileWaiting: this.#arrivalsWhileWaiting,
       grants,
       completions,
       timedOut: refused.timedOut,

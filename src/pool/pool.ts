@@ -119,6 +119,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #leaseMs: number | undefined
   /** When a lease last ended, or began where there was none. */
   #leasesQuietSinceMs = Number.NEGATIVE_INFINITY
+  /** Most resources that have been open since somebody waits. */
+  #openMaxWhileWaiting = 0
   #retryTimer: Timer | undefined
   #isRetryUrgent = false
   /** Live resources kept open ahead of any waiter: see keepLive(). */
@@ -310,7 +312,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #refuse(waiter: Waiter<T>, kind: RefusalKind, nowMs: number, error: Error): void {
     this.#observer.refused(nowMs, kind, nowMs - waiter.sinceMs)
     waiter.refuse(error)
-    if (this.#queue.length === 0) this.#policy.emptied()
+    if (this.#queue.length === 0) this.#queueEmptied()
   }
 
   // ---------------------------------------------------------------------------------------------- lending
@@ -371,7 +373,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #grant(waiter: Waiter<T>, entry: Entry<T>, nowMs: number): void {
     const waitMs = nowMs - waiter.sinceMs
     waiter.grant(this.#lease(entry, waitMs, waiter.tag, waiter.caller, nowMs))
-    if (this.#queue.length === 0) this.#policy.emptied()
+    if (this.#queue.length === 0) this.#queueEmptied()
     this.#tellAcquired(waitMs, waiter.tag) // not before: a listener that releases would serve the same waiter again
   }
 
@@ -479,10 +481,23 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#observer.created(nowMs, createMs)
     entry.resource = resource
     entry.expiresAtMs = expiryMs(nowMs, lifetimeMs, lifetimeJitter, this.#parts.random.next())
+    if (this.#queue.length > 0) this.#noteGrowth(nowMs)
     this.#serve(entry, nowMs)
     const { events } = this.#parts
     if (events.has('created')) events.emit('created', { createMs, counts: this.counts() })
     this.#pulse(nowMs)
+  }
+
+  #noteGrowth(nowMs: number): void {
+    const open = this.#ledger.live - this.#ledger.creating + 1 // the new one counts as being created until it is served
+    if (open <= this.#openMaxWhileWaiting) return
+    this.#openMaxWhileWaiting = open
+    this.#policy.grown?.(nowMs)
+  }
+
+  #queueEmptied(): void {
+    this.#openMaxWhileWaiting = 0
+    this.#policy.emptied()
   }
 
   #createFailed(entry: Entry<T>, { error, failure, wasAborted }: CreateFailure, nowMs: number): void {

@@ -15,6 +15,8 @@ export interface QueueDecider {
   admit(waitMs: number, nowMs: number): 'grant' | 'shed'
   /** Nobody waits any more. */
   emptied(): void
+  /** More resources are open than have been since somebody waits: help has come, and more may be on its way. */
+  grown?(nowMs: number): void
 }
 
 /** In order of arrival, and nobody is shed. */
@@ -40,7 +42,9 @@ export interface CodelOptions {
  *
  * What is late depends on the caller's patience, so the defaults are shares of acquireTimeoutMs: 50 and 500 ms for
  * one second, and no shedding at all without a timeout. A batch of a thousand acquires under a generous timeout is no
- * overload.
+ * overload. Nor is a queue in front of a pool that is growing: it is judged once an interval has passed since the
+ * latest resource was added to the most there had been, for what waits longer than the target until then is what those
+ * resources are opened for.
  *
  * @throws TypeError | RangeError for wrong options
  * @source RFC 8289; the form with one fixed expiry of 2 × target is that of facebook/folly, executors/Codel
@@ -57,6 +61,7 @@ export function codel(options: CodelOptions = {}): QueuePolicy {
         order: () => 'oldest',
         admit: (waitMs, nowMs) => (standing.seen(waitMs, nowMs) && waitMs > 2 * targetMs ? 'shed' : 'grant'),
         emptied: standing.emptied,
+        grown: standing.restart,
       }
     },
   }
@@ -113,7 +118,7 @@ function standingQueue(targetMs: number, intervalMs: number) {
   return {
     seen(waitMs: number, nowMs: number): boolean {
       if (nowMs >= intervalEndsAtMs) {
-        isStanding = minMs > targetMs
+        isStanding = minMs > targetMs && minMs < Number.POSITIVE_INFINITY
         minMs = waitMs
         intervalEndsAtMs = nowMs + intervalMs
       } else if (waitMs < minMs) minMs = waitMs
@@ -122,6 +127,11 @@ function standingQueue(targetMs: number, intervalMs: number) {
     emptied(): void {
       minMs = 0
       isStanding = false
+    },
+    restart(nowMs: number): void {
+      minMs = Number.POSITIVE_INFINITY
+      isStanding = false
+      intervalEndsAtMs = nowMs + intervalMs
     },
   }
 }

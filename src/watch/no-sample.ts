@@ -18,7 +18,6 @@ export const NO_SAMPLE: Sample = {
   waiters: 0,
   oldestWaitMs: 0,
   waitingMs: 0,
-  arrivalsWhileWaiting: 0,
   waitMsMean: 0,
   waitMsP50: 0,
   waitMsP95: 0,

@@ -43,7 +43,7 @@ export function flow<S>(controller: Controller<S>, plant: FluidPlant): FluidStep
     const windowMs = isShort ? WINDOW_MS_PRESSED : WINDOW_MS
     const grown = Math.max(0, waiters + (perMs - servedPerMs) * windowMs)
     const kept = Math.min(grown, perMs * SHED_AFTER_MS)
-    const waitMs = kept / servedPerMs
+    const waitMs = kept / perMs // who waits has arrived since the oldest has
     atMs += windowMs
     waiters = isShort ? kept : 0
     const sample: Sample = {
@@ -54,7 +54,6 @@ export function flow<S>(controller: Controller<S>, plant: FluidPlant): FluidStep
       limitMin,
       limitMax,
       arrivals: perMs * windowMs,
-      arrivalsWhileWaiting: isShort ? perMs * windowMs : 0,
       waitingMs: isShort ? windowMs : 0,
       grants: servedPerMs * windowMs,
       completions: Math.min(servedPerMs, isShort ? servedPerMs : perMs) * windowMs,

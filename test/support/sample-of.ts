@@ -9,7 +9,6 @@ export const QUIET: Sample = {
   limitMax: 100,
   arrivals: 0,
   waitingMs: 0,
-  arrivalsWhileWaiting: 0,
   grants: 0,
   completions: 0,
   timedOut: 0,

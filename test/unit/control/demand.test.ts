@@ -30,8 +30,8 @@ describe('the arrival rate', () => {
     expect(rateAfter([...STEADY, { windowMs: 25, arrivals: 37 }])).toBeGreaterThan(1_200)
   })
 
-  test('sees a surge in the part of a window in which callers waited', () => {
-    const mixed = { windowMs: 250, arrivals: 65, waitingMs: 12, arrivalsWhileWaiting: 18 }
+  test('sees a surge in the queue that it leaves, before it shows in the window', () => {
+    const mixed = { windowMs: 250, arrivals: 65, waiters: 18, oldestWaitMs: 12 }
     expect(rateAfter([...STEADY, mixed])).toBeGreaterThan(1_000)
   })
 
@@ -45,8 +45,12 @@ describe('the arrival rate', () => {
   })
 
   test('does not take a batch of one instant for a rate', () => {
-    const batch = { windowMs: 250, arrivals: 70, waitingMs: 0.02, arrivalsWhileWaiting: 20 }
-    expect(rateAfter([...STEADY, batch])).toBeLessThan(2_500)
+    const batch = { windowMs: 250, arrivals: 70, waiters: 20, oldestWaitMs: 0.02 }
+    expect(rateAfter([...STEADY, batch])).toBeLessThan(220)
+  })
+
+  test('does not take a clump for a rate either, in a window that is closed early', () => {
+    expect(rateAfter([...STEADY, { windowMs: 10, arrivals: 12 }])).toBeLessThan(220)
   })
 
   test('is 0 before anything has arrived, and after a long rest', () => {

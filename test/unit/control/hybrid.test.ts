@@ -134,6 +134,57 @@ describe('without pressure on the limit', () => {
   })
 })
 
+describe('a backlog', () => {
+  /** 1500 a second on leases of 20 ms: 30 in use, 42 with headroom. */
+  const seen = (waiters: number, created: number): number => {
+    const controller = hybrid()
+    let state = controller.initial
+    const busy = { limit: 42, live: 42, inUse: 30, inUseMean: 30, inUseMax: 42, leaseMsMean: 20 }
+    for (let atMs = 250; atMs <= 10_000; atMs += 250) {
+      const filling = { creating: created > 0 ? 4 : 0, created: (created / 1_000) * 250 }
+      const sample = sampleOf({ ...busy, ...filling, atMs, windowMs: 250, arrivals: 375, completions: 375 })
+      state = controller.step(state, sample)[0]
+    }
+    const queue = { waiters, oldestWaitMs: waiters / 1.5, waitingMs: 250, waitMsP95: 100 }
+    const sample = sampleOf({ ...busy, ...queue, atMs: 10_250, windowMs: 250, arrivals: 375, completions: 375 })
+    return controller.step(state, sample)[1].limit
+  }
+
+  test('is drained by resources beyond those for who comes: half as many at most', () => {
+    expect(seen(60, 1_000)).toBeGreaterThan(50)
+    expect(seen(600, 1_000)).toBeLessThanOrEqual(63)
+  })
+
+  test('opens no more than can be opened in a tenth of a second: connects slow down those who serve it', () => {
+    expect(seen(600, 50)).toBeLessThanOrEqual(48)
+  })
+})
+
+test.each([
+  ['is taken back if what it added lay idle', 15, ['probe-up', 'probe-unneeded']],
+  ['is kept if it was used', 28, ['probe-up']],
+])('a trial that a lull has ended %s', (_, inUseInLull, expected) => {
+  const controller = hybrid()
+  let state = controller.initial
+  let limit = 20
+  const reasons: string[] = []
+  for (let atMs = 50; limit !== 20 || reasons.length === 0; atMs += 50) {
+    const isLull = limit > 20
+    const inUse = isLull ? inUseInLull : limit
+    const queue = isLull ? {} : { waiters: 30, oldestWaitMs: 60, waitMsP95: 60, waitingMs: 50 }
+    const flow = { arrivals: 15, completions: 15, leaseMsMean: 20, inUse, inUseMean: inUse, inUseMax: inUse }
+    const [next, decision] = controller.step(
+      state,
+      sampleOf({ ...flow, ...queue, atMs, windowMs: 50, limit, live: limit }),
+    )
+    state = next
+    limit = decision.limit
+    if (isLull || limit > 20) reasons.push(decision.reason)
+    if (reasons.length > 20) break
+  }
+  expect(reasons.filter((reason) => reason !== 'calm')).toEqual(expected)
+})
+
 test('a window in which the event loop stood still is not believed', () => {
   const controller = hybrid()
   const sample = sampleOf({

@@ -178,3 +178,20 @@ test("the option queue is 'fifo' or a policy, and nothing else", () => {
 test('an option that means nothing to adaptive lifo is unknown to it', () => {
   expect(() => adaptiveLifo({ targetMs: 5 } as object)).toThrow('adaptiveLifo: unknown option targetMs, got 5')
 })
+
+test('codel does not judge a queue in front of a pool that grows: not until an interval after the latest growth', () => {
+  const decider = codel({ targetMs: 50, intervalMs: 500 }).start(ONE_SECOND)
+  const answers: string[] = []
+  for (let atMs = 0; atMs <= 2_000; atMs += 100) {
+    if (atMs === 900) decider.grown?.(atMs)
+    answers.push(decider.admit(200, atMs))
+  }
+  const shedAtMs = answers.flatMap((answer, i) => (answer === 'shed' ? [i * 100] : []))
+  expect(shedAtMs).toEqual([500, 600, 700, 800, 1_400, 1_500, 1_600, 1_700, 1_800, 1_900, 2_000])
+})
+
+test('codel that nobody was admitted by since the growth has nothing to judge', () => {
+  const decider = codel({ targetMs: 50, intervalMs: 500 }).start(ONE_SECOND)
+  decider.grown?.(0)
+  expect(decider.admit(200, 600)).toBe('grant')
+})
