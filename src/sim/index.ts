@@ -27,6 +27,14 @@ export type {
   Span,
   StallDisturbance,
 } from './disturbance.ts'
+export {
+  type DriveAdoptedOptions,
+  type DrivenHandle,
+  type DrivenPool,
+  type DrivePoolOptions,
+  drive,
+  type LoadOptions,
+} from './drive.ts'
 export { type MixedPart, mixed } from './mixed.ts'
 export type { Job, RequestKind } from './request.ts'
 export type { SimulationResult } from './result.ts'

@@ -163,6 +163,7 @@ class Simulation {
       created,
       createFailed,
       ...this.#log.moves(),
+      lateMsMax: 0,
     }
     return new SimulationResult(summary, this.#log.rows, this.#log.warnings, this.#tally.timeline())
   }

@@ -39,6 +39,8 @@ export interface SimulationSummary {
    * 95 % of its arrivals within sloMs. In ms; undefined: never within ten minutes, or not asked for.
    */
   readonly recoveryMs: number | undefined
+  /** How late the load itself came, at worst, in ms; latencies include it. A simulation is never late. */
+  readonly lateMsMax: number
 }
 
 /** One window of the pool's control loop: what it saw, and what was decided. */
