@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest'
+import { codel, hybrid } from '../../../src/index.ts'
+import { poisson, scenarios, simulate, uslBackend } from '../../../src/sim/index.ts'
+
+test('the example of the documentation runs, and its report is a page by itself', async () => {
+  const disturbances = [
+    { fromMs: 2_000, toMs: 3_000, capacity: 0.4 },
+    { fromMs: 4_000, toMs: 5_000, extraLeaseMs: 90 },
+    { fromMs: 6_000, toMs: 6_500, refuse: true as const },
+  ]
+  const result = await simulate({
+    seed: 1,
+    durationMs: 12_000,
+    workload: poisson((tMs) => (tMs < 3_000 ? 200 : 900)),
+    backend: uslBackend({ serviceMsMean: 10, sigma: 0.02, kappa: 0.0008, connectMs: 50, disturbances }),
+    pool: { limitMin: 2, limitMax: 200, acquireTimeoutMs: 1_000, controller: hybrid(), queue: codel() },
+    sloMs: 500,
+    retries: 0,
+  })
+  const html = result.toHtml('A <title>')
+  expect(html).toContain('A &#60;title&#62;')
+  expect(html.match(/<svg /g)).toHaveLength(3)
+  expect(html).not.toMatch(/NaN|undefined|Infinity/)
+  expect(html).not.toMatch(/(?:src|href)=/) // nothing to load
+  for (const { kind } of result.warnings) expect(html).toContain(kind)
+})
+
+test('a run in which nothing came can be told as well', async () => {
+  const { options } = scenarios.steady
+  const result = await simulate({ ...options, durationMs: 1_000, workload: poisson(0) })
+  expect(result.toHtml()).not.toMatch(/NaN|undefined|Infinity/)
+})
+
+test('the timeline adds up, and has at most 4096 bins however long the run', async () => {
+  const { options } = scenarios.trickle
+  const { summary, timeline } = await simulate({ ...options, durationMs: 3_600_000 })
+  expect(timeline.offered.length).toBeLessThanOrEqual(4_096)
+  expect(timeline.offered.length * timeline.binMs).toBeGreaterThanOrEqual(3_600_000)
+  expect(timeline.offered.reduce((a, b) => a + b, 0)).toBe(summary.offered)
+  expect(timeline.withinSlo.reduce((a, b) => a + b, 0)).toBe(summary.withinSlo)
+})
