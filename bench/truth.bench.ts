@@ -1,0 +1,257 @@
+/**
+ * The question: does the simulator tell the truth?
+ *
+ * The same scenarios, controllers and seeds on a real embedded PostgreSQL, by drive(), and in the simulator, whose
+ * backend is the throughput curve measured on this machine minutes before. Side by side: goodput, and whether the
+ * controllers come out in the same order.
+ *
+ *     npm run bench:truth -- [--seconds 8] [--scenarios step-up,hang] [--controllers hybrid,fixed-4,fixed-48] [--seed 1]
+ *
+ * The server, the load and the pool share the machine, and so they did when the curve was measured.
+ */
+import { parseArgs } from 'node:util'
+import pg from 'pg'
+import { startPostgres } from '../src/cli/embedded-postgres.ts'
+import { createPool, fixed, hybrid, seededRandom } from '../src/index.ts'
+import {
+  bursts,
+  type CurveBackendOptions,
+  curveBackend,
+  type Disturbance,
+  drive,
+  mixed,
+  poisson,
+  type RequestKind,
+  simulate,
+  type Workload,
+} from '../src/sim/index.ts'
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '8' },
+    scenarios: { type: 'string', default: '' },
+    controllers: { type: 'string', default: 'hybrid,fixed-4,fixed-48' },
+    seed: { type: 'string', default: '1' },
+  },
+})
+const DURATION_MS = 1000 * Number(values.seconds)
+const SEED = Number(values.seed)
+const FROM_MS = 0.3 * DURATION_MS
+const TO_MS = 0.75 * DURATION_MS
+const LIMIT_MAX = 64
+const SLO_MS = 500
+/** What a statement takes that has the server to itself: long enough that the client's own work is small beside it. */
+const STATEMENT_MS = 6
+
+/** A situation that can be brought about on a real server and in the simulator alike. `peak` is requests per second. */
+interface TrueScenario {
+  readonly workload: (peak: number) => Workload
+  readonly retries?: number
+  /** Mean time for which the application keeps its lease within the trigger, in ms. */
+  readonly extraLeaseMs?: number
+  readonly hangMs?: number
+}
+
+function pulse(base: number, raised: number): (peak: number) => Workload {
+  return (peak) => poisson((tMs) => peak * (tMs >= FROM_MS && tMs < TO_MS ? raised : base))
+}
+
+const SCENARIOS: Readonly<Record<string, TrueScenario>> = {
+  'step-up': { workload: pulse(0.2, 0.75) },
+  overload: { workload: pulse(0.3, 1.35) },
+  'overload-retries': { workload: pulse(0.3, 1.2), retries: 2 },
+  'slow-leases': { workload: (peak) => poisson(0.3 * peak), extraLeaseMs: 90 },
+  'very-slow-leases': { workload: (peak) => poisson(0.3 * peak), extraLeaseMs: 250 },
+  ramp: { workload: (peak) => poisson((tMs) => (1.1 * peak * tMs) / DURATION_MS) },
+  'cold-start': { workload: (peak) => poisson((tMs) => (tMs < FROM_MS ? 1 : 0.7 * peak)) },
+  bursts: { workload: (peak) => bursts({ ratePerSecond: 0.6 * peak, dispersion: 10, spreadMs: 20 }) },
+  hang: { workload: (peak) => poisson(0.5 * peak), hangMs: 1_500 },
+  'mixed-classes': {
+    workload: (peak) =>
+      mixed([
+        { tag: 'page', workload: poisson(0.35 * peak) },
+        { tag: 'report', work: 10, workload: poisson((tMs) => (tMs >= FROM_MS && tMs < TO_MS ? 0.03 * peak : 0)) },
+      ]),
+  },
+}
+
+interface Calibration {
+  readonly rows: number
+  readonly throughput: CurveBackendOptions['throughput']
+  readonly peak: number
+  readonly connectMs: number
+}
+
+const sqlOf = (rows: number): string => `select sum(i) from generate_series(1, ${rows}) i, gate`
+
+async function connect(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url })
+  client.on('error', () => {})
+  await client.connect()
+  return client
+}
+
+/** Clients that ask again as soon as they are answered, more and more of them. */
+async function calibrate(url: string): Promise<Calibration> {
+  const startedAtMs = performance.now()
+  const clients = await Promise.all(Array.from({ length: 64 }, () => connect(url)))
+  await Promise.all(clients.slice(1).map((client) => client.end()))
+  const admin = clients[0] as pg.Client
+  await admin.query('create table if not exists gate as select 1 as one')
+  const trial = await timeOf(20, () => admin.query(sqlOf(20_000)))
+  const rows = Math.round((20_000 * STATEMENT_MS) / trial)
+  const connectMs = await timeOf(10, async () => (await connect(url)).end())
+  const throughput: [number, number][] = []
+  for (const n of [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64]) throughput.push([n, await throughputOf(url, n, rows)])
+  await admin.end()
+  const peak = Math.max(...throughput.map(([, perSecond]) => perSecond))
+  console.log(
+    `Calibrated in ${((performance.now() - startedAtMs) / 1000).toFixed(0)} s: connect ${connectMs.toFixed(1)} ms;`,
+  )
+  console.log(`statements/s by clients: ${throughput.map(([n, x]) => `${n}:${x.toFixed(0)}`).join(' ')}\n`)
+  return { rows, throughput, peak, connectMs }
+}
+
+async function timeOf(times: number, work: () => Promise<unknown>): Promise<number> {
+  const startedAtMs = performance.now()
+  for (let i = 0; i < times; i++) await work()
+  return (performance.now() - startedAtMs) / times
+}
+
+async function throughputOf(url: string, n: number, rows: number): Promise<number> {
+  const clients = await Promise.all(Array.from({ length: n }, () => connect(url)))
+  const startedAtMs = performance.now()
+  const fromMs = startedAtMs + 300
+  const endMs = startedAtMs + 2_000
+  let done = 0
+  await Promise.all(
+    clients.map(async (client) => {
+      while (performance.now() < endMs) {
+        await client.query(sqlOf(rows))
+        const nowMs = performance.now()
+        if (nowMs >= fromMs && nowMs < endMs) done += 1
+      }
+    }),
+  )
+  await Promise.all(clients.map((client) => client.end()))
+  return (done * 1000) / (endMs - fromMs)
+}
+
+function poolOptions(controller: string) {
+  const size = Number(/^fixed-(\d+)$/.exec(controller)?.[1] ?? 0)
+  const shared = { acquireTimeoutMs: 1_000, name: controller }
+  if (size > 0) return { ...shared, limitMin: size, limitMax: size, warmUp: size, controller: fixed() }
+  return { ...shared, limitMin: 2, limitMax: LIMIT_MAX, warmUp: 4, controller: hybrid() }
+}
+
+/** Goodput on the real server. */
+async function real(
+  url: string,
+  scenario: TrueScenario,
+  controller: string,
+  { rows, peak }: Calibration,
+): Promise<number> {
+  const pool = createPool({
+    ...poolOptions(controller),
+    create: () => connect(url),
+    destroy: (client: pg.Client) => client.end(),
+    destroyOnError: () => true,
+  })
+  await sleep(300) // the warm-up
+  const admin = await connect(url)
+  const random = seededRandom(SEED + 77)
+  const startedAtMs = performance.now()
+  const isTriggered = (): boolean => {
+    const atMs = performance.now() - startedAtMs
+    return atMs >= FROM_MS && atMs < TO_MS
+  }
+  const { extraLeaseMs = 0, hangMs = 0, retries = 0 } = scenario
+  const work = async (client: pg.Client, kind?: RequestKind): Promise<void> => {
+    const holdMs = extraLeaseMs > 0 && isTriggered() ? -Math.log(1 - random.next()) * extraLeaseMs : 0
+    await client.query(sqlOf(Math.round(rows * (kind?.work ?? 1))))
+    if (holdMs > 0) await sleep(holdMs)
+  }
+  const hang = hangMs > 0 ? lockGate(admin, hangMs) : undefined
+  const workload = scenario.workload(peak)
+  const { summary } = await drive(pool, { workload, durationMs: DURATION_MS, sloMs: SLO_MS, seed: SEED, retries, work })
+  await hang
+  await admin.end()
+  await pool.drain({ timeoutMs: 2_000 })
+  return summary.goodput
+}
+
+async function lockGate(admin: pg.Client, hangMs: number): Promise<void> {
+  await sleep(FROM_MS)
+  await admin.query('begin; lock table gate in access exclusive mode')
+  await sleep(hangMs)
+  await admin.query('commit')
+}
+
+/** Goodput in the simulator. */
+async function simulated(scenario: TrueScenario, controller: string, calibration: Calibration): Promise<number> {
+  const { throughput, connectMs, peak } = calibration
+  const { extraLeaseMs = 0, hangMs = 0, retries = 0 } = scenario
+  const disturbances: Disturbance[] = [
+    ...(extraLeaseMs > 0 ? [{ fromMs: FROM_MS, toMs: TO_MS, extraLeaseMs }] : []),
+    ...(hangMs > 0 ? [{ fromMs: FROM_MS, toMs: FROM_MS + hangMs, hang: true as const }] : []),
+  ]
+  const { summary } = await simulate({
+    seed: SEED,
+    durationMs: DURATION_MS,
+    sloMs: SLO_MS,
+    retries,
+    workload: scenario.workload(peak),
+    backend: curveBackend({ throughput, connectMs, serviceTimes: 'constant', disturbances }),
+    pool: poolOptions(controller),
+  })
+  return summary.goodput
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+/** Do two rankings agree? Within a point, two controllers are as good as each other. */
+function isSameRanking(one: readonly number[], other: readonly number[]): boolean {
+  const TIE = 0.01
+  return one.every((a, i) =>
+    one.every((b, j) => {
+      const difference = (other[i] ?? 0) - (other[j] ?? 0)
+      return !(a - b > TIE && difference < -TIE)
+    }),
+  )
+}
+
+const percent = (ratio: number): string => (100 * ratio).toFixed(1)
+const names = values.scenarios === '' ? Object.keys(SCENARIOS) : values.scenarios.split(',')
+const controllers = values.controllers.split(',')
+const server = await startPostgres({ maxConnections: 200 })
+try {
+  const calibration = await calibrate(server.url)
+  console.log(
+    `| scenario | ${controllers.map((name) => `${name}: simulated / real`).join(' | ')} | apart | same ranking |`,
+  )
+  console.log(`|---|${controllers.map(() => '---').join('|')}|---|---|`)
+  let apartMax = 0
+  let sameRankings = 0
+  for (const name of names) {
+    const scenario = SCENARIOS[name]
+    if (scenario === undefined)
+      throw new RangeError(`no scenario ${name}; there are ${Object.keys(SCENARIOS).join(', ')}`)
+    const told: number[] = []
+    const seen: number[] = []
+    for (const controller of controllers) {
+      told.push(await simulated(scenario, controller, calibration))
+      seen.push(await real(server.url, scenario, controller, calibration))
+    }
+    const apart = Math.max(...told.map((ratio, at) => Math.abs(ratio - (seen[at] ?? 0))))
+    const isSame = isSameRanking(told, seen)
+    apartMax = Math.max(apartMax, apart)
+    if (isSame) sameRankings += 1
+    const cells = told.map((ratio, at) => `${percent(ratio)} / ${percent(seen[at] ?? 0)}`)
+    console.log(`| ${name} | ${cells.join(' | ')} | ${percent(apart)} | ${isSame ? 'yes' : 'NO'} |`)
+  }
+  console.log(`\nAt most ${percent(apartMax)} points apart; the same ranking in ${sameRankings} of ${names.length}.`)
+} finally {
+  await server.stop()
+}
