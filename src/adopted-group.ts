@@ -102,6 +102,11 @@ export class AdoptedGroup implements AdoptedPool {
     return { overMs: Math.max(0, ...all.map(({ overMs }) => overMs)), holders }
   }
 
+  /** By member. */
+  controllerState(): unknown {
+    return Object.fromEntries([...this.#members].map(([name, member]) => [name, member.controllerState()]))
+  }
+
   decisions(count = Number.MAX_SAFE_INTEGER): readonly DecisionRecord[] {
     const all = [...this.#members.values()].flatMap((member) => member.decisions(count))
     all.sort((a, b) => a.atMs - b.atMs)

@@ -151,6 +151,7 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
       limitMax,
       counts,
       resize: (limit, reason) => this.engine.resize(limit, reason),
+      openAhead: (liveMin) => this.engine.openAhead(liveMin),
       onDecision: (sample, wanted, record) => {
         this.#watch.observe(sample, wanted, {
           waitingSinceMs: counts.waitingSinceMs,
@@ -198,6 +199,14 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
    */
   profile(): Profile {
     return this.#profiler.profile()
+  }
+
+  /**
+   * What the controller has learnt: plain data, to be saved and given to the next process's controller. That of
+   * `hybrid()` goes back in as a whole: `hybrid({ learnt: JSON.parse(saved) })`.
+   */
+  controllerState(): unknown {
+    return this.#loop.controllerState
   }
 
   /**

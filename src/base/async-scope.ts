@@ -23,6 +23,7 @@ export function captureAsyncScope(name: string): AsyncScope {
 export function clockInScope(clock: Clock, scope: AsyncScope): Clock {
   return {
     nowMs: () => clock.nowMs(),
+    epochMs: () => clock.epochMs?.() ?? clock.nowMs(),
     startTimer: (delayMs, fire, background) => scope.run(() => clock.startTimer(delayMs, fire, background)),
   }
 }

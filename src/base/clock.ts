@@ -11,6 +11,12 @@ export interface Clock {
   /** Monotonic, in ms, from an arbitrary origin: only differences mean anything. */
   nowMs(): number
   /**
+   * The same moment by the wall clock, in ms since 1970 (UTC); may leap. For what recurs at times of day.
+   *
+   * @defaultValue nowMs(): what recurs is then counted from the clock's own origin
+   */
+  epochMs?(): number
+  /**
    * Calls `fire` once, `delayMs` from now.
    *
    * @param background true for housekeeping: such a timer never keeps the process alive. A timer on which a caller's
@@ -25,6 +31,7 @@ export const TIMER_DELAY_MS_MAX: number = 2 ** 31 - 1
 /** The process's monotonic clock and its timers. */
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
+  epochMs: () => Date.now(),
   startTimer(delayMs, fire, background = false) {
     assert(delayMs <= TIMER_DELAY_MS_MAX, () => `timer of ${delayMs} ms`)
     const handle = setTimeout(fire, delayMs)

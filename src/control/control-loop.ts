@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../base/clock.ts'
+import { type Clock, TIMER_DELAY_MS_MAX, type Timer } from '../base/clock.ts'
 import { show } from '../base/options.ts'
 import type { Sample } from '../measure/sample.ts'
 import type { Sampler } from '../measure/sampler.ts'
@@ -18,6 +18,8 @@ export interface ControlLoopParts {
   readonly counts: LiveCounts
   /** Moves the limit. Called from timers, and from within `wake()` and `backendRefused()`. */
   resize(limit: number, reason: string): void
+  /** So many are to be open ahead of any caller. Called when that changes, after `resize()`. */
+  openAhead(liveMin: number): void
   /** After each step. `wanted` is what the controller itself said: not rounded, not bounded, not cut. */
   onDecision(sample: Sample, wanted: Decision, record: DecisionRecord): void
   /** An acquire had to queue. */
@@ -65,6 +67,7 @@ export class ControlLoop implements ControlSignals {
   #state: RefusalCutState<unknown>
   /** What the controller said at its latest step. */
   #wanted: Decision | undefined
+  #liveMin = 0
   #isFailing = false
   #isPinned = false
   #isStopped = false
@@ -123,6 +126,11 @@ export class ControlLoop implements ControlSignals {
     this.#isFailing = false
   }
 
+  /** What the controller knows: plain data. */
+  get controllerState(): unknown {
+    return this.#state.inner
+  }
+
   /** The last decisions, newest last. */
   decisions(count: number = RECORDS_MAX): readonly DecisionRecord[] {
     return count > 0 ? this.#records.slice(-count) : []
@@ -136,8 +144,9 @@ export class ControlLoop implements ControlSignals {
   }
 
   #step(nowMs: number): void {
-    const { sampler, counts, limitMin, limitMax } = this.#parts
-    const sample = sampler.take(nowMs, { limit: counts.limit, limitMin, limitMax }, this.#loopDelayMs)
+    const { sampler, counts, limitMin, limitMax, clock } = this.#parts
+    const limits = { limit: counts.limit, limitMin, limitMax }
+    const sample = sampler.take(nowMs, limits, this.#loopDelayMs, clock.epochMs?.())
     this.#loopDelayMs = 0
     const [state, decision] = this.#controller.step(this.#state, sample)
     this.#state = state
@@ -159,8 +168,15 @@ export class ControlLoop implements ControlSignals {
     this.#records.push(record)
     if (this.#records.length > RECORDS_MAX) this.#records.shift()
     if (record.to !== from) this.#parts.resize(record.to, record.reason)
+    this.#openAhead(this.#isPinned ? 0 : (decision.liveMin ?? 0))
     this.#parts.onDecision(sample, this.#wanted ?? decision, record)
     if (this.#parts.counts.waiters > 0) this.waiterQueued(sample.atMs)
+  }
+
+  #openAhead(liveMin: number): void {
+    if (liveMin === this.#liveMin) return
+    this.#liveMin = liveMin
+    this.#parts.openAhead(liveMin)
   }
 
   /** The controller behind the guards that always hold; one that fails keeps the limit. */
@@ -200,12 +216,25 @@ export class ControlLoop implements ControlSignals {
     const nowMs = this.#parts.clock.nowMs()
     this.#noteDelay(nowMs - this.#windowAtMs)
     this.#step(nowMs)
-    if (isQuiet(this.#records.at(-1)?.sample) && (this.#parts.mayRest?.() ?? true)) this.#rest()
+    if (this.#isIdle()) this.#rest()
   }
 
   #rest(): void {
     this.#cancelTimers()
     this.isResting = !this.#isStopped
+    const wakeInMs = this.#wanted?.wakeInMs
+    if (!this.isResting || wakeInMs === undefined) return
+    const delayMs = Math.min(Math.max(this.#parts.windowMs, wakeInMs), TIMER_DELAY_MS_MAX)
+    this.#windowTimer = this.#parts.clock.startTimer(delayMs, this.#onWake, true)
+  }
+
+  readonly #onWake = (): void => {
+    this.#step(this.#parts.clock.nowMs())
+    if (this.#isIdle()) this.#rest()
+  }
+
+  #isIdle(): boolean {
+    return isQuiet(this.#records.at(-1)?.sample) && (this.#parts.mayRest?.() ?? true)
   }
 
   #startFastTimer(nowMs: number, atMs: number): void {
@@ -254,6 +283,11 @@ function isQuiet(sample: Sample | undefined): boolean {
 function requireDecision(name: string, decision: Decision): void {
   if (typeof decision.limit !== 'number' || Number.isNaN(decision.limit)) {
     throw new TypeError(`controller ${name}: limit must be a number, got ${show(decision.limit)}`)
+  }
+  for (const key of ['liveMin', 'wakeInMs'] as const) {
+    const given: unknown = decision[key]
+    if (given === undefined || (typeof given === 'number' && given >= 0)) continue
+    throw new TypeError(`controller ${name}: ${key} must be a number >= 0, got ${show(given)}`)
   }
   if (typeof decision.reason !== 'string') {
     throw new TypeError(`controller ${name}: reason must be a string, got ${show(decision.reason)}`)

@@ -111,7 +111,8 @@ export function shadow<S>(inner: Controller<S>): Controller<S> {
     initial: inner.initial,
     step(state, sample) {
       const [next, decision] = inner.step(state, sample)
-      return [next, { ...decision, limit: sample.limit, shadowLimit: decision.limit }]
+      const { liveMin: _, ...rest } = decision
+      return [next, { ...rest, limit: sample.limit, shadowLimit: decision.limit }]
     },
   }
 }

@@ -1,4 +1,4 @@
-import { readOptions } from '../base/options.ts'
+import { readOptions, show } from '../base/options.ts'
 import { smoothed } from '../measure/average.ts'
 import { type Extreme, largestOf, NO_EXTREME, rolledMax } from '../measure/extreme.ts'
 import type { Sample } from '../measure/sample.ts'
@@ -16,6 +16,14 @@ import {
   staffed,
   unloadedLeaseMs,
 } from './demand.ts'
+import {
+  type ForecastState,
+  foreseenInMs,
+  foreseenInUse,
+  isForecastState,
+  NO_FORECAST,
+  nextForecast,
+} from './forecast.ts'
 
 /** Options of {@link hybrid}. */
 export interface HybridOptions {
@@ -28,12 +36,20 @@ export interface HybridOptions {
   readonly elasticityMin?: number
   /** The limit is lowered a step each time this long has passed without pressure, in ms, > 0. @defaultValue 5_000 */
   readonly calmMs?: number
+  /**
+   * Learn what recurs by the hour, day and week, and have resources open for it before it comes? It only ever raises
+   * the limit, and not beyond what the backend was found to bear. @defaultValue true
+   */
+  readonly forecast?: boolean
+  /** What an earlier `hybrid()` had learnt: its `controllerState()`, as JSON brings it back. @defaultValue nothing */
+  readonly learnt?: Pick<HybridState, 'forecast'>
 }
 
-export const HYBRID_DEFAULTS: Required<HybridOptions> = {
+export const HYBRID_DEFAULTS: Required<Omit<HybridOptions, 'learnt'>> = {
   waitMsSetpoint: 20, // below CoDel's usual 50 ms, so that the pool grows before anybody is shed
   elasticityMin: 0.06, // under overload, a fifth more throughput for twenty times the resources is a bargain
   calmMs: 5_000, // traffic that pauses for less comes back to a pool of the right size
+  forecast: true, // nothing stands out in traffic without seasons, and then nothing is done
 }
 
 /** All that {@link hybrid} remembers. */
@@ -64,6 +80,9 @@ export interface HybridState {
   readonly ceiling?: number | undefined
   /** What the latest trial under this pressure has shown. */
   readonly limitedBy?: 'pool' | 'backend' | undefined
+  /** What recurs, and what is expected of it within the next seconds, as a limit; 0: nothing. */
+  readonly forecast: ForecastState
+  readonly foreseen: number
 }
 
 /** Between trials, in ms: doubled with each that failed. A trial of 50 % at a flat peak costs a few per cent. */
@@ -87,16 +106,19 @@ const INITIAL: HybridState = {
   trialAtMs: 0,
   trialUp: true,
   backOffMs: BACK_OFF_MS_FIRST,
+  forecast: NO_FORECAST,
+  foreseen: 0,
 }
 
-type Settings = Required<HybridOptions>
+type Settings = Required<Omit<HybridOptions, 'learnt'>>
 type Step = readonly [HybridState, Decision]
 
 /**
  * The default. Four layers, each with the last word over the one before:
  *
  * 1. *Demand*, feed-forward: arrivals × lease time of an unloaded backend, with square-root headroom. Known within
- *    tens of ms of a surge, and it does not grow when the backend slows down.
+ *    tens of ms of a surge, and it does not grow when the backend slows down. What recurs by the hour, day or week is
+ *    met before it comes: limit raised and resources opened.
  * 2. *Feedback*, by trial: waiting callers cannot tell a small pool from a saturated backend, and neither can lease
  *    times. So under pressure that demand does not explain, the limit is raised by half and kept only if completions
  *    follow; then lowered by a quarter, and kept if they do not suffer. Failed trials become rare.
@@ -111,27 +133,34 @@ type Step = readonly [HybridState, Decision]
  *   bandwidth-delay product of Cardwell et al. 2016, "BBR: congestion-based congestion control", ACM Queue 14(5)
  */
 export function hybrid(options: HybridOptions = {}): Controller<HybridState> {
-  const read = readOptions('hybrid', options, HYBRID_DEFAULTS)
+  const read = readOptions<HybridOptions>('hybrid', options, HYBRID_DEFAULTS, ['learnt'])
   const settings = {
     waitMsSetpoint: read.durationMs('waitMsSetpoint', { min: Number.MIN_VALUE }),
     elasticityMin: read.ratio('elasticityMin', { min: 0, max: 1 }),
     calmMs: read.durationMs('calmMs', { min: Number.MIN_VALUE }),
+    forecast: read.flag('forecast'),
+  }
+  const forecast = options.learnt === undefined ? NO_FORECAST : options.learnt?.forecast
+  if (!isForecastState(forecast)) {
+    throw new TypeError(`hybrid: learnt must be the controllerState() of a hybrid(), got ${show(options.learnt)}`)
   }
   return {
     name: 'hybrid',
-    initial: INITIAL,
+    initial: { ...INITIAL, forecast },
     step(before, sample) {
       if (sample.loopDelayMs > STALL_MS) return hold(before, sample, 'loop-stalled')
       const isPressing = isPressed(before, sample, settings)
-      const seen = observed(before, sample, isPressing)
+      const seen = foreseeing(observed(before, sample, isPressing), sample, settings)
       const wanted = wantedByDemand(seen, sample)
       const isDemandShort = wanted > sample.limit && (isPressing || sample.waiters > 0) && !isTryingLess(seen)
       const [state, decision] = isDemandShort
         ? move(seen, wanted, 'demand')
-        : isPressing
-          ? press(seen, sample, settings)
-          : relax(seen, sample, settings)
-      return [{ ...state, limit: decision.limit }, decision]
+        : seen.foreseen > sample.limit
+          ? move(seen, seen.foreseen, 'forecast')
+          : isPressing
+            ? press(seen, sample, settings)
+            : relax(seen, sample, settings)
+      return [{ ...state, limit: decision.limit }, ahead(state, decision, sample)]
     },
   }
 }
@@ -186,6 +215,27 @@ function observed(state: HybridState, sample: Sample, isPressing: boolean): Hybr
   if (limit === state.limit) return seen
   return { ...seen, arm: newArm(limit, seen.leases.recentMs), trialFrom: undefined }
 }
+
+/** Layer 1, for what is not there yet. */
+function foreseeing(state: HybridState, sample: Sample, settings: Settings): HybridState {
+  if (!settings.forecast) return state
+  const forecast = nextForecast(state.forecast, sample)
+  const inUse = foreseenInUse(forecast, sample.epochMs)
+  const { ceiling = Number.POSITIVE_INFINITY } = state
+  return { ...state, forecast, foreseen: inUse > 0 ? Math.min(Math.ceil(staffed(inUse)), ceiling, sample.limitMax) : 0 }
+}
+
+/** Opens what is foreseen, and sees to it that a pool at rest is woken in time for it. */
+function ahead({ foreseen, forecast }: HybridState, decision: Decision, sample: Sample): Decision {
+  const { arrivals, waiters, inUse, creating, epochMs } = sample
+  const isResting = arrivals + waiters + inUse + creating === 0
+  if (foreseen > 0) return { ...decision, liveMin: foreseen, ...(isResting ? { wakeInMs: FORESEEN_PAUSE_MS } : {}) }
+  const wakeInMs = isResting ? foreseenInMs(forecast, epochMs) : Number.POSITIVE_INFINITY
+  return wakeInMs < Number.POSITIVE_INFINITY ? { ...decision, wakeInMs } : decision
+}
+
+/** How often a pool at rest looks whether what it waits for has come or is over, in ms. */
+const FORESEEN_PAUSE_MS = 1_000
 
 /** Layers 1 and 3. */
 function demandOf(state: HybridState, sample: Sample): number {
@@ -322,7 +372,7 @@ function relax(seen: HybridState, sample: Sample, settings: Settings): Step {
   const fresh = { trialFrom: undefined, ceiling: undefined, limitedBy: undefined, trialAtMs, trialUp, backOffMs }
   const state = { ...seen, ...fresh, calmMs: 0, pressedMs: 0 }
   const peak = Math.ceil(1.1 * (largestOf(state.inUseMax) ?? 0)) + 1
-  const limit = Math.max(sample.limitMin, Math.floor(0.8 * sample.limit), demandOf(state, sample), peak)
+  const limit = Math.max(sample.limitMin, Math.floor(0.8 * sample.limit), demandOf(state, sample), peak, state.foreseen)
   return limit < sample.limit ? move(state, limit, 'shrink') : hold(state, sample, 'calm')
 }
 

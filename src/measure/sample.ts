@@ -2,6 +2,8 @@
 export interface Sample {
   /** When the window ended, on the pool's clock, in ms. */
   readonly atMs: number
+  /** The same moment by the wall clock, in ms since 1970 (UTC). */
+  readonly epochMs: number
   /** Length of the window, in ms, > 0; shorter than the option where events closed it early, longer after a rest. */
   readonly windowMs: number
 

@@ -114,10 +114,11 @@ export class Sampler implements PoolObserver {
    * Closes the window and opens the next.
    *
    * @param loopDelayMs how late the event loop ran the timers of the window, at worst
+   * @param epochMs now, by the wall clock
    */
-  take(nowMs: number, limits: Limits, loopDelayMs: number): Sample {
+  take(nowMs: number, limits: Limits, loopDelayMs: number, epochMs: number = nowMs): Sample {
     this.#advance(nowMs)
-    const sample = this.#sum(nowMs, limits, loopDelayMs)
+    const sample = { ...this.#sum(nowMs, limits, loopDelayMs), epochMs }
     addTally(this.#total, this.#window)
     this.#waitMsTotal.addAll(this.#waitMs)
     this.#leaseMsTotal.addAll(this.#leaseMs)
@@ -169,7 +170,7 @@ export class Sampler implements PoolObserver {
     if (waiters > 0) this.#waitingMs += forMs
   }
 
-  #sum(nowMs: number, { limit, limitMin, limitMax }: Limits, loopDelayMs: number): Sample {
+  #sum(nowMs: number, { limit, limitMin, limitMax }: Limits, loopDelayMs: number): Omit<Sample, 'epochMs'> {
     const { arrivals, grants, completions, refused, created, createMsSum } = this.#window
     const { waiters, inUse, live, idle, creating, oldestWaitSinceMs } = this.#counts
     return {

@@ -227,6 +227,10 @@ export interface Decision {
   readonly reason: string
   /** What holds throughput back, where the controller has tested it: more resources would help, or would not. */
   readonly limitedBy?: 'pool' | 'backend'
+  /** How many to have open ahead of any caller, as far as the limit allows, until the next decision. @defaultValue 0 */
+  readonly liveMin?: number
+  /** Should nothing happen until then, step again after so long, in ms, > 0. @defaultValue not before something does */
+  readonly wakeInMs?: number
   /** Of a controller under `shadow()`: the limit it would have set. */
   readonly shadowLimit?: number
 }

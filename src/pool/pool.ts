@@ -125,6 +125,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #isRetryUrgent = false
   /** Live resources kept open ahead of any waiter: see keepLive(). */
   #liveMin = 0
+  /** The same, as the controller foresees it: see openAhead(). */
+  #liveAhead = 0
   #warmUp: WarmUp | undefined
   #drain: Drain | undefined
   #isAbandoned = false
@@ -590,7 +592,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   #sweep(): void {
     const nowMs = this.#clock.nowMs()
-    const { idleTimeoutMs, limitMin } = this.#options
+    const { idleTimeoutMs } = this.#options
+    const limitMin = Math.max(this.#options.limitMin, this.#liveAhead) // else it would be opened again at once
     let nextAtMs = Number.POSITIVE_INFINITY
     // Of a copy, and judged one by one: a listener told of the one before may have lent or destroyed others.
     for (const entry of this.#idle.entries()) {
@@ -664,7 +667,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #retryLater(nowMs: number): void {
     const { retryAtMs } = this.#creator.pace
     const isUrgent = this.#queue.length > 0 || this.#warmUp !== undefined
-    const isWanted = isUrgent || this.#ledger.live < this.#liveMin
+    const isWanted = isUrgent || this.#ledger.live < Math.max(this.#liveMin, this.#liveAhead)
     if (!isWanted || nowMs >= retryAtMs) return this.#retryNoMore()
     if (this.#retryTimer !== undefined && (this.#isRetryUrgent || !isUrgent)) return
     this.#retryNoMore()
@@ -727,6 +730,13 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#pulse(this.#clock.nowMs())
   }
 
+  /** As keepLive(), beside it: what the controller foresees. */
+  openAhead(liveAhead: number): void {
+    if (this.#drain !== undefined) return
+    this.#liveAhead = liveAhead
+    this.#pulse(this.#clock.nowMs())
+  }
+
   /** Destroys each idle resource that `judge` condemns, asked once about each, the longest idle first. */
   evictWhere(judge: (resource: T, idleMs: number) => boolean): void {
     const nowMs = this.#clock.nowMs()
@@ -780,6 +790,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const drain: Drain = { done: deferred(), timer: undefined, isOver: false }
     this.#drain = drain
     this.#liveMin = 0
+    this.#liveAhead = 0
     this.#isPaused = false // nobody would resume a pool that is closing, and its waiters are to be served
     this.#warmUp?.done.reject(new DrainingError(this.#errorInfo()))
     this.#warmUp = undefined
@@ -927,7 +938,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
         return pool.#isPaused
       },
       get liveWanted() {
-        return Math.max(pool.#liveMin, pool.#warmUp?.liveWanted ?? 0)
+        return Math.max(pool.#liveMin, pool.#liveAhead, pool.#warmUp?.liveWanted ?? 0)
       },
       get creatingMax() {
         const { allowed, retryAtMs } = pool.#creator.pace

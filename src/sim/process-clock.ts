@@ -15,6 +15,10 @@ export class ProcessClock implements Clock {
     return this.#world.nowMs() + this.#aheadMs
   }
 
+  epochMs(): number {
+    return this.#world.epochMs() + this.#aheadMs
+  }
+
   startTimer(delayMs: number, fire: () => void): Timer {
     const timer = this.#world.movableTimer(() => {
       this.#timers.delete(timer)

@@ -2,6 +2,9 @@ import { assert } from '../base/assert.ts'
 import { type Clock, TIMER_DELAY_MS_MAX, type Timer } from '../base/clock.ts'
 import { Heap, type Ranked } from './heap.ts'
 
+/** Virtual time begins on a Monday, at midnight UTC: 1 January 2024. */
+const EPOCH_MS = 1_704_067_200_000
+
 /** Timers fired in a row before the event loop gets a turn: signals, a test's own timeout, a terminal's progress. */
 const TIMERS_PER_TURN = 2_000
 
@@ -19,6 +22,10 @@ export class VirtualClock implements Clock {
 
   nowMs(): number {
     return this.#nowMs
+  }
+
+  epochMs(): number {
+    return EPOCH_MS + this.#nowMs
   }
 
   startTimer(delayMs: number, fire: () => void): Timer {

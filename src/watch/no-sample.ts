@@ -3,6 +3,7 @@ import type { Sample } from '../measure/sample.ts'
 /** Stands in for the last window until there is one. */
 export const NO_SAMPLE: Sample = {
   atMs: Number.MIN_SAFE_INTEGER,
+  epochMs: 0,
   windowMs: 1,
   limit: 1,
   limitMin: 1,

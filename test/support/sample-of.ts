@@ -3,6 +3,7 @@ import type { Sample } from '../../src/measure/sample.ts'
 /** A quiet window of a quarter second: limit 10 of 2..100, ten resources idle, nothing asked for. */
 export const QUIET: Sample = {
   atMs: 0,
+  epochMs: 0,
   windowMs: 250,
   limit: 10,
   limitMin: 2,

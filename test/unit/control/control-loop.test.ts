@@ -24,6 +24,7 @@ function newLoop(controller: Controller, more: { mayRest?: () => boolean } = {})
   const counts = countsByHand()
   const sampler = new Sampler(counts, 0)
   const resizes: (readonly [limit: number, reason: string])[] = []
+  const openings: number[] = []
   const wanted: Decision[] = []
   const failures: unknown[] = []
   const loop = new ControlLoop({
@@ -38,6 +39,7 @@ function newLoop(controller: Controller, more: { mayRest?: () => boolean } = {})
       counts.limit = limit
       resizes.push([limit, reason])
     },
+    openAhead: (liveMin) => openings.push(liveMin),
     onDecision: (_, decision) => wanted.push(decision),
     onControllerFailure: (error) => failures.push(error),
     ...more,
@@ -54,7 +56,7 @@ function newLoop(controller: Controller, more: { mayRest?: () => boolean } = {})
     counts.oldestWaitSinceMs ??= clock.nowMs()
     loop.waiterQueued(clock.nowMs())
   }
-  return { loop, clock, counts, sampler, resizes, wanted, failures, arrive, queueUp }
+  return { loop, clock, counts, sampler, resizes, openings, wanted, failures, arrive, queueUp }
 }
 
 /** Everything is in use: what waits, waits for the limit. */
@@ -408,4 +410,39 @@ describe('by hand', () => {
     expect(clock.timerCount).toBe(0)
     expect(loop.isResting).toBe(false)
   })
+})
+
+describe('what a controller foresees', () => {
+  test('is opened ahead, and told once', async () => {
+    const ahead = scripted(({ limit }, steps) => ({ limit, reason: 'forecast', ...(steps < 3 ? { liveMin: 8 } : {}) }))
+    const { arrive, clock, counts, openings } = newLoop(ahead)
+    counts.inUse = 1
+    arrive()
+    await clock.advance(5 * WINDOW_MS)
+    expect(openings).toEqual([8, 0])
+  })
+
+  test('wakes a loop at rest in time', async () => {
+    const waking = scripted(({ limit }) => ({ limit, reason: 'calm', wakeInMs: 60_000 }))
+    const { arrive, clock, loop } = newLoop(waking)
+    arrive()
+    await clock.advance(2 * WINDOW_MS)
+    await clock.advance(120_000)
+    expect(timesOf(loop.decisions())).toEqual([
+      WINDOW_MS,
+      2 * WINDOW_MS,
+      60_000 + 2 * WINDOW_MS,
+      120_000 + 2 * WINDOW_MS,
+    ])
+  })
+
+  test.each([{ liveMin: -1 }, { liveMin: Number.NaN }, { wakeInMs: '5' as unknown as number }])(
+    'must be a number: %j',
+    async (wrong) => {
+      const { arrive, clock, failures } = newLoop(scripted(({ limit }) => ({ limit, reason: 'x', ...wrong })))
+      arrive()
+      await clock.advance(WINDOW_MS)
+      expect(failures).toHaveLength(1)
+    },
+  )
 })

@@ -227,6 +227,8 @@ test.each<[string, HybridOptions]>([
   ['waitMsSetpoint must be', { waitMsSetpoint: 0 }],
   ['elasticityMin must be a number from 0 to 1, got 2', { elasticityMin: 2 }],
   ['calmMs must be', { calmMs: Number.NaN }],
+  ['forecast must be', { forecast: 1 as unknown as boolean }],
+  ['learnt must be the controllerState() of a hybrid(), got an object', { learnt: {} } as HybridOptions],
   ['unknown option calm', { calm: 1 } as HybridOptions],
 ])('refuses wrong options: %s', (message, options) => {
   expect(() => hybrid(options)).toThrow(message)

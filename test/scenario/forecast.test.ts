@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest'
+import { fixed } from '../../src/control/fixed.ts'
+import { NO_FORECAST, nextForecast } from '../../src/control/forecast.ts'
+import { hybrid } from '../../src/control/hybrid.ts'
+import { uslBackend } from '../../src/sim/backend.ts'
+import { type SimulatedPoolOptions, simulate } from '../../src/sim/simulate.ts'
+import { poisson } from '../../src/sim/workload.ts'
+import { sampleOf } from '../support/sample-of.ts'
+
+const HOUR_MS = 3_600_000
+/** Where virtual time begins: a Monday, midnight UTC. */
+const START_MS = 1_704_067_200_000
+
+/** Eight times the traffic at the full hour, for twenty seconds; leases of 100 ms, and connects of 300. */
+const isPeak = (atMs: number): boolean => ((atMs % HOUR_MS) + HOUR_MS) % HOUR_MS < 20_000
+const backend = uslBackend({ serviceMsMean: 100, connectMs: 300 })
+
+/** What a pool has learnt on the day before. */
+function learntYesterday() {
+  let forecast = NO_FORECAST
+  for (let atMs = -24 * HOUR_MS; atMs < 0; atMs += 1_000) {
+    const inUseMean = isPeak(atMs) ? 16 : 2
+    forecast = nextForecast(forecast, sampleOf({ windowMs: 1_000, epochMs: START_MS + atMs, inUseMean }))
+  }
+  return { forecast }
+}
+
+async function run(pool: SimulatedPoolOptions) {
+  const { rows, summary } = await simulate({
+    durationMs: HOUR_MS + 30_000,
+    // Next to nothing for most of the hour: the test is about its end.
+    workload: poisson((atMs) =>
+      atMs > 60_000 && atMs < HOUR_MS - 120_000 ? 1 : isPeak(atMs) && atMs > 60_000 ? 160 : 20,
+    ),
+    backend,
+    sloMs: 400,
+    pool: { limitMin: 2, limitMax: 100, acquireTimeoutMs: 1_000, ...pool },
+  })
+  return { summary, before: rows.findLast(({ atMs }) => atMs < HOUR_MS - 500), rows }
+}
+
+const onTime = ({ summary }: Awaited<ReturnType<typeof run>>): number => summary.offered - summary.withinSlo
+
+test('a step at every full hour is met on the second day before it comes: as if the pool had known', async () => {
+  const learnt = await run({ controller: hybrid({ learnt: JSON.parse(JSON.stringify(learntYesterday())) }) })
+  const naive = await run({ controller: hybrid({ forecast: false }) })
+  const seer = await run({ limitMin: 40, limitMax: 40, warmUp: 40, idleTimeoutMs: 1e9, controller: fixed() })
+  expect(learnt.before?.sample.live).toBeGreaterThanOrEqual(14)
+  expect(naive.before?.sample.live).toBeLessThan(12)
+  expect(learnt.summary.withinSlo / seer.summary.withinSlo).toBeGreaterThan(0.99)
+  expect(onTime(learnt) - onTime(seer)).toBeLessThan(0.2 * (onTime(naive) - onTime(seer)))
+})
