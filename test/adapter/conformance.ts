@@ -9,6 +9,7 @@ import type { AdaptOptions, AdoptedPool } from '../../src/adopted-pool.ts'
 import { fixed } from '../../src/control/fixed.ts'
 import { type Account, type Accounts, mariadbAccounts, postgresAccounts } from '../support/accounts.ts'
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
+import { watchServer } from '../support/server-watch.ts'
 import '../support/servers.ts'
 import { until } from '../support/until.ts'
 import { CASES, type CaseName, type Held, type Subject, type SubjectSettings } from './subject.ts'
@@ -469,44 +470,6 @@ export function conformance<P extends object>(subject: Subject<P>): void {
       if (reason === undefined) test(CASES[name], RUN[name])
     }
   })
-}
-
-/**
- * Counts a pool's connections at the server, again and again, beside what the engine allows: the limit, or what is
- * still there above it because it is leased or being closed. Of the allowance, the most there was while the server
- * counted.
- */
-function watchServer(account: Account, control: AdoptedPool) {
-  const overruns: { readonly counted: number; readonly allowed: number }[] = []
-  let isWatching = true
-  let taken = 0
-  let allowed = 0
-  const allow = (): void => {
-    const { limit, size } = control.counts()
-    allowed = Math.max(allowed, limit, size)
-  }
-  for (const event of ['limitChanged', 'created', 'destroyed', 'released'] as const) control.on(event, allow)
-  const watching = (async () => {
-    while (isWatching) {
-      allowed = 0
-      allow()
-      const counted = await account.connections()
-      allow()
-      if (counted > allowed) overruns.push({ counted, allowed })
-      taken += 1
-    }
-  })()
-  return {
-    samples(more: number): Promise<void> {
-      const enough = taken + more
-      return until(() => taken >= enough)
-    },
-    async stop() {
-      isWatching = false
-      await watching
-      return overruns
-    },
-  }
 }
 
 /** Whatever adoption may have left on an object: its own members, and who listens. */

@@ -26,6 +26,8 @@ export interface Account extends Login {
 /** Makes accounts at a server, by one connection of its own. */
 export interface Accounts {
   open(): Promise<Account>
+  /** Runs a statement as the server's owner. */
+  run(sql: string): Promise<readonly Record<string, unknown>[]>
   close(): Promise<void>
 }
 
@@ -37,6 +39,7 @@ export async function postgresAccounts(server: SharedServer): Promise<Accounts> 
   const login = { host: server.host, port: server.port, password: 'secret', database: server.database }
   return {
     close: () => admin.end(),
+    run: async (sql) => (await admin.query(sql)).rows,
     async open() {
       const user = `account_${process.pid}_${++made}`
       await admin.query(`create role ${user} login password 'secret'`)
@@ -60,6 +63,7 @@ export async function mariadbAccounts(server: SharedServer): Promise<Accounts> {
   const select = async (sql: string, user: string) => (await admin.query<mysql.RowDataPacket[]>(sql, [user]))[0]
   return {
     close: () => admin.end(),
+    run: async (sql) => (await admin.query(sql))[0] as mysql.RowDataPacket[],
     async open() {
       const user = `account_${process.pid}_${++made}`
       await admin.query(`create user '${user}'@'%' identified by 'secret'`)

@@ -1,0 +1,131 @@
+/**
+ * What an ORM on an adopted pool has to stand: 1,000 transactions at once, every other one rolled back, while the limit
+ * moves between 2 and 20 every 50 ms. An ORM that is not given its own pool's connection, or gets it twice, loses a
+ * BEGIN or a ROLLBACK, and that shows in the rows.
+ */
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { adapt } from '../../src/adapt.ts'
+import type { AdoptedPool } from '../../src/adopted-pool.ts'
+import { seededRandom } from '../../src/base/random.ts'
+import { fixed } from '../../src/control/fixed.ts'
+import { type Account, type Accounts, type Login, mariadbAccounts, postgresAccounts } from '../support/accounts.ts'
+import { watchServer } from '../support/server-watch.ts'
+import '../support/servers.ts'
+import { until } from '../support/until.ts'
+
+const TRANSACTIONS = 1_000
+const LIMIT_MIN = 2
+const LIMIT_MAX = 20
+const MOVE_EVERY_MS = 50
+
+/** Rolls a transaction back. */
+export class RollBack extends Error {}
+
+/** For the end of a transaction's promise: having been rolled back is no failure. */
+export function unlessRolledBack(error: unknown): void {
+  if (!(error instanceof RollBack)) throw error
+}
+
+/** An ORM on a pool of its driver's. */
+export interface Orm {
+  /** What adapt() is given. */
+  readonly pool: object
+  /**
+   * One transaction: inserts `id` into the table, reads it back, and is rolled back unless `isKept`. It resolves in both
+   * cases.
+   *
+   * @returns how many rows with this id the transaction saw: 1
+   */
+  transact(table: string, id: number, isKept: boolean): Promise<number>
+  /** The ORM's own end, and the pool's where the ORM does not own it. */
+  close(): Promise<unknown>
+}
+
+export interface OrmSubject {
+  /** As people know it, with the driver below. */
+  readonly name: string
+  readonly server: 'postgres' | 'mariadb'
+  /** Acquires that one transaction makes. @defaultValue 1 */
+  readonly acquiresPerTransaction?: number
+  open(login: Login, limit: number): Promise<Orm>
+}
+
+export function transactionsOn(subject: OrmSubject): void {
+  const server = inject(subject.server)
+
+  describe.skipIf(server === undefined)(subject.name, () => {
+    let accounts: Accounts
+    let account: Account
+    const table = `rows_of_${process.pid}`
+
+    beforeAll(async () => {
+      if (server === undefined) return
+      accounts = await (subject.server === 'postgres' ? postgresAccounts(server) : mariadbAccounts(server))
+      account = await accounts.open()
+      await accounts.run(`create table ${table} (id int not null)`)
+      if (subject.server === 'postgres') await accounts.run(`grant all on ${table} to ${account.user}`)
+    })
+    afterAll(async () => {
+      if (accounts === undefined) return
+      await accounts.run(`drop table ${table}`)
+      await account.remove()
+      await accounts.close()
+    })
+
+    test('1,000 transactions at once, half rolled back, on a limit that never rests: the rows are right', async () => {
+      const orm = await subject.open(account, LIMIT_MAX)
+      const control = adapt(orm.pool, {
+        name: subject.name,
+        controller: fixed(),
+        limitMin: LIMIT_MIN,
+        limitMax: LIMIT_MAX,
+      })
+      const before = control.stats().acquired
+      const watched = watchServer(account, control)
+      const moves = moveLimit(control)
+      const ids = Array.from({ length: TRANSACTIONS }, (_, id) => id)
+      const seen = await Promise.all(ids.map((id) => orm.transact(table, id, id % 2 === 0)))
+      const limits = moves.stop()
+
+      expect(seen.filter((rows) => rows !== 1)).toEqual([])
+      const rows = await accounts.run(`select id from ${table} order by id`)
+      expect(rows.map(({ id }) => id)).toEqual(ids.filter((id) => id % 2 === 0))
+      expect(limits.length, 'the limit has moved').toBeGreaterThan(2)
+      expect(await watched.stop()).toEqual([])
+      await until(
+        () => control.counts().inUse === 0,
+        () => control.counts(),
+      )
+      const { acquired, released, timedOut, shed } = control.stats()
+      const { acquiresPerTransaction = 1 } = subject
+      expect({ acquired: acquired - before, timedOut, shed }).toEqual({
+        acquired: TRANSACTIONS * acquiresPerTransaction,
+        timedOut: 0,
+        shed: 0,
+      })
+      expect(released).toBe(acquired)
+
+      await orm.close()
+      await until(async () => (await account.connections()) === 0, account.connections)
+      expect(control.counts()).toMatchObject({ size: 0, waiters: 0 })
+    })
+  })
+}
+
+function moveLimit(control: AdoptedPool) {
+  const random = seededRandom(1)
+  const limits: number[] = []
+  const move = (): void => {
+    const limit = LIMIT_MIN + Math.floor(random.next() * (LIMIT_MAX - LIMIT_MIN + 1))
+    limits.push(limit)
+    control.resize(limit)
+  }
+  move()
+  const timer = setInterval(move, MOVE_EVERY_MS)
+  return {
+    stop() {
+      clearInterval(timer)
+      return limits
+    },
+  }
+}

@@ -1,0 +1,44 @@
+import 'reflect-metadata'
+import { DataSource, type DataSourceOptions } from 'typeorm'
+import { type Orm, type OrmSubject, RollBack, unlessRolledBack } from './transactions.ts'
+
+async function on(options: DataSourceOptions, poolOf: (driver: unknown) => object, value: string): Promise<Orm> {
+  const source = await new DataSource(options).initialize()
+  return {
+    pool: poolOf(source.driver),
+    close: () => source.destroy(), // ends the pool
+    async transact(table, id, isKept) {
+      let seen = 0
+      await source
+        .transaction(async (manager) => {
+          await manager.query(`insert into ${table} values (${value})`, [id])
+          seen = (await manager.query(`select id from ${table} where id = ${value}`, [id])).length
+          if (!isKept) throw new RollBack()
+        })
+        .catch(unlessRolledBack)
+      return seen
+    },
+  }
+}
+
+export const typeormOnPg: OrmSubject = {
+  name: 'TypeORM on pg',
+  server: 'postgres',
+  open: ({ host, port, user, password, database }, limit) =>
+    on(
+      { type: 'postgres', host, port, username: user, password, database, extra: { max: limit } },
+      (driver) => (driver as { master: object }).master,
+      '$1',
+    ),
+}
+
+export const typeormOnMysql2: OrmSubject = {
+  name: 'TypeORM on mysql2',
+  server: 'mariadb',
+  open: ({ host, port, user, password, database }, limit) =>
+    on(
+      { type: 'mariadb', host, port, username: user, password, database, poolSize: limit },
+      (driver) => (driver as { pool: object }).pool,
+      '?',
+    ),
+}
