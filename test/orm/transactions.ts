@@ -17,6 +17,8 @@ const TRANSACTIONS = 1_000
 const LIMIT_MIN = 2
 const LIMIT_MAX = 20
 const MOVE_EVERY_MS = 50
+/** Two seconds of work that a busy machine makes half a minute of: nobody times out here, and nobody is shed. */
+const PATIENCE_MS = 120_000
 
 /** Rolls a transaction back. */
 export class RollBack extends Error {}
@@ -72,13 +74,16 @@ export function transactionsOn(subject: OrmSubject): void {
       await accounts.close()
     })
 
-    test('1,000 transactions at once, half rolled back, on a limit that never rests: the rows are right', async () => {
+    test('1,000 transactions at once, half rolled back, on a limit that never rests: the rows are right', {
+      timeout: PATIENCE_MS,
+    }, async () => {
       const orm = await subject.open(account, LIMIT_MAX)
       const control = adapt(orm.pool, {
         name: subject.name,
         controller: fixed(),
         limitMin: LIMIT_MIN,
         limitMax: LIMIT_MAX,
+        acquireTimeoutMs: PATIENCE_MS,
       })
       const before = control.stats().acquired
       const watched = watchServer(account, control)

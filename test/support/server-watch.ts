@@ -4,7 +4,7 @@ import type { Account } from './accounts.ts'
 import { until } from './until.ts'
 
 /** Between two counts: the server is there for the load, not for being counted. */
-const PAUSE_MS = 5
+const PAUSE_MS = 10
 
 /**
  * Counts a pool's connections at the server, again and again, beside what the engine allows: the limit, or what is
@@ -44,4 +44,3 @@ export function watchServer(account: Account, control: AdoptedPool) {
     },
   }
 }
-
