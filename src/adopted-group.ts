@@ -91,7 +91,7 @@ export class AdoptedGroup implements AdoptedPool {
     const all = [...this.#members.values()].map((member) => member.diagnose())
     const well: readonly string[] = ['idle', 'healthy']
     const sick = all.filter(({ verdict }) => !well.includes(verdict)).sort((a, b) => b.confidence - a.confidence)
-    const none: Diagnosis = { verdict: 'idle', confidence: 1, evidence: [], advice: [], holders: [] }
+    const none: Diagnosis = { verdict: 'idle', confidence: 1, otherVerdicts: [], evidence: [], advice: [], holders: [] }
     return sick[0] ?? all.find(({ verdict }) => verdict === 'healthy') ?? all[0] ?? none
   }
 

@@ -101,7 +101,7 @@ export class AdaptivePool<T> extends PoolHandle<T> {
    *
    * @throws what acquire() throws, and what `fn` throws
    */
-  use<R>(fn: (resource: T) => R | Promise<R>, options?: AcquireOptions): Promise<R> {
+  use<R>(fn: (resource: T, lease: Lease<T>) => R | Promise<R>, options?: AcquireOptions): Promise<R> {
     return this.engine.use(fn, options)
   }
 }

@@ -135,13 +135,16 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
       counts: () => this.counts(),
       waitingSinceMs: () => this.engine.waitingSinceMs,
       leases: () => this.engine.leases(),
+      waiters: () => this.engine.waiters(),
+      profiler: control.watch.isOn ? this.#profiler : undefined,
+      reclaim: (lease) => void this.engine.reclaim(lease),
     })
     this.#events.on('createFailed', (event) => this.#watch.createFailed(event))
   }
 
   #instruments(counts: LiveCounts, scope: AsyncScope, control: ResolvedControlOptions) {
     const { limitMin, limitMax } = this.#limits
-    this.#sampler = new Sampler(counts, control.clock.nowMs())
+    this.#sampler = new Sampler(counts, control.clock.nowMs(), control.watch.waitSloMs)
     this.#loop = new ControlLoop({
       controller: control.controller,
       sampler: this.#sampler,

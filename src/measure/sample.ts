@@ -36,6 +36,8 @@ export interface Sample {
   readonly waitMsP50: number
   readonly waitMsP95: number
   readonly waitMsMax: number
+  /** Of the grants, those that waited for longer than the wait's SLO (`watch.waitSloMs`). */
+  readonly slowGrants: number
 
   /** From lease to its end, over the completions of the window. */
   readonly leaseMsMean: number

@@ -55,11 +55,17 @@ export class Sampler implements PoolObserver {
   readonly #inUse = new TimeAverage()
   readonly #live = new TimeAverage()
   readonly #offered = new TimeAverage()
+  readonly #waitSloMs: number
+  #slowGrants = 0
   #inUseMax = 0
   #waitingMs = 0
 
-  /** @param counts read at each event, before the event changes them */
-  constructor(counts: LiveCounts, nowMs: number) {
+  /**
+   * @param counts read at each event, before the event changes them
+   * @param waitSloMs a wait longer than this is a slow one
+   */
+  constructor(counts: LiveCounts, nowMs: number, waitSloMs = Number.POSITIVE_INFINITY) {
+    this.#waitSloMs = waitSloMs
     this.#counts = counts
     this.#openedAtMs = nowMs
     this.#seenAtMs = nowMs
@@ -74,6 +80,7 @@ export class Sampler implements PoolObserver {
     this.#advance(nowMs)
     this.#window.grants += 1
     this.#waitMs.add(waitMs)
+    if (waitMs > this.#waitSloMs) this.#slowGrants += 1
   }
 
   refused(nowMs: number, kind: RefusalKind): void {
@@ -128,6 +135,7 @@ export class Sampler implements PoolObserver {
     this.#inUse.reset()
     this.#live.reset()
     this.#offered.reset()
+    this.#slowGrants = 0
     this.#inUseMax = this.#counts.inUse
     this.#waitingMs = 0
     this.#openedAtMs = nowMs
@@ -194,6 +202,7 @@ export class Sampler implements PoolObserver {
       waitMsP50: this.#waitMs.quantile(0.5),
       waitMsP95: this.#waitMs.quantile(0.95),
       waitMsMax: this.#waitMs.max,
+      slowGrants: this.#slowGrants,
       leaseMsMean: this.#leaseMs.mean,
       leaseMsP50: this.#leaseMs.quantile(0.5),
       leaseMsP95: this.#leaseMs.quantile(0.95),

@@ -165,10 +165,14 @@ export class LeaseEndedError extends PoolError {
   override readonly name = 'LeaseEndedError'
   readonly code = 'ERR_POOL_LEASE_ENDED' as const
 
-  constructor(info: PoolErrorInfo) {
+  /** @param reclaimedMs the pool took the resource back after so long, in ms */
+  constructor(info: PoolErrorInfo, reclaimedMs?: number) {
     super(
-      `This lease of pool '${info.pool}' has ended already: it was released or destroyed before. ` +
-        'The resource may be in other hands; release it in one place, in a finally block or with `using`.',
+      reclaimedMs !== undefined
+        ? `This lease of pool '${info.pool}' was held for ${formatMs(reclaimedMs)}, longer than reclaimAfterMs: its ` +
+            'resource was taken back and destroyed. End leases sooner, or raise reclaimAfterMs.'
+        : `This lease of pool '${info.pool}' has ended already: it was released or destroyed before. ` +
+            'The resource may be in other hands; release it in one place, in a finally block or with `using`.',
       info,
     )
   }

@@ -443,10 +443,11 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   /**
    * Takes a resource back from a holder who does not give it back: it is destroyed, and the holder's next look at it
-   * fails with `error`. False: the lease has ended already, or began outside the gate.
+   * fails. False: the lease has ended already, or began outside the gate.
    */
-  reclaim(lease: LeaseInfo, error: Error): boolean {
+  reclaim(lease: LeaseInfo): boolean {
     const nowMs = this.#clock.nowMs()
+    const error = new LeaseEndedError(this.#errorInfo(), nowMs - lease.sinceMs)
     for (const entry of this.#ledger.entries()) {
       if (entry.lease !== lease || entry.isAdopted) continue
       const leaseOut = entry.lease as PoolLease<T>

@@ -25,8 +25,11 @@ export interface RunningBackend {
   /** Opens a connection before the run, in no time. */
   connectAtOnce(): Connection
   disconnect(connection: Connection): void
-  /** Serves a job on a connection: statement, then hold; then calls `done`, with an error if the connection died. */
-  serve(connection: Connection, job: Job, done: (error?: Error) => void): void
+  /**
+   * Serves a job on a connection: statement, then hold; then calls `done`, with an error if the connection died. In
+   * between, if there is a hold, `answered`.
+   */
+  serve(connection: Connection, job: Job, done: (error?: Error) => void, answered?: () => void): void
 }
 
 /** One connection; it dies when the backend does, and whoever holds it learns of that with its next statement. */
@@ -285,13 +288,14 @@ class ModelledBackend implements RunningBackend {
     assert(wasOpen || !connection.isAlive, 'a connection is closed once')
   }
 
-  serve(connection: Connection, job: Job, done: (error?: Error) => void): void {
+  serve(connection: Connection, job: Job, done: (error?: Error) => void, answered?: () => void): void {
     if (!connection.isAlive) {
       this.#clock.startTimer(DEAD_MS, () => done(new ConnectionLost()))
       return
     }
     if (job.holdMs <= 0) return this.#statements.enter(job.work, done)
     this.#statements.enter(job.work, (error) => {
+      answered?.()
       if (error === undefined) this.#clock.startTimer(job.holdMs, done)
       else done(error)
     })

@@ -3,7 +3,7 @@ import { readOptions } from '../base/options.ts'
 import { type Random, seededRandom } from '../base/random.ts'
 import { AdaptivePool, type CreatePoolOptions, resolveCreatePoolOptions } from '../create-pool.ts'
 import { TimeAverage } from '../measure/average.ts'
-import type { AcquireOptions, Lease } from '../pool/contract.ts'
+import type { AcquireOptions, GateLease } from '../pool/contract.ts'
 import { AcquireTimeoutError, ShedError } from '../pool/pool-errors.ts'
 import type { Backend, Connection, RunningBackend } from './backend.ts'
 import { ProcessClock } from './process-clock.ts'
@@ -93,10 +93,19 @@ interface Visit {
 class SimulatedPool extends AdaptivePool<SimulatedResource> {
   ask(
     options: AcquireOptions,
-    granted: (lease: Lease<SimulatedResource>) => void,
+    granted: (lease: GateLease<SimulatedResource>) => void,
     refused: (error: Error) => void,
   ): void {
     this.engine.request(options, granted, refused)
+  }
+
+  /** A statement begins, and ends: as an adapter tells of its driver's queries. */
+  asked(lease: GateLease<SimulatedResource>, text: string): void {
+    this.engine.work?.queryBegan(lease, text)
+  }
+
+  answered(lease: GateLease<SimulatedResource>): void {
+    if (!lease.hasEnded) this.engine.work?.queriesEnded(lease)
   }
 }
 
@@ -248,18 +257,23 @@ class Simulation {
     return options
   }
 
-  #serve(visit: Visit, lease: Lease<SimulatedResource>): void {
+  #serve(visit: Visit, lease: GateLease<SimulatedResource>): void {
     const { job, arrivedAtMs, kind } = visit
-    this.#backend.serve(lease.resource.connection, job, (error) => {
+    const done = (error?: Error): void => {
       if (error !== undefined) {
         lease.destroy(error)
         this.#failed(visit, 'failed')
         return
       }
       if (job.isLeaked !== true) lease.release()
+      else this.#pool.answered(lease)
       this.#tally.completed(arrivedAtMs, this.#clock.nowMs())
       this.#answer(kind)
-    })
+    }
+    const { connection } = lease.resource
+    this.#pool.asked(lease, kind?.tag ?? 'statement')
+    if (job.holdMs > 0) this.#backend.serve(connection, job, done, () => this.#pool.answered(lease))
+    else this.#backend.serve(connection, job, done)
   }
 
   #failed(visit: Visit, loss: Loss): void {

@@ -17,11 +17,7 @@ export function adviceFor(verdict: Verdict, view: View): readonly string[] {
         'Until then let the pool shed: fail the refused requests fast, and do not retry them at once.',
       ]
     case 'slow-leases':
-      return [
-        "Look at the backend's load. If it is idle, callers keep what they have: say, an HTTP call inside a lease.",
-        'If it is at work, look for its slow queries and locks; more resources will not help then.',
-        'Start with the holders that have the oldest leases.',
-      ]
+      return slowLeases(view)
     case 'creation-failing':
       return [CREATION_ADVICE[view.creation.failure ?? 'unreachable'], 'The pool goes on trying, one create at a time.']
     case 'backend-refusing':
@@ -30,14 +26,61 @@ export function adviceFor(verdict: Verdict, view: View): readonly string[] {
         'Sum up limitMax over all instances of this service, and compare it with what the backend allows.',
       ]
     case 'leak':
+      return [
+        `End every lease in a finally block, with \`using\`, or by pool.use(): start with ${leakedBy(view)}.`,
+        'Until that is deployed, watch.reclaimAfterMs takes such leases back; a restart does, too.',
+        'A larger limitMax only puts it off.',
+      ]
     case 'self-deadlock':
-      return ['See the holders: leases that are not ended keep everyone else waiting.']
+      return [
+        `Do not ask for a second lease while holding one: hand the first on${knotPlaces(view)}.`,
+        'Until that is deployed, allow fewer requests at a time than half of limitMax, or raise limitMax above twice that.',
+        'A short acquireTimeoutMs unties the knot by failing some of them.',
+      ]
     case 'event-loop-stall':
-      return ['Find what blocks the event loop: callers wait for it, not for resources.']
+      return [
+        'Find what blocks the event loop: callers wait for it, not for resources. A CPU profile (node --cpu-prof) shows it.',
+        'Usual suspects: large JSON, synchronous crypto or file access, a regular expression that backtracks.',
+        'A larger pool will not help.',
+      ]
     case 'healthy':
     case 'idle':
       return []
   }
+}
+
+function slowLeases({ insight }: View): readonly string[] {
+  const { slow, overdue } = insight
+  const { held, query } = slow
+  if (held !== undefined && held.lateMs - held.usualMs >= (query === undefined ? 0 : query.lateMs - query.usualMs)) {
+    return [
+      `Look at ${held.what}: it holds its leases without a query running. Move what it waits for (an HTTP call, a file, ` +
+        'another pool) out of the lease.',
+      'A larger limitMax helps for the time being: the backend has nothing to do with it.',
+    ]
+  }
+  const text = overdue.running > 0 ? overdue.runningText : query?.what
+  if (text !== undefined) {
+    return [
+      `Look at this query: ${text}. Did its plan change, or does it wait for a lock (pg_stat_activity.wait_event)?`,
+      'End the transaction that blocks it, or take back the deploy that brought it.',
+      'Set a statement timeout, so that one query cannot hold leases for ever; more resources will not help.',
+    ]
+  }
+  return [
+    "Look at the backend's load. If it is idle, callers keep what they have: say, an HTTP call inside a lease.",
+    'If it is at work, look for its slow queries and locks; more resources will not help then.',
+    'Start with the holders that have the oldest leases.',
+  ]
+}
+
+function leakedBy({ insight }: View): string {
+  return insight.overdue.leakedBy ?? 'the holders of the oldest leases'
+}
+
+function knotPlaces({ insight }: View): string {
+  const { heldAt, askedAt } = insight.knot
+  return heldAt === undefined || askedAt === undefined ? '' : ` from ${heldAt} to ${askedAt}`
 }
 
 const CREATION_ADVICE: Readonly<Record<CreateFailureClass, string>> = {

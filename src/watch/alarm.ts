@@ -1,18 +1,25 @@
 import { assert } from '../base/assert.ts'
 import type { Holder } from '../pool/contract.ts'
 import { adviceFor } from './advice.ts'
-import { fact, findCause, type View } from './cause.ts'
+import { CONFIDENCE_MIN, type Findings, fact, findCause, type View } from './cause.ts'
 import type { Outlook } from './forecast.ts'
 import {
+  describeBurn,
   describeCeiling,
   describeControllerFailure,
   describeCreationTrouble,
+  describeFlapping,
+  describeKnot,
+  describeLeak,
   describeOutlook,
   describeRefusal,
   describeSaturation,
+  describeSlowness,
+  describeStall,
+  describeStorm,
 } from './message.ts'
 import type { WatchedKind } from './trouble.ts'
-import type { Severity, Warning } from './warning.ts'
+import type { Evidence, Severity, Verdict, Warning } from './warning.ts'
 
 /** What the words of a warning are made from. */
 export interface AlarmInput {
@@ -23,9 +30,6 @@ export interface AlarmInput {
   readonly controllerError: unknown
 }
 
-/** Below it, the evidence decides for no cause, and none is named. */
-const CAUSE_CONFIDENCE_MIN = 0.5
-
 /** Puts a warning into words and numbers. Costly: for one that is truly told. */
 export function warningOf(kind: WatchedKind, input: AlarmInput): Warning {
   const { poolName, view, holders, outlook } = input
@@ -35,10 +39,10 @@ export function warningOf(kind: WatchedKind, input: AlarmInput): Warning {
     const advice = ['Mend the controller, or go back to the built-in hybrid(); until then size the pool with resize().']
     return { kind, severity: 'warn', message, evidence: [fact('limit kept', counts.limit)], advice, counts }
   }
-  const finding = findCause(view)
+  const finding = causeOf(kind, view)
   const severity = severityOf(kind, view, outlook)
   const advice = adviceFor(finding.verdict, view)
-  const isDecided = finding.confidence >= CAUSE_CONFIDENCE_MIN
+  const isDecided = finding.confidence >= CONFIDENCE_MIN
   const story = {
     kind,
     severity,
@@ -46,6 +50,7 @@ export function warningOf(kind: WatchedKind, input: AlarmInput): Warning {
     advice,
     counts,
     ...(isDecided && { cause: finding.verdict }),
+    ...(isDecided && finding.others.length > 0 && { otherCauses: finding.others }),
   }
   switch (kind) {
     case 'backend-refusing':
@@ -54,12 +59,54 @@ export function warningOf(kind: WatchedKind, input: AlarmInput): Warning {
       return { ...story, message: describeCreationTrouble(poolName, view) }
     case 'backend-saturated':
       return { ...story, message: describeSaturation(poolName, view), holders }
+    case 'self-deadlock':
+      return { ...story, message: describeKnot(poolName, view), holders }
+    case 'leak-suspected':
+      return { ...story, message: describeLeak(poolName, view), holders }
+    case 'slow-leases':
+      return { ...story, message: describeSlowness(poolName, view), holders }
+    case 'event-loop-stall':
+      return { ...story, message: describeStall(poolName, view) }
+    case 'wait-slo-burn':
+      return { ...story, message: describeBurn(poolName, view), holders }
+    case 'connect-storm':
+      return { ...story, message: describeStorm(poolName, view) }
+    case 'flapping':
+      return { ...story, message: describeFlapping(poolName, view) }
     case 'limit-ceiling':
       return { ...story, message: describeCeiling(poolName, view), holders }
     case 'exhaustion-forecast':
       assert(outlook !== undefined, 'a forecast is told while there is one')
       return foretell(story, outlook, input)
   }
+}
+
+/** Of what a warning is itself about, there is no doubt; of the others, the evidence decides. */
+const OWN_CAUSE: Partial<Record<WatchedKind, Verdict>> = {
+  'leak-suspected': 'leak',
+  'event-loop-stall': 'event-loop-stall',
+  'self-deadlock': 'self-deadlock',
+}
+
+function causeOf(kind: WatchedKind, view: View): Findings {
+  const findings = findCause(view)
+  const own = OWN_CAUSE[kind]
+  if (own === undefined || own === findings.verdict) return findings
+  const others = [findings.verdict, ...findings.others].filter((verdict) => verdict !== own && verdict !== 'undersized')
+  const isDecided = findings.confidence >= CONFIDENCE_MIN && others.length > 0
+  return { verdict: own, confidence: 0.8, evidence: evidenceOf(own, view), others: isDecided ? others : [] }
+}
+
+function evidenceOf(verdict: Verdict, { insight, counts, signals }: View): readonly Evidence[] {
+  if (verdict !== 'leak') return [fact('event loop late by', signals.stall.worstMs, 'ms')]
+  const { leaked, leakedBy, leakedSite, oldestMs } = insight.overdue
+  return [
+    fact('leases that do not come back', leaked),
+    fact('oldest lease', oldestMs, 'ms'),
+    ...(leakedBy === undefined ? [] : [fact('oldest held by', leakedBy)]),
+    ...(leakedSite === undefined || leakedSite === leakedBy ? [] : [fact('asked for at', leakedSite)]),
+    fact('leases out', counts.inUse),
+  ]
 }
 
 type Story = Omit<Warning, 'message'>
@@ -73,7 +120,7 @@ function foretell(story: Story, outlook: Outlook, { poolName, view, holders }: A
   return { ...story, message, evidence, forecast: { exhaustedInMs, confidence }, holders }
 }
 
-function severityOf(kind: WatchedKind, { sample, counts }: View, outlook: Outlook | undefined): Severity {
+function severityOf(kind: WatchedKind, { sample, counts, insight }: View, outlook: Outlook | undefined): Severity {
   const hasFailed = sample.timedOut + sample.shed + sample.queueFull + sample.createRefused > 0
   const hasNone = counts.live - counts.creating === 0
   switch (kind) {
@@ -82,6 +129,15 @@ function severityOf(kind: WatchedKind, { sample, counts }: View, outlook: Outloo
     case 'creation-failing':
     case 'backend-refusing':
       return hasNone || hasFailed ? 'critical' : 'warn'
+    case 'self-deadlock':
+      return 'critical'
+    case 'flapping':
+    case 'connect-storm':
+      return 'warn'
+    case 'leak-suspected': {
+      const { leaked } = insight.overdue
+      return hasFailed ? 'critical' : leaked === 1 && counts.limit > 5 ? 'info' : 'warn'
+    }
     default:
       return hasFailed ? 'critical' : 'warn'
   }

@@ -1,8 +1,11 @@
 import type { Sample } from '../measure/sample.ts'
 import type { Decision, PoolCounts } from '../pool/contract.ts'
 import { type CreationSeen, isCreationTrouble, isRefusedLately } from './creation.ts'
+import type { Insight } from './insight.ts'
+import { isKnotted } from './knot.ts'
 import { timesNorm } from './norm.ts'
 import { isSurge, isUnderPressure, type Signals } from './signals.ts'
+import { isStalling } from './stall.ts'
 import type { Evidence, Verdict } from './warning.ts'
 
 /** All that is known at one moment. */
@@ -16,6 +19,8 @@ export interface View {
   readonly ceiling: number
   readonly signals: Signals
   readonly creation: CreationSeen
+  /** What a look at leases, waiters and their queries has shown. */
+  readonly insight: Insight
   /** Callers have waited without a break for long. */
   readonly isExhausted: boolean
 }
@@ -28,26 +33,34 @@ export interface Finding {
   readonly evidence: readonly Evidence[]
 }
 
+/** The likeliest, and what else is at work. */
+export interface Findings extends Finding {
+  readonly others: readonly Verdict[]
+}
+
 /** Leases beyond this no longer take their usual time. */
 const SLOW_TIMES_NORM = 1.6
-/** That they are slow is seen; why is not, and one good probe of a controller does not settle it. */
-const SLOW_CONFIDENCE = 0.45
 /** A norm learned in this much calm, in ms, is half believed. */
 const NORM_HALF_MS = 1_000
-/** A stalled event loop makes everyone wait, whatever the pool does: what is seen then counts for half. */
-const STALL_MS = 200
+/** Below it, the evidence decides for no cause. */
+export const CONFIDENCE_MIN = 0.5
 
 /** How it stands with the pool: nobody waits, or why they do. */
-export function findState(view: View): Finding {
+export function findState(view: View): Findings {
   const { sample } = view
-  if (isAtRest(view)) return { verdict: 'idle', confidence: 0.95, evidence: [fact('limit', view.counts.limit)] }
-  if (isRefused(view) || isInTrouble(view) || view.isExhausted || isUnderPressure(sample)) return findCause(view)
+  if (isAtRest(view)) return alone('idle', 0.95, [fact('limit', view.counts.limit)])
+  const isPressed = view.isExhausted || isUnderPressure(sample) || isStanding(view)
+  if (isRefused(view) || isInTrouble(view) || isPressed || isLeaking(view)) return findCause(view)
+  if (isStalling(view.signals.stall)) return findCause(view)
   const quiet = [...demand(view), fact('waiting time (p95)', sample.waitMsP95, 'ms')]
   const { counts, signals } = view
-  if (sample.arrivals + counts.inUse + counts.waiters === 0)
-    return { verdict: 'idle', confidence: 0.95, evidence: quiet }
+  if (sample.arrivals + counts.inUse + counts.waiters === 0) return alone('idle', 0.95, quiet)
   const confidence = signals.windows === 0 ? 0.3 : sample.utilization < 0.9 ? 0.95 : 0.7
-  return { verdict: 'healthy', confidence, evidence: quiet }
+  return alone('healthy', confidence, quiet)
+}
+
+function alone(verdict: Verdict, confidence: number, evidence: readonly Evidence[]): Findings {
+  return { verdict, confidence, evidence, others: [] }
 }
 
 /** Nothing is out, and the window that would have said so was not worth a timer. */
@@ -55,18 +68,34 @@ function isAtRest({ nowMs, sample, counts }: View): boolean {
   return nowMs - sample.atMs > sample.windowMs && counts.inUse + counts.waiters + counts.creating === 0
 }
 
+/** All is out and somebody waits, whatever the last window saw: it may have ended before. */
+function isStanding({ counts }: View): boolean {
+  return counts.waiters > 0 && counts.idle === 0 && counts.inUse >= counts.limit
+}
+
+/** One lost lease of many is worth a warning, but does not make a pool sick. */
+function isLeaking({ insight, counts }: View): boolean {
+  return insight.overdue.leaked >= Math.max(2, 0.2 * counts.limit)
+}
+
 /**
- * Why callers wait, or are about to. Tried in the order of how directly the evidence speaks.
- *
- * Slow leases alone do not tell a slow backend from callers who keep what they have: that takes a test, by a controller
- * that moves the limit or by what two limits yielded. Without one, the verdict says no more than that leases are slow.
+ * Why callers wait, or are about to. All that the evidence speaks for, in the order of how directly it does: what is
+ * certain comes before what is concluded.
  */
-export function findCause(view: View): Finding {
-  const finding =
-    findRefusal(view) ?? findCreationTrouble(view) ?? findSaturation(view) ?? findSlowness(view) ?? findShortage(view)
-  if (view.sample.loopDelayMs < STALL_MS) return finding
-  const stall = fact('event loop late by', view.sample.loopDelayMs, 'ms')
-  return { ...finding, confidence: finding.confidence / 2, evidence: [...finding.evidence, stall] }
+export function findCause(view: View): Findings {
+  const found = [
+    findRefusal(view),
+    findCreationTrouble(view),
+    findKnot(view),
+    findStall(view),
+    findLeak(view),
+    ...findSlownessOrSaturation(view),
+    findSurge(view),
+  ].filter((finding) => finding !== undefined)
+  const decided = found.filter(({ confidence }) => confidence >= CONFIDENCE_MIN)
+  const [first = found[0] ?? findShortage(view), ...others] = decided
+  const verdicts = others.map(({ verdict }) => verdict).filter((verdict) => verdict !== first.verdict)
+  return { ...first, others: [...new Set(verdicts)] }
 }
 
 function isRefused({ creation, nowMs }: View): boolean {
@@ -88,11 +117,79 @@ function findCreationTrouble(view: View): Finding | undefined {
   return { verdict: 'creation-failing', confidence: 0.95, evidence: [...creationFacts(view), ...line(view)] }
 }
 
-function findSaturation(view: View): Finding | undefined {
+/** Who holds a lease waits for another, and all of them do: nobody can go on. */
+function findKnot(view: View): Finding | undefined {
+  const { counts, sample, insight } = view
+  const { knot } = insight
+  if (counts.waiters === 0 || counts.inUse < counts.limit || !isKnotted(knot, counts.inUse)) return undefined
+  const isAll = knot.followed >= counts.inUse
+  const confidence = isAll ? 0.95 : sample.completions === 0 ? 0.9 : 0.6
+  const evidence = [
+    fact('leases whose holder waits for another', knot.blocked),
+    fact('leases whose holder is known', knot.followed),
+    ...(knot.heldAt === undefined ? [] : [fact('held at', knot.heldAt)]),
+    ...(knot.askedAt === undefined ? [] : [fact('asked again at', knot.askedAt)]),
+    ...line(view),
+  ]
+  return { verdict: 'self-deadlock', confidence, evidence }
+}
+
+function findStall(view: View): Finding | undefined {
+  const { stall } = view.signals
+  if (!isStalling(stall)) return undefined
+  const evidence = [
+    fact('event loop late by', stall.worstMs, 'ms'),
+    fact('late in the last seconds', stall.lateMs, 'ms'),
+    fact('resources idle', view.counts.idle),
+    ...line(view),
+  ]
+  return { verdict: 'event-loop-stall', confidence: 0.9, evidence }
+}
+
+/** Shares of what is out. */
+const KEPT_SHARE_MIN = 0.3
+/** Leaked one by one, leases differ in age; stuck on one lock, they do not. */
+const SPREAD_MIN = 0.25
+
+/** Leases that do not come back, one after the other, while those that do come back take their usual time. */
+function findLeak(view: View): Finding | undefined {
+  const { counts, insight, signals } = view
+  const { kept, leaked, leakedBy, leakedSite, oldestMs, spread, hasWork } = insight.overdue
+  const flows = timesNorm(signals.leaseNorm, signals.leaseMs) < 2
+  const isMany = kept >= Math.max(2, KEPT_SHARE_MIN * counts.inUse)
+  const isGradual = spread >= SPREAD_MIN && flows
+  if (leaked < 2 && !(isMany && isGradual)) return undefined
+  if (leaked >= 2 && !isMany && !isLeaking(view)) return undefined
+  const confidence = (isGradual ? 0.85 : 0.6) + (hasWork ? 0.1 : 0)
+  const evidence = [
+    fact('leases that do not come back', kept),
+    fact('oldest lease', oldestMs, 'ms'),
+    ...(leakedBy === undefined ? [] : [fact('oldest held by', leakedBy)]),
+    ...(leakedSite === undefined || leakedSite === leakedBy ? [] : [fact('asked for at', leakedSite)]),
+    ...leaseTime(view),
+    ...line(view),
+  ]
+  return { verdict: 'leak', confidence, evidence }
+}
+
+/**
+ * Leases have become slow, or more of them have been shown not to complete more: the two are told apart by what was
+ * tested, and by what the leases' time is spent on.
+ *
+ * | time is spent | |
+ * |---|---|
+ * | held without a query running | the application keeps them: slow-leases |
+ * | in some queries, others are as fast as ever | those queries, or their locks: slow-leases |
+ * | in all queries | the backend as a whole: backend-saturated, unless more leases out do complete more |
+ * | unknown | what was tested decides; without a test, slow-leases says what is seen |
+ */
+function findSlownessOrSaturation(view: View): readonly Finding[] {
   const { comparison } = view.signals.throughput
   const isTested = view.decision.limitedBy === 'backend'
   const isFlat = comparison?.isFlat === true
-  if (!isTested && !isFlat) return undefined
+  const slow = findSlowness(view)
+  if (slow !== undefined && slow.confidence >= 0.8) return [slow]
+  if (!isTested && !isFlat) return slow === undefined ? [] : [slow]
   const evidence: Evidence[] = []
   if (isFlat) {
     evidence.push(
@@ -104,29 +201,75 @@ function findSaturation(view: View): Finding | undefined {
   }
   if (isTested) evidence.push(fact('tested by the controller', view.decision.reason))
   const confidence = isTested && isFlat ? 0.95 : isTested ? 0.9 : 0.8
-  return { verdict: 'backend-saturated', confidence, evidence: [...evidence, ...leaseTime(view), ...line(view)] }
+  return [{ verdict: 'backend-saturated', confidence, evidence: [...evidence, ...leaseTime(view), ...line(view)] }]
 }
 
 function findSlowness(view: View): Finding | undefined {
   const { leaseNorm, leaseMs, silentMs } = view.signals
+  const { slow, overdue } = view.insight
   // While nothing ends, nothing is measured: the silence itself is the lease time.
   const seenMs = Math.max(leaseMs, silentMs)
-  if (timesNorm(leaseNorm, seenMs) < SLOW_TIMES_NORM) return undefined
+  const isStuck = overdue.running >= Math.max(2, KEPT_SHARE_MIN * view.counts.inUse)
+  const isSlow = timesNorm(leaseNorm, seenMs) >= SLOW_TIMES_NORM
+  if (!isSlow && !isStuck && slow.held === undefined && slow.query === undefined) return undefined
   const silence = silentMs > leaseMs ? [fact('no lease has ended for', silentMs, 'ms')] : []
-  const evidence = [...silence, ...leaseTime(view), ...line(view)]
-  return { verdict: 'slow-leases', confidence: SLOW_CONFIDENCE, evidence }
+  const common = [...silence, ...leaseTime(view), ...line(view)]
+  const tell = (verdict: Verdict, confidence: number, seen: readonly Evidence[] = []): Finding => {
+    return { verdict, confidence, evidence: [...seen, ...common] }
+  }
+  if (isStuck) {
+    const seen = [
+      fact('leases whose query does not end', overdue.running),
+      fact('longest runs for', overdue.runningMs, 'ms'),
+      ...(overdue.runningText === undefined ? [] : [fact('it asks', overdue.runningText)]),
+    ]
+    return tell('slow-leases', slow.steadyShare > 0 ? 0.85 : 0.7, seen)
+  }
+  const { held, query } = slow
+  const heldExtraMs = held === undefined ? 0 : held.lateMs - held.usualMs
+  const queryExtraMs = query === undefined ? 0 : query.lateMs - query.usualMs
+  if (held !== undefined && heldExtraMs >= queryExtraMs) return tell('slow-leases', 0.9, slowdown(view, 'held', held))
+  if (query !== undefined) {
+    const seen = slowdown(view, 'query', query)
+    if (slow.steadyShare >= 0.25) return tell('slow-leases', 0.85, seen)
+    if (view.decision.limitedBy === 'pool') return tell('slow-leases', 0.8, seen)
+    return tell('backend-saturated', slow.queries > 1 ? 0.75 : 0.6, [fact('queries that are slower', 'all'), ...seen])
+  }
+  if (!isSlow) return undefined
+  return tell('slow-leases', view.decision.limitedBy === 'pool' ? 0.8 : 0.5)
+}
+
+function slowdown(
+  { nowMs }: View,
+  kind: 'held' | 'query',
+  { what, lateMs, usualMs, sinceMs }: NonNullable<Insight['slow']['held']>,
+): Evidence[] {
+  const isHeld = kind === 'held'
+  return [
+    fact(isHeld ? 'held without a query by' : 'slow query', what),
+    fact(isHeld ? 'held without a query for' : 'it takes', lateMs, 'ms'),
+    fact(isHeld ? 'usually held for' : 'it usually takes', usualMs, 'ms'),
+    fact('since', nowMs - sinceMs, 'ms'),
+  ]
+}
+
+function findSurge(view: View): Finding | undefined {
+  if (!isSurge(view.signals)) return undefined
+  return { verdict: 'surge', confidence: 0.95 * trust(view), evidence: shortage(view) }
+}
+
+function trust({ signals }: View): number {
+  return signals.arrivalsNorm.calmMs / (signals.arrivalsNorm.calmMs + NORM_HALF_MS)
+}
+
+function shortage(view: View): Evidence[] {
+  return [...demand(view), ...leaseTime(view), ...line(view)]
 }
 
 function findShortage(view: View): Finding {
-  const { signals, decision } = view
-  const evidence = [...demand(view), ...leaseTime(view), ...line(view)]
-  const trust = signals.arrivalsNorm.calmMs / (signals.arrivalsNorm.calmMs + NORM_HALF_MS)
-  if (isSurge(signals)) {
-    return { verdict: 'surge', confidence: 0.95 * trust, evidence }
-  }
   // Without a norm, nobody knows whether it is a surge; what is sure is that there is too little.
-  const tested = decision.limitedBy === 'pool' ? 0.95 : 0.8
-  return { verdict: 'undersized', confidence: tested * (0.6 + 0.4 * trust), evidence }
+  const tested = view.decision.limitedBy === 'pool' ? 0.95 : 0.8
+  return { verdict: 'undersized', confidence: tested * (0.6 + 0.4 * trust(view)), evidence: shortage(view) }
 }
 
 function demand({ sample, counts, signals, ceiling }: View): Evidence[] {

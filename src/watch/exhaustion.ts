@@ -16,6 +16,8 @@ export interface ShortageCost {
   readonly shed: number
   /** Queue full, or nothing could be created. */
   readonly others: number
+  /** Served, but later than the wait's SLO allows. */
+  readonly delayed: number
 }
 
 export interface ExhaustionEpisode {
@@ -50,7 +52,7 @@ export type ExhaustionTurn =
       readonly cost: ShortageCost
     }
 
-const NO_COST: ShortageCost = { timedOut: 0, shed: 0, others: 0 }
+const NO_COST: ShortageCost = { timedOut: 0, shed: 0, others: 0, delayed: 0 }
 const NONE: ExhaustionTurn = { turn: 'none' }
 
 export const INITIAL_EXHAUSTION: ExhaustionState = {
@@ -174,5 +176,6 @@ function addCost(cost: ShortageCost, sample: Sample): ShortageCost {
     timedOut: cost.timedOut + sample.timedOut,
     shed: cost.shed + sample.shed,
     others: cost.others + sample.queueFull + sample.createRefused,
+    delayed: cost.delayed + sample.slowGrants,
   }
 }

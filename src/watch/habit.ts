@@ -6,6 +6,9 @@ export interface Habit {
   lateMs: number
   /** Since when the last few have taken much longer than usual; undefined: they do not. */
   slowSinceMs: number | undefined
+  /** When it happened last, and how much time there is between two, in ms. */
+  seenAtMs: number
+  everyMs: number
 }
 
 /** Events that the two means remember. */
@@ -14,7 +17,7 @@ const LATE_EVENTS = 8
 /** While it is slow, it is not the habit; what lasts for thousands of events has become one. */
 const SLOW_EVENTS = 5_000
 /** Fewer are no habit. */
-export const HABIT_TIMES_MIN = 20
+const HABIT_TIMES_MIN = 20
 /** Slow from here, and no longer so from there: times the usual. */
 const SLOW_FROM = 2
 const SLOW_UNTIL = 1.5
@@ -24,12 +27,14 @@ const OUTLIER_TIMES = 20
 const FELT_MS = 1
 
 export function newHabit(): Habit {
-  return { times: 0, usualMs: 0, lateMs: 0, slowSinceMs: undefined }
+  return { times: 0, usualMs: 0, lateMs: 0, slowSinceMs: undefined, seenAtMs: Number.MIN_SAFE_INTEGER, everyMs: 0 }
 }
 
 export function stepHabit(habit: Habit, seenMs: number, nowMs: number): void {
   habit.times += 1
   const { times, usualMs } = habit
+  if (times > 1) habit.everyMs += (nowMs - habit.seenAtMs - habit.everyMs) / Math.min(times - 1, USUAL_EVENTS)
+  habit.seenAtMs = nowMs
   const heardMs = times > HABIT_TIMES_MIN ? Math.min(seenMs, OUTLIER_TIMES * Math.max(usualMs, FELT_MS)) : seenMs
   habit.lateMs += (heardMs - habit.lateMs) / Math.min(times, LATE_EVENTS)
   const isSlow = habit.slowSinceMs !== undefined
@@ -41,7 +46,7 @@ export function stepHabit(habit: Habit, seenMs: number, nowMs: number): void {
   else if (habit.lateMs < SLOW_UNTIL * feltMs) habit.slowSinceMs = undefined
 }
 
-/** The last few against the usual; 1 while there is no habit. */
-export function timesUsual({ times, usualMs, lateMs }: Habit): number {
-  return times > HABIT_TIMES_MIN ? lateMs / Math.max(usualMs, FELT_MS) : 1
+/** Enough has been seen to know what is usual. */
+export function isKnown({ times }: Habit): boolean {
+  return times > HABIT_TIMES_MIN
 }

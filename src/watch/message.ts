@@ -1,5 +1,7 @@
+import { burnRate } from './burn.ts'
 import type { View } from './cause.ts'
 import type { Outlook } from './forecast.ts'
+import { timesNorm } from './norm.ts'
 import { limitNeeded } from './signals.ts'
 import type { Verdict } from './warning.ts'
 
@@ -62,6 +64,75 @@ export function describeRefusal(poolName: string, { creation, counts }: View): s
   return (
     `The backend of pool '${poolName}' refuses connections because it has too many (${creation.message}); ` +
     `this pool has ${counts.live - counts.creating} open.`
+  )
+}
+
+export function describeKnot(poolName: string, { counts, insight }: View): string {
+  const { heldAt = 'unknown', askedAt = 'unknown' } = insight.knot
+  return (
+    `Pool '${poolName}' is deadlocked by its own callers: of ${counts.inUse} leases out, those looked at are held by ` +
+    `callers who wait for another one. Held at ${heldAt}, asked again at ${askedAt}; ${callers(counts.waiters)}.`
+  )
+}
+
+export function describeLeak(poolName: string, { insight, counts }: View): string {
+  const { leaked, leakedBy, leakedSite, oldestMs } = insight.overdue
+  const where = leakedSite === undefined || leakedSite === leakedBy ? '' : `, asked for at ${leakedSite}`
+  return (
+    `Pool '${poolName}' seems to leak: ${leaked} of ${counts.inUse} leases have not come back for far longer than usual ` +
+    `(the oldest is ${formatMs(oldestMs)} old, held by ${leakedBy ?? 'unknown'}${where}).`
+  )
+}
+
+export function describeSlowness(poolName: string, { insight, signals, counts, nowMs }: View): string {
+  const { held, query } = insight.slow
+  const { running, runningText, runningMs } = insight.overdue
+  const times = timesNorm(signals.leaseNorm, Math.max(signals.leaseMs, signals.silentMs))
+  const seen = `Leases of pool '${poolName}' take ${times.toFixed(1)} times as long as usual`
+  const since = (sinceMs: number) => `for ${formatMs(nowMs - sinceMs)} now`
+  if (running > 0 && runningText !== undefined) {
+    return `${seen}: ${running} of ${counts.inUse} have a query running, the longest for ${formatMs(runningMs)}: ${runningText}.`
+  }
+  if (held !== undefined && held.lateMs - held.usualMs >= (query === undefined ? 0 : query.lateMs - query.usualMs)) {
+    return (
+      `${seen}: ${held.what} holds them without a query running, ${formatMs(held.lateMs)} each instead of ` +
+      `${formatMs(held.usualMs)}, ${since(held.sinceMs)}.`
+    )
+  }
+  if (query === undefined) return `${seen}; ${callers(counts.waiters)}.`
+  return (
+    `${seen}: ${formatMs(query.lateMs)} instead of ${formatMs(query.usualMs)}, ${since(query.sinceMs)}, for this query: ` +
+    `${query.what}.`
+  )
+}
+
+export function describeStall(poolName: string, { signals, counts }: View): string {
+  return (
+    `The event loop of this process was blocked for ${formatMs(signals.stall.worstMs)}: ${callers(counts.waiters)} for ` +
+    `pool '${poolName}', ${counts.idle} of whose resources are idle. It is not the pool, and not the backend.`
+  )
+}
+
+export function describeBurn(poolName: string, { signals }: View): string {
+  const share = burnRate(signals.burn.fast)
+  return (
+    `Callers of pool '${poolName}' wait for too long: ${share.toFixed(0)} % of the last seconds' acquires took longer than ` +
+    'waitSloMs or failed, where 1 % may.'
+  )
+}
+
+export function describeStorm(poolName: string, { signals, counts }: View): string {
+  const { created, grown } = signals.churn
+  return (
+    `Pool '${poolName}' opens resources over and over: about ${(created - grown).toFixed(0)} in ten seconds beyond what ` +
+    `growth explains, with ${counts.live} live. Something closes them: the backend, a proxy, or their holders.`
+  )
+}
+
+export function describeFlapping(poolName: string, { signals, counts }: View): string {
+  return (
+    `The limit of pool '${poolName}' goes up and down: about ${signals.churn.turns.toFixed(0)} turns in ten seconds, ` +
+    `now ${counts.limit}.`
   )
 }
 

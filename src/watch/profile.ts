@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { Histogram } from '../measure/quantile.ts'
 import type { LeaseInfo, WorkObserver } from '../pool/contract.ts'
-import { type Habit, newHabit, stepHabit } from './habit.ts'
+import { type Habit, isKnown, newHabit, stepHabit } from './habit.ts'
 import { holderOf } from './holders.ts'
 import { normaliseQuery } from './query-text.ts'
 
@@ -139,41 +139,39 @@ export class Profiler implements WorkObserver {
   }
 
   /** Queries whose times have become longer, those that cost most first. */
-  slowQueries(): readonly Slowdown[] {
-    return slowdownsOf(Array.from(this.#queries, ([text, { habit, count }]) => ({ what: text, habit, weight: count })))
-  }
-
-  /** The share of the queries, by number, whose usual time is known and that have not become slower; 0..1. */
-  steadyQueryShare(): number {
-    let known = 0
-    let steady = 0
-    for (const { habit, count } of this.#queries.values()) {
-      if (habit.times <= 20) continue
-      known += count
-      if (habit.slowSinceMs === undefined) steady += count
-    }
-    return known > 0 ? steady / known : 0
-  }
-
-  /** Holders whose leases have become longer, by which kind of time. */
-  slowHolders(kind: keyof HolderHabits): readonly Slowdown[] {
+  slowQueries(nowMs: number): readonly Slowdown[] {
     return slowdownsOf(
-      Array.from(this.#holders, ([what, { habits, leases }]) => ({ what, habit: habits[kind], weight: leases })),
+      Array.from(this.#queries, ([what, { habit }]) => ({ what, habit })),
+      nowMs,
     )
   }
 
-  /** What is known of one holder, if anything. */
-  habitsOf(holder: string): HolderHabits | undefined {
-    return this.#holders.get(holder)?.habits
+  /** Of the queries asked lately whose usual time is known: how many, and the share that have not become slower. */
+  queryPulse(nowMs: number): { readonly known: number; readonly steadyShare: number } {
+    let known = 0
+    let all = 0
+    let steady = 0
+    for (const { habit } of this.#queries.values()) {
+      if (!isKnown(habit) || nowMs - habit.seenAtMs > LATELY_MS) continue
+      known += 1
+      const perMs = 1 / Math.max(0.01, habit.everyMs)
+      all += perMs
+      if (habit.slowSinceMs === undefined) steady += perMs
+    }
+    return { known, steadyShare: all > 0 ? steady / all : 0 }
+  }
+
+  /** Holders whose leases have become longer, by which kind of time. */
+  slowHolders(kind: keyof HolderHabits, nowMs: number): readonly Slowdown[] {
+    return slowdownsOf(
+      Array.from(this.#holders, ([what, { habits }]) => ({ what, habit: habits[kind] })),
+      nowMs,
+    )
   }
 
   /** The longest that a lease of this holder has taken and ended, in ms; undefined: none is known to have ended. */
   longestOf(holder: string): number | undefined {
     return this.#holders.get(holder)?.lease.max
-  }
-
-  get hasQueries(): boolean {
-    return this.#queries.size > 0
   }
 
   #entry(holder: string, tally: HolderTally): ProfileEntry {
@@ -293,12 +291,17 @@ function timeOf(times: Histogram, total: number, count: number, max: number): Pr
   return { total, mean: count > 0 ? total / count : 0, p95: times.quantile(0.95), max }
 }
 
+/** Those of the last seconds. */
+const LATELY_MS = 10_000
+
 function slowdownsOf(
-  seen: readonly { readonly what: string; readonly habit: Habit; readonly weight: number }[],
+  seen: readonly { readonly what: string; readonly habit: Habit }[],
+  nowMs: number,
 ): readonly Slowdown[] {
+  const costOf = ({ lateMs, usualMs, everyMs }: Habit): number => (lateMs - usualMs) / Math.max(0.01, everyMs)
   return seen
-    .filter(({ habit }) => habit.slowSinceMs !== undefined)
-    .sort((a, b) => b.weight * (b.habit.lateMs - b.habit.usualMs) - a.weight * (a.habit.lateMs - a.habit.usualMs))
+    .filter(({ habit }) => habit.slowSinceMs !== undefined && nowMs - habit.seenAtMs <= LATELY_MS)
+    .sort((a, b) => costOf(b.habit) - costOf(a.habit))
     .map(({ what, habit }) => ({
       what,
       lateMs: habit.lateMs,

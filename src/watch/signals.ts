@@ -1,7 +1,10 @@
 import type { Sample } from '../measure/sample.ts'
+import { type Burn, NO_BURN, stepBurn } from './burn.ts'
+import { type Churn, NO_CHURN, stepChurn } from './churn.ts'
 import { EMPTY_QUEUE, type QueueSeen } from './forecast.ts'
 import { type MarginalThroughput, NO_THROUGHPUT, stepMarginalThroughput } from './marginal-throughput.ts'
 import { type Norm, stepNorm, timesNorm, UNKNOWN_NORM } from './norm.ts'
+import { NO_STALL, type Stall, stepStall } from './stall.ts'
 import { INITIAL_TREND, stepTrend, type Trend } from './trend.ts'
 
 /** What the watch remembers of the windows it has seen: O(1), plain data. */
@@ -19,6 +22,11 @@ export interface Signals {
   readonly silentMs: number
   readonly queue: QueueSeen
   readonly throughput: MarginalThroughput
+  /** What long leases usually take (p95), in ms; 0: none has ended. */
+  readonly leaseLongMs: number
+  readonly stall: Stall
+  readonly churn: Churn
+  readonly burn: Burn
 }
 
 export const NO_SIGNALS: Signals = {
@@ -31,6 +39,10 @@ export const NO_SIGNALS: Signals = {
   silentMs: 0,
   queue: EMPTY_QUEUE,
   throughput: NO_THROUGHPUT,
+  leaseLongMs: 0,
+  stall: NO_STALL,
+  churn: NO_CHURN,
+  burn: NO_BURN,
 }
 
 /** What is smoothed is so over this long, in ms: short, since a surge should have its name with its first warning. */
@@ -58,7 +70,20 @@ export function stepSignals(signals: Signals, sample: Sample, waitingSinceMs: nu
     silentMs: completions === 0 && inUse > 0 ? signals.silentMs + windowMs : 0,
     queue: { waitingSinceMs, waiters },
     throughput: stepMarginalThroughput(signals.throughput, sample),
+    leaseLongMs: stepLong(signals.leaseLongMs, sample, isPressed),
+    stall: stepStall(signals.stall, sample),
+    churn: stepChurn(signals.churn, sample),
+    burn: stepBurn(signals.burn, sample),
   }
+}
+
+/** Habits last, in ms. */
+const LONG_FADE_MS = 600_000
+
+/** Under pressure leases may be long for the very reason that is looked for. */
+function stepLong(leaseLongMs: number, { windowMs, leaseMsP95 }: Sample, isPressed: boolean): number {
+  const faded = leaseLongMs * Math.exp(-windowMs / LONG_FADE_MS)
+  return isPressed && leaseLongMs > 0 ? faded : Math.max(faded, leaseMsP95)
 }
 
 function rateTauMs({ arrivalsNorm }: Signals): number {

@@ -1,12 +1,18 @@
 import type { Sample } from '../measure/sample.ts'
 import type { Decision } from '../pool/contract.ts'
+import { isBurning } from './burn.ts'
+import { isFlapping, isStorm } from './churn.ts'
 import { type CreationSeen, isCreationTrouble, wasRefused } from './creation.ts'
 import type { EpisodeRule } from './episode.ts'
 import type { Outlook } from './forecast.ts'
+import type { Insight } from './insight.ts'
+import { isKnotted } from './knot.ts'
+import { timesNorm } from './norm.ts'
 import { isUnderPressure, resourcesWanted, type Signals } from './signals.ts'
+import { isStalling } from './stall.ts'
 import type { WarningKind } from './warning.ts'
 
-/** The kinds that are watched for so far. */
+/** The kinds that are watched for. */
 export type WatchedKind = Extract<
   WarningKind,
   | 'backend-refusing'
@@ -15,6 +21,13 @@ export type WatchedKind = Extract<
   | 'exhaustion-forecast'
   | 'limit-ceiling'
   | 'controller-failed'
+  | 'wait-slo-burn'
+  | 'slow-leases'
+  | 'leak-suspected'
+  | 'self-deadlock'
+  | 'connect-storm'
+  | 'event-loop-stall'
+  | 'flapping'
 >
 
 /** When each kind is told, and when it may be told again. In the order in which those of one window are told. */
@@ -23,10 +36,23 @@ export const EPISODE_RULES: Readonly<Record<WatchedKind, EpisodeRule>> = {
   'backend-refusing': { opensAfterWindows: 1, opensAfterMs: 0, closesAfterMs: 30_000 },
   // It counts its failures itself. It is over when a create succeeds, and stays so for a while.
   'creation-failing': { opensAfterWindows: 1, opensAfterMs: 0, closesAfterMs: 2_000 },
+  // Whoever holds waits: that is seen in the leases themselves, and will not pass.
+  'self-deadlock': { opensAfterWindows: 1, opensAfterMs: 0, closesAfterMs: 5_000 },
+  // Its lateness is summed over seconds already.
+  'event-loop-stall': { opensAfterWindows: 1, opensAfterMs: 0, closesAfterMs: 10_000 },
+  // A lease that has not ended for so long will not end in the next second either.
+  'leak-suspected': { opensAfterWindows: 1, opensAfterMs: 0, closesAfterMs: 5_000 },
   // The controller's test and ours are statistical; what holds for a quarter of a second is worth saying.
   'backend-saturated': { opensAfterWindows: 2, opensAfterMs: 250, closesAfterMs: 5_000 },
   // A forecast has no time to lose: its own statistics guard it.
   'exhaustion-forecast': { opensAfterWindows: 1, opensAfterMs: 0, closesAfterMs: 10_000 },
+  // Means of few leases waver; what is slow for a second is slow.
+  'slow-leases': { opensAfterWindows: 4, opensAfterMs: 1_000, closesAfterMs: 10_000 },
+  // The budget is counted over seconds already.
+  'wait-slo-burn': { opensAfterWindows: 2, opensAfterMs: 500, closesAfterMs: 10_000 },
+  // Both are counted over many seconds.
+  'connect-storm': { opensAfterWindows: 1, opensAfterMs: 0, closesAfterMs: 20_000 },
+  flapping: { opensAfterWindows: 1, opensAfterMs: 0, closesAfterMs: 15_000 },
   // A controller may reach for more to probe, and arrivals come in bursts: half a second is neither.
   'limit-ceiling': { opensAfterWindows: 3, opensAfterMs: 500, closesAfterMs: 5_000 },
   // An exception is a fact. A controller that fails now and then is one story.
@@ -52,11 +78,14 @@ export interface TroubleInput {
   readonly isExhausted: boolean
   /** The forecast has been told already. */
   readonly isForetold: boolean
+  readonly insight: Insight
+  /** The highest limit that the pool can reach by itself. */
+  readonly ceiling: number
 }
 
 /** Which of the troubles show in this window. */
 export function troublesOf(input: TroubleInput): Readonly<Record<WatchedKind, boolean>> {
-  const { sample, decision, signals, creation } = input
+  const { sample, decision, signals, creation, insight } = input
   const hasFailed = sample.timedOut + sample.shed + sample.queueFull > 0
   const isBackendFull = decision.limitedBy === 'backend' || signals.throughput.comparison?.isFlat === true
   return {
@@ -70,8 +99,36 @@ export function troublesOf(input: TroubleInput): Readonly<Record<WatchedKind, bo
       Math.max(decision.limit, resourcesWanted(signals)) > sample.limitMax &&
       !isBackendFull &&
       (sample.waiters > 0 || hasFailed),
+    'self-deadlock': isStandingStill(input) && isKnotted(insight.knot, sample.inUse),
+    'event-loop-stall': isStalling(signals.stall),
+    'leak-suspected': insight.overdue.leaked > 0,
+    'slow-leases': isSlowAndFelt(input) && !isBackendFull && !isStalling(signals.stall),
+    // Where callers stand in line, that has been told, or will be in a moment.
+    'wait-slo-burn': isBurning(signals.burn) && !input.isForetold && !input.isExhausted,
+    'connect-storm': isStorm(signals.churn),
+    flapping: isFlapping(signals.churn),
     'controller-failed': decision.reason === CONTROLLER_FAILED,
   }
+}
+
+/** Everything is out, nothing comes back, somebody waits, and the pool cannot or will not grow. */
+function isStandingStill({ sample, decision, ceiling }: TroubleInput): boolean {
+  const { waiters, completions, creating, inUse, limit } = sample
+  if (waiters === 0 || completions > 0 || creating > 0 || inUse < limit) return false
+  return limit >= ceiling || Math.round(decision.limit) <= limit
+}
+
+/** Times of the norm from which slow leases have a warning of their own; and the share of the ceiling they fill. */
+const SLOW_TIMES_NORM = 2
+const FELT_SHARE = 0.5
+
+/** Slow leases matter to a pool that they begin to fill. */
+function isSlowAndFelt({ sample, signals, insight, ceiling }: TroubleInput): boolean {
+  const { leaseNorm, leaseMs, silentMs } = signals
+  const isFelt = isUnderPressure(sample) || sample.offeredMean > FELT_SHARE * ceiling
+  if (!isFelt) return false
+  const isStuck = insight.overdue.running >= Math.max(2, 0.3 * sample.inUse)
+  return isStuck || timesNorm(leaseNorm, Math.max(leaseMs, silentMs)) >= SLOW_TIMES_NORM
 }
 
 /** The control loop's own reason for a window in which the controller failed. */

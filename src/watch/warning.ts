@@ -59,6 +59,8 @@ export interface Warning {
   readonly forecast?: Forecast
   /** Which of the known causes the evidence speaks for, if it speaks for one. */
   readonly cause?: Verdict
+  /** Further causes at work at the same time, the likelier first. */
+  readonly otherCauses?: readonly Verdict[]
   readonly evidence: readonly Evidence[]
   /** What to do, the most useful first. */
   readonly advice: readonly string[]
@@ -72,6 +74,8 @@ export interface Diagnosis {
   readonly verdict: Verdict
   /** 0..1; below 0.5 the evidence does not decide, and `advice` says what would. */
   readonly confidence: number
+  /** What else is at work at the same time, the likelier first. */
+  readonly otherVerdicts: readonly Verdict[]
   readonly evidence: readonly Evidence[]
   readonly advice: readonly string[]
   readonly holders: readonly Holder[]
@@ -97,5 +101,7 @@ export interface WatchEvents {
     /** Of these, for their timeout, and shed. */
     readonly timedOut: number
     readonly shed: number
+    /** Acquires served meanwhile, but later than `waitSloMs`. */
+    readonly delayed: number
   }
 }

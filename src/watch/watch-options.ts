@@ -17,6 +17,21 @@ export interface WatchOptions {
   /** Least confidence at which a forecast becomes a warning: a ratio in 0.5..1. @defaultValue 0.8 */
   readonly forecastConfidenceMin?: number
   /**
+   * A wait for a lease should not take longer than this, in ms, > 0: one in a hundred may. `wait-slo-burn` tells when
+   * far more do. @defaultValue 100
+   */
+  readonly waitSloMs?: number
+  /**
+   * A lease held for this long, in ms, > 0, without a query running as far as is known, is suspected to be leaked.
+   * Infinity: none is. @defaultValue learned: 20 times what leases usually take, 10 s at least
+   */
+  readonly leaseAgeMs?: number
+  /**
+   * A lease held for this long, in ms, > 0, is taken back: its resource is destroyed, and its holder's next use of it
+   * fails with a LeaseEndedError. Infinity: none is. @defaultValue Infinity
+   */
+  readonly reclaimAfterMs?: number
+  /**
    * Call sites of leases looked at, per second at most, four times as many while callers wait: for holders, leaks and
    * `profile()`. Each costs some microseconds; 0: none, and then only tags tell holders apart, and no self-deadlock is
    * seen. 0..100_000. @defaultValue 1000; 0 under a clock other than the process's, where a budget by time is none
@@ -24,11 +39,13 @@ export interface WatchOptions {
   readonly callSitesPerSecond?: number
 }
 
-export const WATCH_DEFAULTS: Required<WatchOptions> = {
+export const WATCH_DEFAULTS: Required<Omit<WatchOptions, 'leaseAgeMs'>> = {
   exhaustedAfterMs: 1_000, // by chance alone a queue may stand for half a second at 80 % utilization
   recoveredAfterMs: 1_000, // as long as it took to open: two bursts a second apart are one episode
   forecastHorizonMs: 30_000, // time enough to act; a trend followed for longer cries wolf
   forecastConfidenceMin: 0.8, // of five forecasts four should come true
+  waitSloMs: 100, // a request has a handful of queries and a second or so
+  reclaimAfterMs: Number.POSITIVE_INFINITY, // to cut somebody's transaction is a decision for people
   callSitesPerSecond: 1_000, // at 5 µs each, half a percent of a core
 }
 
@@ -36,7 +53,9 @@ export const WATCH_DEFAULTS: Required<WatchOptions> = {
 const HORIZON_MS_MAX = 3_600_000
 
 /** The watch's options, complete. */
-export interface ResolvedWatchOptions extends Required<WatchOptions> {
+export interface ResolvedWatchOptions extends Required<Omit<WatchOptions, 'leaseAgeMs'>> {
+  /** Undefined: learned. */
+  readonly leaseAgeMs: number | undefined
   /** False: the pool was given `watch: false`. */
   readonly isOn: boolean
 }
@@ -50,13 +69,16 @@ export function resolveWatchOptions(
   isProcessClock = true,
 ): ResolvedWatchOptions {
   const defaults = isProcessClock ? WATCH_DEFAULTS : { ...WATCH_DEFAULTS, callSitesPerSecond: 0 }
-  const read = readOptions<WatchOptions>('watch', given === false ? undefined : given, defaults)
+  const read = readOptions<WatchOptions>('watch', given === false ? undefined : given, defaults, ['leaseAgeMs'])
   return {
     isOn: given !== false,
     exhaustedAfterMs: read.durationMs('exhaustedAfterMs', { min: 1 }),
     recoveredAfterMs: read.durationMs('recoveredAfterMs'),
     forecastHorizonMs: read.durationMs('forecastHorizonMs', { min: 1, max: HORIZON_MS_MAX }),
     forecastConfidenceMin: read.ratio('forecastConfidenceMin', { min: 0.5, max: 1 }),
+    waitSloMs: read.durationMs('waitSloMs', { min: Number.MIN_VALUE }),
+    leaseAgeMs: read.has('leaseAgeMs') ? read.durationMs('leaseAgeMs', { min: Number.MIN_VALUE }) : undefined,
+    reclaimAfterMs: read.durationMs('reclaimAfterMs', { min: Number.MIN_VALUE }),
     callSitesPerSecond: read.ratio('callSitesPerSecond', { max: 100_000 }),
   }
 }

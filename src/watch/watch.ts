@@ -1,6 +1,6 @@
 import { type Clock, TIMER_DELAY_MS_MAX, type Timer } from '../base/clock.ts'
 import type { Sample } from '../measure/sample.ts'
-import type { Decision, Holder, LeaseInfo, PoolCounts, PoolEvents } from '../pool/contract.ts'
+import type { Decision, Holder, LeaseInfo, PoolCounts, PoolEvents, WaiterInfo } from '../pool/contract.ts'
 import { adviceFor } from './advice.ts'
 import { warningOf } from './alarm.ts'
 import { findState, type View } from './cause.ts'
@@ -23,7 +23,11 @@ import {
 } from './exhaustion.ts'
 import { type Outlook, outlookOfQueue, outlookOfTrend, type QueueSeen } from './forecast.ts'
 import { holdersOf } from './holders.ts'
+import { type Insight, NO_INSIGHT, slownessOf } from './insight.ts'
+import { findKnot, NO_KNOT } from './knot.ts'
 import { NO_SAMPLE } from './no-sample.ts'
+import { findOverdue } from './overdue.ts'
+import type { Profiler } from './profile.ts'
 import { NO_SIGNALS, type Signals, servedPerMs, stepSignals } from './signals.ts'
 import { EPISODE_RULES, TREND_RULE, troublesOf, WATCHED_KINDS, type WatchedKind } from './trouble.ts'
 import type { Diagnosis, WatchEvents } from './warning.ts'
@@ -48,6 +52,12 @@ export interface WatchParts {
   waitingSinceMs(): number | undefined
   /** The leases that have not ended; asked for only when a warning is told or a diagnosis is wanted. */
   leases(): Iterable<LeaseInfo>
+  /** Who waits; asked for when everything stands still. */
+  waiters(): Iterable<WaiterInfo>
+  /** What leases are spent on; undefined: nobody looks. */
+  readonly profiler: Profiler | undefined
+  /** Takes a lease back, with its resource. */
+  reclaim(lease: LeaseInfo): void
 }
 
 /** What a sample cannot tell. */
@@ -57,6 +67,16 @@ export interface WatchContext {
   /** The highest limit that the pool can reach by itself: limitMax, or the limit where it is fixed or pinned. */
   readonly ceiling: number
 }
+
+/** Between two looks at the leases, in ms: an age of seconds need not be known any better. */
+const LOOK_MS = 1_000
+/** A lease of this many times what long ones take is overdue; of this many, leaked: and no sooner than so many ms. */
+const OVERDUE_TIMES_LONG = 10
+const OVERDUE_MS_MIN = 1_000
+const LEAKED_TIMES_LONG = 20
+const LEAKED_MS_MIN = 10_000
+/** Who has ended a lease of an hour may hold another for as long, and longer. */
+const LEAKED_TIMES_LONGEST = 3
 
 /** The last window, as it was observed. */
 interface Observed extends WatchContext {
@@ -72,8 +92,8 @@ interface Told {
 }
 
 /**
- * DOER: samples in, warnings out, each once per episode. Of constant cost per window and of none per acquire; holders,
- * words and evidence are put together only for what is told.
+ * DOER: samples in, warnings out, each once per episode. Of constant cost per window and of none per acquire, but for a
+ * walk over the leases once a second; holders, words and evidence are put together only for what is told.
  *
  * All state is stepped before anything is told, so that a listener may diagnose, resize or drain.
  */
@@ -87,6 +107,8 @@ export class Watch {
   #exhaustion: ExhaustionState = INITIAL_EXHAUSTION
   #observed: Observed | undefined
   #controllerError: unknown
+  #insight: Insight = NO_INSIGHT
+  #lookedAtMs = Number.NEGATIVE_INFINITY
   /** At most one, and none while nobody has to wait. */
   #exhaustionTimer: Timer | undefined
 
@@ -108,9 +130,11 @@ export class Watch {
     const [exhaustion, turn] = stepExhaustion(this.#exhaustion, shortage, this.#parts.options)
     this.#exhaustion = exhaustion
     const outlook = this.#foresee(this.#observed, before)
-    const told = this.#stepEpisodes(this.#observed, outlook)
+    const insight = this.#glance(sample)
+    const told = this.#stepEpisodes(this.#observed, outlook, insight)
     this.#tellExhaustion(turn)
     for (const episode of told) this.#tell(episode, outlook)
+    this.#reclaimLate(sample.atMs)
   }
 
   /** At each failure to create, with the event's own payload; what is certain now is told now. */
@@ -177,8 +201,9 @@ export class Watch {
   /** The state of the pool now, from the last windows. */
   diagnose(): Diagnosis {
     const view = this.#view()
-    const { verdict, confidence, evidence } = findState(view)
-    return { verdict, confidence, evidence, advice: adviceFor(verdict, view), holders: this.#holders(view.nowMs) }
+    const { verdict, confidence, evidence, others } = findState(view)
+    const advice = adviceFor(verdict, view)
+    return { verdict, confidence, otherVerdicts: others, evidence, advice, holders: this.#holders(view.nowMs) }
   }
 
   #foresee({ sample, decision, waitingSinceMs, ceiling }: Observed, before: QueueSeen): Outlook | undefined {
@@ -206,13 +231,55 @@ export class Watch {
     return queue ?? (this.#trend.phase === 'open' ? trend : undefined)
   }
 
-  #stepEpisodes({ sample, decision }: Observed, outlook: Outlook | undefined): readonly (Told | undefined)[] {
+  /** Leases are walked once a second, and at each window in which everything stands still. */
+  #glance({ atMs, completions, waiters }: Sample): Insight {
+    const isStill = completions === 0 && waiters > 0
+    if (!isStill && atMs - this.#lookedAtMs < LOOK_MS) return { ...this.#insight, knot: NO_KNOT }
+    this.#lookedAtMs = atMs
+    this.#insight = this.#look(atMs, this.#parts.counts(), isStill)
+    return this.#insight
+  }
+
+  /** Walks the leases, and the waiters too if everything stands still. */
+  #look(nowMs: number, { inUse, waiters, idle }: PoolCounts, isStill: boolean): Insight {
+    const { leases, waiters: whoWaits, profiler, options } = this.#parts
+    if (inUse === 0) return NO_INSIGHT
+    const longMs = this.#signals.leaseLongMs
+    const learnedMs = Math.max(LEAKED_MS_MIN, LEAKED_TIMES_LONG * longMs)
+    const { leaseAgeMs } = options
+    const overdue = findOverdue(leases(), nowMs, {
+      overdueMs: Math.min(
+        leaseAgeMs ?? Number.POSITIVE_INFINITY,
+        Math.max(OVERDUE_MS_MIN, OVERDUE_TIMES_LONG * longMs),
+      ),
+      leakedMsMin: leaseAgeMs ?? learnedMs,
+      leakedMs: (holder) =>
+        leaseAgeMs ?? Math.max(learnedMs, LEAKED_TIMES_LONGEST * (profiler?.longestOf(holder) ?? 0)),
+    })
+    const knot = isStill && waiters > 0 && idle === 0 ? findKnot(leases(), whoWaits()) : NO_KNOT
+    return { ...NO_INSIGHT, overdue, knot }
+  }
+
+  #reclaimLate(nowMs: number): void {
+    const { options, leases, reclaim } = this.#parts
+    if (options.reclaimAfterMs === Number.POSITIVE_INFINITY) return
+    const late = Array.from(leases()).filter(({ sinceMs }) => nowMs - sinceMs >= options.reclaimAfterMs)
+    for (const lease of late) reclaim(lease)
+  }
+
+  #stepEpisodes(
+    { sample, decision, ceiling }: Observed,
+    outlook: Outlook | undefined,
+    insight: Insight,
+  ): readonly (Told | undefined)[] {
     const troubles = troublesOf({
       sample,
       decision,
       signals: this.#signals,
       creation: this.#creation,
       outlook,
+      insight,
+      ceiling,
       isExhausted: this.#exhaustion.episode !== undefined,
       isForetold: this.#episodes['exhaustion-forecast'].phase === 'open',
     })
@@ -247,8 +314,8 @@ export class Watch {
       events.emit('exhausted', { cause, forMs, counts: this.#parts.counts() })
     } else if (turn.turn === 'recovered') {
       const { cause, exhaustedMs, cost } = turn
-      const { timedOut, shed, others } = cost
-      events.emit('recovered', { exhaustedMs, cause, failed: timedOut + shed + others, timedOut, shed })
+      const { timedOut, shed, others, delayed } = cost
+      events.emit('recovered', { exhaustedMs, cause, failed: timedOut + shed + others, timedOut, shed, delayed })
     }
   }
 
@@ -263,8 +330,14 @@ export class Watch {
       decision: { limit: counts.limit, reason: 'none' },
       ceiling: counts.limit,
     }
+    const nowMs = this.#parts.clock.nowMs()
+    const insight = {
+      ...this.#look(nowMs, counts, sample.completions === 0 || counts.waiters > 0),
+      slow: slownessOf(this.#parts.profiler, nowMs),
+    }
     return {
-      nowMs: this.#parts.clock.nowMs(),
+      nowMs,
+      insight,
       counts,
       sample,
       decision,

@@ -67,7 +67,7 @@ export class Witness implements LeaseWitness {
     const { caller } = lease
     // Else leases that overlap, each asked for under the one before, would keep a chain alive that never ends.
     if (caller !== undefined) (caller as CallerRecord).above = undefined
-    if (lease.tag !== undefined) this.#parts.ended(lease, nowMs, 1)
+    if (lease.tag !== undefined || this.#parts.sitesPerMs === 0) this.#parts.ended(lease, nowMs, 1)
     else if ((caller as CallerRecord | undefined)?.isLookedAt === true) {
       this.#parts.ended(lease, nowMs, this.#unknown + 1)
       this.#unknown = 0

@@ -56,6 +56,9 @@ export function newTestWatch(options: WatchOptions | false = {}, leases: readonl
     counts: () => counts,
     waitingSinceMs: () => undefined,
     leases: () => leases,
+    waiters: () => [],
+    profiler: undefined,
+    reclaim: () => {},
   })
   return {
     watch,

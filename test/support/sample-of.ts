@@ -23,6 +23,7 @@ export const QUIET: Sample = {
   waitMsP50: 0,
   waitMsP95: 0,
   waitMsMax: 0,
+  slowGrants: 0,
   leaseMsMean: 0,
   leaseMsP50: 0,
   leaseMsP95: 0,

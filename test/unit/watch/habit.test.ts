@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { newHabit, stepHabit, timesUsual } from '../../../src/watch/habit.ts'
+import { isKnown, newHabit, stepHabit } from '../../../src/watch/habit.ts'
 
 function after(...runs: readonly (readonly [times: number, ms: number])[]) {
   const habit = newHabit()
@@ -17,7 +17,7 @@ test('what takes much longer than usual is slow since then, and the usual stays 
   const habit = after([100, 10], [20, 40])
   expect(habit.slowSinceMs).toBeGreaterThan(1_000)
   expect(habit.slowSinceMs).toBeLessThanOrEqual(1_060)
-  expect(timesUsual(habit)).toBeGreaterThan(3)
+  expect(habit.lateMs / habit.usualMs).toBeGreaterThan(3)
 })
 
 test('it is over when it is fast again', () => {
@@ -29,7 +29,7 @@ test('one outlier is none', () => {
 })
 
 test('nothing is known of what has hardly happened', () => {
-  expect(timesUsual(after([5, 10], [5, 80]))).toBe(1)
+  expect(isKnown(after([5, 10], [5, 80]))).toBe(false)
 })
 
 test('what is too short to be felt is not slow', () => {

@@ -1,0 +1,38 @@
+import type { Knot } from './knot.ts'
+import { NO_KNOT } from './knot.ts'
+import { NONE_OVERDUE, type Overdue } from './overdue.ts'
+import type { Profiler, Slowdown } from './profile.ts'
+
+/** What a look at the leases themselves shows, beyond what windows count. */
+export interface Insight {
+  readonly knot: Knot
+  readonly overdue: Overdue
+  readonly slow: Slowness
+}
+
+/** What has become slower than it was. */
+export interface Slowness {
+  /** Who holds leases without a query running for longer than they did; who costs most. */
+  readonly held: Slowdown | undefined
+  /** The query that takes longer than it did; the one that costs most. */
+  readonly query: Slowdown | undefined
+  /** The share of queries, by number, that take as long as ever: 0..1. */
+  readonly steadyShare: number
+  /** How many queries are known well enough to tell. */
+  readonly queries: number
+}
+
+const NOT_SLOW: Slowness = { held: undefined, query: undefined, steadyShare: 1, queries: 0 }
+
+export const NO_INSIGHT: Insight = { knot: NO_KNOT, overdue: NONE_OVERDUE, slow: NOT_SLOW }
+
+export function slownessOf(profiler: Profiler | undefined, nowMs: number): Slowness {
+  if (profiler === undefined) return NOT_SLOW
+  const { known, steadyShare } = profiler.queryPulse(nowMs)
+  return {
+    held: profiler.slowHolders('held', nowMs)[0],
+    query: profiler.slowQueries(nowMs)[0],
+    steadyShare,
+    queries: known,
+  }
+}

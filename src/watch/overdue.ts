@@ -1,0 +1,91 @@
+import type { LeaseInfo } from '../pool/contract.ts'
+import { holderOf } from './holders.ts'
+
+/** Leases that have been out for much longer than usual. */
+export interface Overdue {
+  /** With no query running on them, as far as is known: kept, or forgotten. */
+  readonly kept: number
+  /** With a query running. */
+  readonly running: number
+  /** Kept for so long that they pass for leaked, and the holder of the oldest of these. */
+  readonly leaked: number
+  readonly leakedBy: string | undefined
+  readonly leakedSite: string | undefined
+  readonly oldestMs: number
+  /** Between the oldest and the youngest that is kept, over the age of the oldest: 0: at once; towards 1: by and by. */
+  readonly spread: number
+  /** Whether queries are seen at all. */
+  readonly hasWork: boolean
+  /** What the longest-running query asks. */
+  readonly runningText: string | undefined
+  readonly runningMs: number
+}
+
+export const NONE_OVERDUE: Overdue = {
+  kept: 0,
+  running: 0,
+  leaked: 0,
+  leakedBy: undefined,
+  leakedSite: undefined,
+  oldestMs: 0,
+  spread: 0,
+  hasWork: false,
+  runningText: undefined,
+  runningMs: 0,
+}
+
+/** What counts as long. */
+export interface OverdueRule {
+  readonly overdueMs: number
+  /** Of a lease of this holder. */
+  leakedMs(holder: string): number
+  /** No lease younger than this is leaked, whoever holds it. */
+  readonly leakedMsMin: number
+}
+
+/** Looks through the leases that have not ended. */
+export function findOverdue(leases: Iterable<LeaseInfo>, nowMs: number, rule: OverdueRule): Overdue {
+  let kept = 0
+  let running = 0
+  let leaked = 0
+  let oldestLeak: LeaseInfo | undefined
+  let oldestMs = 0
+  let oldestKeptMs = 0
+  let youngestKeptMs = Number.POSITIVE_INFINITY
+  let hasWork = false
+  let runningText: string | undefined
+  let runningMs = 0
+  for (const lease of leases) {
+    const ageMs = nowMs - lease.sinceMs
+    if (lease.work !== undefined) hasWork = true
+    oldestMs = Math.max(oldestMs, ageMs)
+    if (ageMs < rule.overdueMs) continue
+    const { runningSinceMs, text } = lease.work ?? {}
+    if (runningSinceMs !== undefined && nowMs - runningSinceMs > rule.overdueMs / 2) {
+      running += 1
+      if (nowMs - runningSinceMs > runningMs) {
+        runningMs = nowMs - runningSinceMs
+        runningText = text
+      }
+      continue
+    }
+    kept += 1
+    oldestKeptMs = Math.max(oldestKeptMs, ageMs)
+    youngestKeptMs = Math.min(youngestKeptMs, ageMs)
+    if (ageMs < rule.leakedMsMin || ageMs < rule.leakedMs(holderOf(lease))) continue
+    leaked += 1
+    if (oldestLeak === undefined || lease.sinceMs < oldestLeak.sinceMs) oldestLeak = lease
+  }
+  return {
+    kept,
+    running,
+    leaked,
+    leakedBy: oldestLeak === undefined ? undefined : holderOf(oldestLeak),
+    leakedSite: oldestLeak?.caller?.site,
+    oldestMs,
+    spread: kept < 2 ? 0 : (oldestKeptMs - youngestKeptMs) / oldestKeptMs,
+    hasWork,
+    runningText,
+    runningMs,
+  }
+}

@@ -1,0 +1,118 @@
+import { expect, test } from 'vitest'
+import { createPool } from '../../src/create-pool.ts'
+import { VirtualClock } from '../../src/sim/virtual-clock.ts'
+import type { Warning } from '../../src/watch/warning.ts'
+
+/** A pool of four, and the warnings that it gives. */
+async function warnedPool(options: Partial<Parameters<typeof createPool<object>>[0]> = {}) {
+  const warnings: Warning[] = []
+  const pool = createPool<object>({
+    create: () => ({}),
+    destroy: () => {},
+    limitMax: 4,
+    limitInitial: 4,
+    warmUp: 4,
+    acquireTimeoutMs: 2_000,
+    ...options,
+  })
+  pool.on('warning', (warning) => warnings.push(warning))
+  return { pool, warnings }
+}
+
+test('a nested-acquire deadlock is reported within a window, with both call sites', async () => {
+  const clock = new VirtualClock()
+  const { pool, warnings } = await warnedPool({ clock, watch: { callSitesPerSecond: 1_000 } })
+  await clock.advance(1)
+  async function audit() {
+    const second = await pool.acquire()
+    second.release()
+  }
+  async function saveOrder() {
+    const first = await pool.acquire()
+    try {
+      await audit()
+    } finally {
+      first.release()
+    }
+  }
+  const all = Array.from({ length: 4 }, () => saveOrder().catch(() => {}))
+  await clock.advance(250)
+  expect(warnings.map(({ kind }) => kind)).toContain('self-deadlock')
+  const knot = warnings.find(({ kind }) => kind === 'self-deadlock')
+  expect(knot?.cause).toBe('self-deadlock')
+  expect(knot?.message).toMatch(/Held at saveOrder \(.*leases\.test\.ts.*asked again at audit \(.*leases\.test\.ts/)
+  expect(pool.diagnose().verdict).toBe('self-deadlock')
+  await clock.advance(3_000)
+  await Promise.all(all)
+})
+
+test('parallel queries of one request on a busy pool are no deadlock', async () => {
+  const clock = new VirtualClock()
+  const { pool, warnings } = await warnedPool({ clock, queue: 'fifo', watch: { callSitesPerSecond: 1_000 } })
+  await clock.advance(1)
+  const query = async () => {
+    const lease = await pool.acquire()
+    await new Promise<void>((resolve) => clock.startTimer(20, resolve))
+    lease.release()
+  }
+  const request = () => Promise.all([query(), query(), query()])
+  const all = Promise.all(Array.from({ length: 60 }, request))
+  await clock.advance(1_500)
+  await all
+  expect(warnings.map(({ kind }) => kind)).not.toContain('self-deadlock')
+})
+
+test('a leaked lease is suspected once, with who asked for it', async () => {
+  const clock = new VirtualClock()
+  const { pool, warnings } = await warnedPool({ clock, watch: { callSitesPerSecond: 1_000, leaseAgeMs: 5_000 } })
+  await clock.advance(1)
+  async function forgets() {
+    await pool.acquire()
+  }
+  await forgets()
+  for (let i = 0; i < 100; i++) {
+    const lease = await pool.acquire()
+    await clock.advance(100)
+    lease.release()
+  }
+  expect(warnings.map(({ kind }) => kind)).toEqual(['leak-suspected'])
+  expect(warnings[0]?.holders?.[0]?.callSite).toMatch(/^forgets \(/)
+  expect(warnings[0]?.evidence).toContainEqual({ what: 'leases that do not come back', value: 1 })
+})
+
+test('a lease past reclaimAfterMs is taken back: its holder’s next use fails clearly, its late end does not', async () => {
+  const clock = new VirtualClock()
+  const { pool } = await warnedPool({ clock, watch: { reclaimAfterMs: 1_000 } })
+  await clock.advance(1)
+  const reasons: string[] = []
+  pool.on('destroyed', ({ reason }) => reasons.push(reason))
+  const lease = await pool.acquire()
+  await clock.advance(1_300)
+  expect(reasons).toEqual(['reclaimed'])
+  expect(pool.counts().inUse).toBe(0)
+  expect(() => lease.resource).toThrow(
+    expect.objectContaining({ code: 'ERR_POOL_LEASE_ENDED', message: expect.stringMatching(/reclaimAfterMs/) }),
+  )
+  expect(() => lease.release()).not.toThrow()
+})
+
+test('measured work is told apart from what is held without', async () => {
+  const clock = new VirtualClock()
+  const { pool } = await warnedPool({ clock })
+  await clock.advance(1)
+  const done = pool.use(
+    async (_, lease) => {
+      await lease.measure('select 7', () => new Promise<void>((resolve) => clock.startTimer(30, resolve)))
+      await new Promise<void>((resolve) => clock.startTimer(70, resolve))
+    },
+    { tag: '/cart' },
+  )
+  await clock.advance(200)
+  await done
+  expect(pool.profile().holders[0]).toMatchObject({
+    holder: '/cart',
+    queryMs: { total: 30 },
+    heldMs: { total: 70 },
+    queries: [{ text: 'select ?', meanMs: 30 }],
+  })
+})

@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest'
+import type { Caller, LeaseInfo } from '../../../src/pool/contract.ts'
+import { findKnot, isKnotted } from '../../../src/watch/knot.ts'
+
+function holder(site: string, above?: Caller): Caller & { lease: LeaseInfo } {
+  const caller = { site, isFollowed: true, above, lease: undefined as unknown as LeaseInfo }
+  caller.lease = { tag: undefined, sinceMs: 0, caller, hasEnded: false }
+  return caller
+}
+
+function asker(site: string, above?: Caller) {
+  return { tag: undefined, sinceMs: 5, caller: { site, isFollowed: true, above, lease: undefined } }
+}
+
+test('when every holder waits for another lease, it is a knot, and both places are named', () => {
+  const holders = Array.from({ length: 4 }, () => holder('outer.ts:1'))
+  const knot = findKnot(
+    holders.map(({ lease }) => lease),
+    holders.map((one) => asker('inner.ts:2', one)),
+  )
+  expect(knot).toMatchObject({ followed: 4, blocked: 4, heldAt: 'outer.ts:1', askedAt: 'inner.ts:2' })
+  expect(isKnotted(knot, 4)).toBe(true)
+})
+
+test('holders who work while others wait are none', () => {
+  const holders = Array.from({ length: 4 }, () => holder('outer.ts:1'))
+  const knot = findKnot(
+    holders.map(({ lease }) => lease),
+    [asker('inner.ts:2', holders[0]), asker('elsewhere.ts:3')],
+  )
+  expect(isKnotted(knot, 4)).toBe(false)
+})
+
+test('a context that was handed on from caller to caller is none, though all of them are above who waits', () => {
+  let above: ReturnType<typeof holder> | undefined
+  const holders = Array.from({ length: 4 }, () => {
+    above = holder('worker.ts:1', above)
+    return above
+  })
+  const knot = findKnot(
+    holders.map(({ lease }) => lease),
+    [asker('worker.ts:1', above), asker('worker.ts:1', above)],
+  )
+  expect(knot).toMatchObject({ blocked: 4, directlyBlocked: 1 })
+  expect(isKnotted(knot, 4)).toBe(false)
+})
+
+test('a single lease whose holder waits is a knot by itself', () => {
+  const one = holder('outer.ts:1')
+  expect(isKnotted(findKnot([one.lease], [asker('inner.ts:2', one)]), 1)).toBe(true)
+})
+
+test('what is known of a tenth of the leases decides nothing', () => {
+  const one = holder('outer.ts:1')
+  expect(isKnotted(findKnot([one.lease], [asker('inner.ts:2', one)]), 10)).toBe(false)
+})
