@@ -2,8 +2,9 @@
  * The question: does the simulator tell the truth?
  *
  * The same scenarios, controllers and seeds on a real embedded PostgreSQL, by drive(), and in the simulator, whose
- * backend is the throughput curve measured on this machine minutes before. Side by side: goodput, and whether the
- * controllers come out in the same order.
+ * backend is the throughput curve measured on this machine just before and after each of them. Side by side: goodput,
+ * whether the controllers come out in the same order, and by how much the machine itself changed meanwhile: where that is
+ * more than a few per cent, the line says nothing.
  *
  *     npm run bench:truth -- [--seconds 8] [--scenarios step-up,hang] [--controllers hybrid,fixed-4,fixed-48] [--seed 1]
  *
@@ -76,11 +77,13 @@ const SCENARIOS: Readonly<Record<string, TrueScenario>> = {
 }
 
 interface Calibration {
-  readonly rows: number
   readonly throughput: CurveBackendOptions['throughput']
-  readonly peak: number
   readonly connectMs: number
 }
+
+/** Numbers of clients at which the curve is measured, and for how long each, in ms. */
+const CLIENTS = [1, 2, 4, 8, 16, 48]
+const MEASURE_MS = 800
 
 const sqlOf = (rows: number): string => `select sum(i) from generate_series(1, ${rows}) i, gate`
 
@@ -91,38 +94,44 @@ async function connect(url: string): Promise<pg.Client> {
   return client
 }
 
-/** Clients that ask again as soon as they are answered, more and more of them. */
-async function calibrate(url: string): Promise<Calibration> {
-  const startedAtMs = performance.now()
-  const clients = await Promise.all(Array.from({ length: 64 }, () => connect(url)))
-  await Promise.all(clients.slice(1).map((client) => client.end()))
-  const admin = clients[0] as pg.Client
-  await admin.query('create table if not exists gate as select 1 as one')
-  const trial = await timeOf(20, () => admin.query(sqlOf(20_000)))
-  const rows = Math.round((20_000 * STATEMENT_MS) / trial)
-  const connectMs = await timeOf(10, async () => (await connect(url)).end())
-  const throughput: [number, number][] = []
-  for (const n of [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64]) throughput.push([n, await throughputOf(url, n, rows)])
-  await admin.end()
-  const peak = Math.max(...throughput.map(([, perSecond]) => perSecond))
-  console.log(
-    `Calibrated in ${((performance.now() - startedAtMs) / 1000).toFixed(0)} s: connect ${connectMs.toFixed(1)} ms;`,
-  )
-  console.log(`statements/s by clients: ${throughput.map(([n, x]) => `${n}:${x.toFixed(0)}`).join(' ')}\n`)
-  return { rows, throughput, peak, connectMs }
+/** How many rows a statement must read to last that long: by its best time, when nobody disturbs. */
+async function rowsOf(url: string): Promise<number> {
+  const client = await connect(url)
+  await client.query('create table if not exists gate as select 1 as one')
+  let bestMs = Number.POSITIVE_INFINITY
+  for (let i = 0; i < 100; i++) {
+    const startedAtMs = performance.now()
+    await client.query(sqlOf(20_000))
+    bestMs = Math.min(bestMs, performance.now() - startedAtMs)
+  }
+  await client.end()
+  return Math.round((20_000 * STATEMENT_MS) / bestMs)
 }
 
-async function timeOf(times: number, work: () => Promise<unknown>): Promise<number> {
+/** Clients that ask again as soon as they are answered, more and more of them. */
+async function calibrate(url: string, rows: number): Promise<Calibration> {
   const startedAtMs = performance.now()
-  for (let i = 0; i < times; i++) await work()
-  return (performance.now() - startedAtMs) / times
+  for (let i = 0; i < 5; i++) await (await connect(url)).end()
+  const connectMs = (performance.now() - startedAtMs) / 5
+  const throughput: [number, number][] = []
+  for (const n of CLIENTS) throughput.push([n, await throughputOf(url, n, rows)])
+  return { throughput, connectMs }
+}
+
+function peakOf({ throughput }: Calibration): number {
+  return Math.max(...throughput.map(([, perSecond]) => perSecond))
+}
+
+function between(one: Calibration, other: Calibration): Calibration {
+  const throughput = one.throughput.map(([n, x], at) => [n, (x + (other.throughput[at]?.[1] ?? x)) / 2] as const)
+  return { throughput, connectMs: (one.connectMs + other.connectMs) / 2 }
 }
 
 async function throughputOf(url: string, n: number, rows: number): Promise<number> {
   const clients = await Promise.all(Array.from({ length: n }, () => connect(url)))
   const startedAtMs = performance.now()
-  const fromMs = startedAtMs + 300
-  const endMs = startedAtMs + 2_000
+  const fromMs = startedAtMs + 150
+  const endMs = fromMs + MEASURE_MS
   let done = 0
   await Promise.all(
     clients.map(async (client) => {
@@ -145,12 +154,7 @@ function poolOptions(controller: string) {
 }
 
 /** Goodput on the real server. */
-async function real(
-  url: string,
-  scenario: TrueScenario,
-  controller: string,
-  { rows, peak }: Calibration,
-): Promise<number> {
+async function real(url: string, scenario: TrueScenario, controller: string, rows: number, peak: number) {
   const pool = createPool({
     ...poolOptions(controller),
     create: () => connect(url),
@@ -188,8 +192,8 @@ async function lockGate(admin: pg.Client, hangMs: number): Promise<void> {
 }
 
 /** Goodput in the simulator. */
-async function simulated(scenario: TrueScenario, controller: string, calibration: Calibration): Promise<number> {
-  const { throughput, connectMs, peak } = calibration
+async function simulated(scenario: TrueScenario, controller: string, peak: number, seen: Calibration): Promise<number> {
+  const { throughput, connectMs } = seen
   const { extraLeaseMs = 0, hangMs = 0, retries = 0 } = scenario
   const disturbances: Disturbance[] = [
     ...(extraLeaseMs > 0 ? [{ fromMs: FROM_MS, toMs: TO_MS, extraLeaseMs }] : []),
@@ -227,29 +231,33 @@ const names = values.scenarios === '' ? Object.keys(SCENARIOS) : values.scenario
 const controllers = values.controllers.split(',')
 const server = await startPostgres({ maxConnections: 200 })
 try {
-  const calibration = await calibrate(server.url)
-  console.log(
-    `| scenario | ${controllers.map((name) => `${name}: simulated / real`).join(' | ')} | apart | same ranking |`,
-  )
-  console.log(`|---|${controllers.map(() => '---').join('|')}|---|---|`)
+  const rows = await rowsOf(server.url)
+  let before = await calibrate(server.url, rows)
+  console.log(`statements/s by clients: ${before.throughput.map(([n, x]) => `${n}:${x.toFixed(0)}`).join(' ')}`)
+  console.log(`a connect takes ${before.connectMs.toFixed(1)} ms\n`)
+  const heads = controllers.map((name) => `${name}: simulated / real`)
+  console.log(`| scenario | ${heads.join(' | ')} | apart | same ranking | peak before, after |`)
+  console.log(`|---|${heads.map(() => '---').join('|')}|---|---|---|`)
   let apartMax = 0
   let sameRankings = 0
   for (const name of names) {
     const scenario = SCENARIOS[name]
     if (scenario === undefined)
       throw new RangeError(`no scenario ${name}; there are ${Object.keys(SCENARIOS).join(', ')}`)
-    const told: number[] = []
+    const peak = peakOf(before)
     const seen: number[] = []
-    for (const controller of controllers) {
-      told.push(await simulated(scenario, controller, calibration))
-      seen.push(await real(server.url, scenario, controller, calibration))
-    }
+    for (const controller of controllers) seen.push(await real(server.url, scenario, controller, rows, peak))
+    const after = await calibrate(server.url, rows)
+    const told: number[] = []
+    for (const controller of controllers) told.push(await simulated(scenario, controller, peak, between(before, after)))
     const apart = Math.max(...told.map((ratio, at) => Math.abs(ratio - (seen[at] ?? 0))))
     const isSame = isSameRanking(told, seen)
     apartMax = Math.max(apartMax, apart)
     if (isSame) sameRankings += 1
     const cells = told.map((ratio, at) => `${percent(ratio)} / ${percent(seen[at] ?? 0)}`)
-    console.log(`| ${name} | ${cells.join(' | ')} | ${percent(apart)} | ${isSame ? 'yes' : 'NO'} |`)
+    const peaks = `${peak.toFixed(0)}, ${peakOf(after).toFixed(0)}`
+    console.log(`| ${name} | ${cells.join(' | ')} | ${percent(apart)} | ${isSame ? 'yes' : 'NO'} | ${peaks} |`)
+    before = after
   }
   console.log(`\nAt most ${percent(apartMax)} points apart; the same ranking in ${sameRankings} of ${names.length}.`)
 } finally {
