@@ -160,7 +160,11 @@ function resolveEngineOptions(isAdaptive: boolean, given: AdaptiveOptions, { max
   const read = readOptions<AdaptiveOptions>(owner, given, { ...defaults, ...NOT_ITS_OWN }, ['name'])
   const pool = resolvePoolOptions(owner, read as OptionsReader<PoolOptions>)
   if (pool.limitMin < min) read.contradiction('limitMin', `must not be less than min (${min})`)
-  return { pool, control: resolveControlOptions(owner, read) }
+  // Its own creates are one a waiter, as many as there are.
+  return {
+    pool: isAdaptive ? pool : { ...pool, creatingAtFirst: pool.creatingMax },
+    control: resolveControlOptions(owner, read),
+  }
 }
 
 /** What generic-pool's own options decide, not those of `adaptive`. */

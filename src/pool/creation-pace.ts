@@ -49,6 +49,31 @@ export function paceAfterSuccess(pace: CreationPace, creatingMax: number): Creat
   return { failures: 0, allowed: Math.min(creatingMax, pace.allowed * 2), retryAtMs: Number.NEGATIVE_INFINITY }
 }
 
+/** What tells whether the backend bears more creates at once. */
+export interface CreateFacts {
+  /** Of the create that has just succeeded, and the quickest of late, in ms. */
+  readonly createMs: number
+  readonly createMsLeast: number
+  /** Creates that were under way with it, itself included. */
+  readonly underWay: number
+}
+
+/** Creates this much longer than the quickest slow each other down. */
+const SLOWED_RATIO = 1.5
+
+/**
+ * How many creates may be under way at once: one more for each that was as quick beside all the others as the quickest
+ * of late, fewer again once they slow each other down. Four connects at a time are a storm where the backend forks for
+ * each of them, and ten seconds of queueing where each takes half a second on the way to another continent.
+ *
+ * @source Jacobson 1988, "Congestion avoidance and control", SIGCOMM: slow start, and halving upon congestion
+ */
+export function nextAtOnce(atOnce: number, facts: CreateFacts, bounds: { min: number; max: number }): number {
+  const { createMs, createMsLeast, underWay } = facts
+  if (createMs > SLOWED_RATIO * createMsLeast) return Math.max(bounds.min, Math.floor(atOnce / 2))
+  return underWay >= atOnce ? Math.min(bounds.max, atOnce + 1) : atOnce
+}
+
 /** What is known of how fast resources come free, and how fast they are made. */
 export interface ServiceFacts {
   readonly waiters: number

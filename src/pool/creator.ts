@@ -7,6 +7,7 @@ import { CreateTimedOut, classifyCreateFailure } from './create-failure.ts'
 import {
   type CreateBackoff,
   type CreationPace,
+  nextAtOnce,
   paceAfterFailure,
   paceAfterSuccess,
   startingPace,
@@ -20,6 +21,8 @@ export interface CreatorParts<T> {
   readonly random: Random
   readonly scope: AsyncScope
   readonly createTimeoutMs: number
+  /** Creates at once: to begin with, and at most. */
+  readonly creatingAtFirst: number
   readonly creatingMax: number
   readonly createBackoff: CreateBackoff
 }
@@ -39,6 +42,9 @@ export interface CreateFailure {
   readonly wasAborted: boolean
 }
 
+/** By this ratio the quickest create fades with each later one: a network that has become slow is the new normal. */
+const LEAST_DRIFT = 1.02
+
 /** DOER: runs creates under their timeout, and keeps count of their luck, which decides how many may run (its pace). */
 export class Creator<T> {
   readonly #parts: CreatorParts<T>
@@ -47,11 +53,14 @@ export class Creator<T> {
   /** Failures that have slowed the pace down, ever. */
   #setbacks = 0
   #createMs: number | undefined
+  #createMsLeast = Number.POSITIVE_INFINITY
+  #atOnce: number
   #latestFailure: unknown
 
   constructor(parts: CreatorParts<T>) {
     this.#parts = parts
-    this.#pace = startingPace(parts.creatingMax)
+    this.#atOnce = parts.creatingAtFirst
+    this.#pace = startingPace(parts.creatingAtFirst)
   }
 
   /** Failures in a row, how many may be under way at once, and when the next may start. */
@@ -87,8 +96,9 @@ export class Creator<T> {
     }
     settleWithin(clock, createTimeoutMs, work, late).then(
       (resource) => {
+        const underWay = this.#underWay.size
         this.#underWay.delete(abort)
-        this.#succeeded(resource, startedAtMs, outcome)
+        this.#succeeded(resource, startedAtMs, underWay, outcome)
       },
       (error: unknown) => {
         const wasAborted = abort.signal.aborted && !(error instanceof CreateTimedOut)
@@ -115,11 +125,15 @@ export class Creator<T> {
     }
   }
 
-  #succeeded(resource: T, startedAtMs: number, outcome: CreateOutcome<T>): void {
+  #succeeded(resource: T, startedAtMs: number, underWay: number, outcome: CreateOutcome<T>): void {
     const nowMs = this.#parts.clock.nowMs()
     const createMs = nowMs - startedAtMs
     this.#createMs = smooth(this.#createMs, createMs)
-    this.#pace = paceAfterSuccess(this.#pace, this.#parts.creatingMax)
+    // One that took no time at all was no connect, and says nothing of those to come.
+    if (createMs > 0) this.#createMsLeast = Math.min(createMs, LEAST_DRIFT * this.#createMsLeast)
+    const { creatingAtFirst: min, creatingMax: max } = this.#parts
+    this.#atOnce = nextAtOnce(this.#atOnce, { createMs, createMsLeast: this.#createMsLeast, underWay }, { min, max })
+    this.#pace = paceAfterSuccess(this.#pace, this.#atOnce)
     this.#latestFailure = undefined
     outcome.created(resource, nowMs, createMs)
   }

@@ -22,7 +22,11 @@ export interface PoolOptions {
   readonly queue?: 'fifo' | QueuePolicy
   /** Longest a create may take, in ms; > 0. @defaultValue 10_000 */
   readonly createTimeoutMs?: number
-  /** Most creates under way at once. Integer >= 1. @defaultValue 4 */
+  /**
+   * Most creates under way at once. Integer >= 1.
+   *
+   * @defaultValue 4 to begin with, and up to 32 for as long as they do not slow each other down
+   */
   readonly creatingMax?: number
   /** How creation is tried again after a failure. @defaultValue see CREATE_BACKOFF_DEFAULTS */
   readonly createBackoff?: Partial<CreateBackoff>
@@ -50,6 +54,9 @@ export const CREATE_BACKOFF_DEFAULTS = {
   refuseAfter: 3, // rides out a blip of about half a second; beyond it, callers get the true error, not a timeout
 } as const satisfies CreateBackoff
 
+/** Creates at once to begin with, unless creatingMax is given: a connect costs a backend some 60 small queries. */
+export const CREATING_AT_FIRST = 4
+
 export const POOL_DEFAULTS = {
   limitMin: 2, // one lease may wait for another's answer; a pool of one cannot
   limitMax: 50, // half of PostgreSQL's max_connections of 100: two instances fit, and there is room to grow
@@ -58,7 +65,7 @@ export const POOL_DEFAULTS = {
   waitersMax: Number.POSITIVE_INFINITY, // codel judges by time; a batch of 100,000 acquires is legitimate
   queue: codel() as 'fifo' | QueuePolicy, // keeps the rest in time when demand exceeds capacity
   createTimeoutMs: 10_000, // TCP, TLS and authentication with two retransmits
-  creatingMax: 4, // a connect costs the backend some 60 small queries; more at once is a storm
+  creatingMax: 32, // a third of PostgreSQL's max_connections, for a backend far away; reached from CREATING_AT_FIRST
   createBackoff: CREATE_BACKOFF_DEFAULTS as Partial<CreateBackoff>,
   destroyTimeoutMs: 5_000, // a good-bye takes a round trip; a dead peer must not hold its slot for minutes
   idleTimeoutMs: 30_000, // longer than a lull between two bursts, shorter than firewalls keep a silent connection
@@ -77,6 +84,7 @@ export interface ResolvedPoolOptions {
   readonly waitersMax: number
   readonly queue: QueuePolicy
   readonly createTimeoutMs: number
+  readonly creatingAtFirst: number
   readonly creatingMax: number
   readonly createBackoff: CreateBackoff
   readonly destroyTimeoutMs: number
@@ -107,7 +115,7 @@ export function resolvePoolOptions(owner: string, read: OptionsReader<PoolOption
     waitersMax: read.count('waitersMax', { max: Number.POSITIVE_INFINITY }),
     queue: readQueuePolicy(owner, read.value('queue')),
     createTimeoutMs: read.durationMs('createTimeoutMs', TIMEOUT_RANGE),
-    creatingMax: read.count('creatingMax', { min: 1 }),
+    ...resolveCreating(read),
     createBackoff: resolveCreateBackoff(owner, read.value('createBackoff') as Partial<CreateBackoff>),
     destroyTimeoutMs: read.durationMs('destroyTimeoutMs', TIMEOUT_RANGE),
     idleTimeoutMs: read.durationMs('idleTimeoutMs', TIMEOUT_RANGE),
@@ -116,6 +124,12 @@ export function resolvePoolOptions(owner: string, read: OptionsReader<PoolOption
     usesMax: read.count('usesMax', { min: 1, max: Number.POSITIVE_INFINITY }),
     destroyOnError: read.optionalFn<(error: unknown) => boolean>('destroyOnError'),
   }
+}
+
+/** Who gives a number means it. */
+function resolveCreating(read: OptionsReader<PoolOptions>) {
+  const creatingMax = read.count('creatingMax', { min: 1 })
+  return { creatingMax, creatingAtFirst: read.has('creatingMax') ? creatingMax : CREATING_AT_FIRST }
 }
 
 function resolveLimits(read: OptionsReader<PoolOptions>) {

@@ -5,6 +5,7 @@ import { adapt } from '../../src/adapt.ts'
 import { show } from '../../src/base/options.ts'
 import { aimd } from '../../src/control/aimd.ts'
 import { fixed } from '../../src/control/fixed.ts'
+import { NO_FORECAST } from '../../src/control/forecast.ts'
 import { withBounds, withCooldown, withStepMax } from '../../src/control/guards.ts'
 import { hybrid } from '../../src/control/hybrid.ts'
 import { littlesLaw } from '../../src/control/littles-law.ts'
@@ -323,7 +324,13 @@ const CALLS: readonly CallSpec[] = [
   {
     call: 'hybrid',
     with: (options) => hybrid(options as object),
-    options: { waitMsSetpoint: timeout, elasticityMin: real({ min: 0, max: 1 }), calmMs: timeout },
+    options: {
+      waitMsSetpoint: timeout,
+      elasticityMin: real({ min: 0, max: 1 }),
+      calmMs: timeout,
+      forecast: only(fc.boolean(), null, 0, 1, 'true', {}, []),
+      learnt: only(fc.constant({ forecast: NO_FORECAST }), null, 5, 'hybrid', {}, [], { forecast: {} }),
+    },
   },
   {
     call: 'aimd',

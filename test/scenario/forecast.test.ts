@@ -11,32 +11,33 @@ const HOUR_MS = 3_600_000
 /** Where virtual time begins: a Monday, midnight UTC. */
 const START_MS = 1_704_067_200_000
 
-/** Eight times the traffic at the full hour, for twenty seconds; leases of 100 ms, and connects of 300. */
-const isPeak = (atMs: number): boolean => ((atMs % HOUR_MS) + HOUR_MS) % HOUR_MS < 20_000
+/** Two minutes past each full hour, eight times the traffic for twenty seconds; leases of 100 ms, connects of 300. */
+const PEAK_MS = 120_000
+const isPeak = (atMs: number): boolean => {
+  const inHourMs = ((atMs % HOUR_MS) + HOUR_MS) % HOUR_MS
+  return inHourMs >= PEAK_MS && inHourMs < PEAK_MS + 20_000
+}
 const backend = uslBackend({ serviceMsMean: 100, connectMs: 300 })
 
 /** What a pool has learnt on the day before. */
 function learntYesterday() {
   let forecast = NO_FORECAST
-  for (let atMs = -24 * HOUR_MS; atMs < 0; atMs += 1_000) {
+  for (let atMs = -24 * HOUR_MS; atMs < 0; atMs += 5_000) {
     const inUseMean = isPeak(atMs) ? 16 : 2
-    forecast = nextForecast(forecast, sampleOf({ windowMs: 1_000, epochMs: START_MS + atMs, inUseMean }))
+    forecast = nextForecast(forecast, sampleOf({ windowMs: 5_000, epochMs: START_MS + atMs, inUseMean }))
   }
   return { forecast }
 }
 
 async function run(pool: SimulatedPoolOptions) {
   const { rows, summary } = await simulate({
-    durationMs: HOUR_MS + 30_000,
-    // Next to nothing for most of the hour: the test is about its end.
-    workload: poisson((atMs) =>
-      atMs > 60_000 && atMs < HOUR_MS - 120_000 ? 1 : isPeak(atMs) && atMs > 60_000 ? 160 : 20,
-    ),
+    durationMs: PEAK_MS + 30_000,
+    workload: poisson((atMs) => (isPeak(atMs) ? 160 : 20)),
     backend,
     sloMs: 400,
     pool: { limitMin: 2, limitMax: 100, acquireTimeoutMs: 1_000, ...pool },
   })
-  return { summary, before: rows.findLast(({ atMs }) => atMs < HOUR_MS - 500), rows }
+  return { summary, before: rows.findLast(({ atMs }) => atMs < PEAK_MS - 500) }
 }
 
 const onTime = ({ summary }: Awaited<ReturnType<typeof run>>): number => summary.offered - summary.withinSlo

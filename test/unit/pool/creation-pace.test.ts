@@ -1,10 +1,11 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { CreateFailureClass } from '../../../src/pool/contract.ts'
 import {
   type CreateBackoff,
   type CreationPace,
   creatingWanted,
+  nextAtOnce,
   paceAfterFailure,
   paceAfterSuccess,
   refusesWaiters,
@@ -135,4 +136,18 @@ test.each([
 test('refuseAfter: Infinity leaves waiters to their deadline', () => {
   const backoff = { ...BACKOFF, refuseAfter: Number.POSITIVE_INFINITY }
   expect(refusesWaiters('unreachable', 1e6, 0, backoff)).toBe(false)
+})
+
+describe('how many creates at once', () => {
+  const bounds = { min: 4, max: 32 }
+
+  test.each([
+    ['as quick beside three others as alone: one more', 4, { createMs: 400, underWay: 4 }, 5],
+    ['fewer under way than allowed: nothing is known of more', 8, { createMs: 400, underWay: 5 }, 8],
+    ['slowed by each other: half', 20, { createMs: 700, underWay: 20 }, 10],
+    ['never fewer than to begin with', 5, { createMs: 4_000, underWay: 5 }, 4],
+    ['never more than allowed', 32, { createMs: 400, underWay: 32 }, 32],
+  ])('%s', (_, atOnce, facts, expected) => {
+    expect(nextAtOnce(atOnce, { ...facts, createMsLeast: 400 }, bounds)).toBe(expected)
+  })
 })

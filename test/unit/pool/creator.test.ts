@@ -15,6 +15,7 @@ function newCreator() {
     random: { next: () => 0 },
     scope: captureAsyncScope('Test'),
     createTimeoutMs: 50,
+    creatingAtFirst: 4,
     creatingMax: 4,
     createBackoff: BACKOFF,
   })

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { readOptions } from '../../../src/base/options.ts'
 import {
   CREATE_BACKOFF_DEFAULTS,
+  CREATING_AT_FIRST,
   POOL_DEFAULTS,
   type PoolOptions,
   type ResolvedPoolOptions,
@@ -13,7 +14,7 @@ function resolve(given: PoolOptions): ResolvedPoolOptions {
 }
 
 test('without options the defaults hold', () => {
-  expect(resolve({})).toEqual({ ...POOL_DEFAULTS, destroyOnError: undefined })
+  expect(resolve({})).toEqual({ ...POOL_DEFAULTS, creatingAtFirst: CREATING_AT_FIRST, destroyOnError: undefined })
 })
 
 test.each([
