@@ -86,7 +86,7 @@ interface ResolvedOptions {
 }
 
 /** What the options depend on. */
-type Heir = Pick<Adapter<unknown>, 'kind' | 'keeps' | 'inherited'>
+type Heir = Pick<Adapter<unknown>, 'kind' | 'keeps' | 'inherited' | 'ceiling'>
 
 function resolveAdaptOptions(adapter: Heir, given: AdaptOptions | undefined): ResolvedOptions {
   const owner = 'adapt'
@@ -103,8 +103,13 @@ function resolveAdaptOptions(adapter: Heir, given: AdaptOptions | undefined): Re
   }
   readOptions<AdaptOptions>(owner, given, omit(defaults, OFF), ['name']) // names what is allowed here
   const read = readOptions<AdaptOptions>(owner, given, { ...defaults, ...OFF }, ['name'])
+  const pool = resolvePoolOptions(owner, read as OptionsReader<PoolOptions>)
+  const { ceiling } = adapter
+  if (ceiling !== undefined && pool.limitMax > ceiling.most) {
+    throw new RangeError(`${owner}: limitMax must be at most ${ceiling.most}, got ${pool.limitMax}: ${ceiling.wayOut}`)
+  }
   return {
-    pool: resolvePoolOptions(owner, read as OptionsReader<PoolOptions>),
+    pool,
     control: resolveControlOptions(owner, read),
   }
 }

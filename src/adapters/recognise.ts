@@ -1,10 +1,11 @@
 import type { Adapter, AdapterGroup } from '../pool/contract.ts'
+import { isMariadbCallbackPool, isMariadbPool, mariadbAdapter } from './mariadb.ts'
 import { mysql2Adapter, mysql2CoreOf } from './mysql2.ts'
 import { Mysql2Cluster, mysql2ClusterOf } from './mysql2-cluster.ts'
 import { isPgPool, pgAdapter } from './pg.ts'
 
 /** What adapt() takes, for people. */
-export const SUPPORTED_POOLS = 'pg.Pool of pg 8 (pg-pool 3), Pool and PoolCluster of mysql2 3'
+export const SUPPORTED_POOLS = 'pg.Pool of pg 8 (pg-pool 3), Pool and PoolCluster of mysql2 3, Pool of mariadb 3'
 
 /** What somebody's object turned out to be. */
 export type Recognised = FoundPool | FoundGroup | { readonly refusal: string }
@@ -27,5 +28,26 @@ export function recognise(candidate: unknown): Recognised | undefined {
   if (mysql2 !== undefined) return { pool: mysql2, adapter: () => mysql2Adapter(mysql2) as Adapter<unknown> }
   const cluster = mysql2ClusterOf(candidate)
   if (cluster !== undefined) return { pool: cluster, group: () => new Mysql2Cluster(cluster) }
+  if (isMariadbPool(candidate)) return { pool: candidate, adapter: () => mariadbAdapter(candidate) as Adapter<unknown> }
+  return refused(candidate)
+}
+
+/** What is known, and cannot be helped. */
+function refused(candidate: unknown): { readonly refusal: string } | undefined {
+  if (isMariadbCallbackPool(candidate)) {
+    return {
+      refusal: "a pool of mariadb/callback is not supported: make it with createPool of 'mariadb', the promise API",
+    }
+  }
+  if (isLightningPool(candidate)) {
+    const reason = 'resized with callers waiting, it lends one resource to two of them at once (seen in 4.14)'
+    return { refusal: `a pool of lightning-pool cannot be adopted: ${reason}. createPool() takes the same factory` }
+  }
   return undefined
+}
+
+function isLightningPool(candidate: unknown): boolean {
+  if (typeof candidate !== 'object' || candidate === null) return false
+  const methods = ['acquire', 'acquireAsync', 'isAcquired', 'includes', 'release', 'closeAsync']
+  return methods.every((name) => typeof (candidate as Record<string, unknown>)[name] === 'function')
 }

@@ -317,6 +317,8 @@ export interface Adapter<T> {
   }
   /** Options that stay the pool's own: ours, and what the pool calls them. */
   readonly keeps: Readonly<Record<string, string>>
+  /** Of a pool that cannot outgrow what it was made with: how much that is, and what to do about it. */
+  readonly ceiling?: { readonly most: number; readonly wayOut: string } | undefined
   /** Its end has begun: there is nothing left to adopt. */
   readonly isClosed: boolean
   /** Patches the pool; from now on everyone passes the gate. */

@@ -15,6 +15,8 @@ import { until } from '../support/until.ts'
 import { CASES, type CaseName, type Held, type Subject, type SubjectSettings } from './subject.ts'
 
 const CALLS = 1_000
+/** How long callers of a server that is away wait, in ms; a busy machine's first connect is sooner. */
+const OUTAGE_PATIENCE_MS = 2_000
 
 export function conformance<P extends object>(subject: Subject<P>): void {
   const server = inject(subject.server)
@@ -99,6 +101,13 @@ export function conformance<P extends object>(subject: Subject<P>): void {
     const atServer = (count: number): Promise<void> =>
       until(async () => (await account.connections()) === count, account.connections)
 
+    /** The server counts what the engine does. */
+    const agrees = (control: AdoptedPool): Promise<void> =>
+      until(
+        async () => (await account.connections()) === control.counts().live,
+        () => control.counts(),
+      )
+
     const RUN: Readonly<Record<CaseName, () => Promise<void>>> = {
       async ways() {
         const { pool, control } = adopted(2)
@@ -112,7 +121,7 @@ export function conformance<P extends object>(subject: Subject<P>): void {
           expect({ name, destroyed: destroyed - before.destroyed }).toEqual({ name, destroyed: closes ? 6 : 0 })
           expect({ name, timedOut, shed, createFailed }).toEqual({ name, timedOut: 0, shed: 0, createFailed: 0 })
         }
-        await atServer(control.counts().live)
+        await agrees(control)
       },
 
       async fifo() {
@@ -253,7 +262,7 @@ export function conformance<P extends object>(subject: Subject<P>): void {
                 () => 'no failure',
                 (error: Error & Record<string, unknown>) => ({
                   class: error.constructor.name,
-                  message: error.message,
+                  message: error.message.replace(/conn:\d+/, 'conn:N'), // mariadb's number of the connection
                   code: error.code,
                   errno: error.errno,
                   sqlState: error.sqlState,
@@ -273,7 +282,7 @@ export function conformance<P extends object>(subject: Subject<P>): void {
         const refused = new Promise<unknown>((resolve) => control.once('createFailed', resolve))
         const held = await hold(pool, 2)
         const waiting = queueUp(pool, 3)
-        expect(await refused).toMatchObject({ failure: 'refusing' })
+        if (!subject.hidesRefusals) expect(await refused).toMatchObject({ failure: 'refusing' })
         for (const one of held) {
           await one.query('select 1')
           await one.release()
@@ -311,7 +320,11 @@ export function conformance<P extends object>(subject: Subject<P>): void {
 
       async outage() {
         proxy = await startFaultProxy(account.port, account.host)
-        const { pool, control } = adopted(4, { host: proxy.host, port: proxy.port, acquireTimeoutMs: 3_000 })
+        const { pool, control } = adopted(
+          4,
+          { host: proxy.host, port: proxy.port, acquireTimeoutMs: OUTAGE_PATIENCE_MS },
+          { acquireTimeoutMs: OUTAGE_PATIENCE_MS },
+        )
         for (const one of await hold(pool, 4)) await one.release()
         proxy.mode = 'refuse'
         proxy.cut()
@@ -324,7 +337,7 @@ export function conformance<P extends object>(subject: Subject<P>): void {
         proxy.mode = 'ok'
         await until(() => works(pool))
         await settled(control)
-        await atServer(control.counts().live)
+        await agrees(control)
       },
 
       async end() {
@@ -393,11 +406,11 @@ export function conformance<P extends object>(subject: Subject<P>): void {
       },
 
       async midFlight() {
-        const pool = newPool({ limit: 2 })
+        const pool = newPool({ limit: 2, limitMax: 2 })
         const held = await hold(pool, 2)
         const served: number[] = []
         const early = queueUp(pool, 3, served)
-        const control = adopt(pool, { limitInitial: 2, limitMax: 16 })
+        const control = adopt(pool, { limitInitial: 2, limitMax: subject.cannotGrow ? 2 : 16 })
         expect(control.counts()).toMatchObject({ inUse: 2, live: 2 })
         const late = subject.acquire(pool).then(async (one) => {
           served.push(3)
@@ -409,7 +422,7 @@ export function conformance<P extends object>(subject: Subject<P>): void {
         await settled(control)
         expect(control.counts()).toMatchObject({ inUse: 0, waiters: 0 })
         expect(control.stats().acquired).toBe(control.stats().released)
-        await atServer(control.counts().live)
+        await agrees(control)
       },
 
       async twice() {

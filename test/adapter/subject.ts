@@ -57,6 +57,10 @@ export interface Subject<P extends object = object> {
   readonly endsLeases: 'awaited' | 'cut'
   /** Queues, and can stop waiting; undefined where callers of the driver cannot. */
   readonly abort?: (pool: P) => { readonly waiting: Promise<unknown>; abort(): void }
+  /** It tells nobody why it cannot connect, so that the engine does not learn that the server refuses. */
+  readonly hidesRefusals?: boolean
+  /** It can never have more connections than it was made for. */
+  readonly cannotGrow?: boolean
   /** Objects of the pool's that adoption may touch: detach() has to restore each. @defaultValue the pool */
   parts?(pool: P): readonly object[]
   /** Cases that say nothing about this subject, and why. */

@@ -1,4 +1,5 @@
 import type { Subject } from './subject.ts'
+import { mariadbSubject } from './subjects/mariadb.ts'
 import { mysql2ClusterSubject, mysql2PromiseSubject, mysql2Subject } from './subjects/mysql2.ts'
 import { pgSubject } from './subjects/pg.ts'
 
@@ -11,4 +12,5 @@ export const SUBJECTS: readonly TableColumn[] = [
   { ...mysql2Subject, symbol: 'mysql2Subject' },
   { ...mysql2PromiseSubject, symbol: 'mysql2PromiseSubject' },
   { ...mysql2ClusterSubject, symbol: 'mysql2ClusterSubject' },
+  { ...mariadbSubject, symbol: 'mariadbSubject' },
 ]

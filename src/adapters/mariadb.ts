@@ -1,0 +1,265 @@
+import { systemClock, type Timer } from '../base/clock.ts'
+import type { Adapter, Gate, GateSettings, Lease } from '../pool/contract.ts'
+import { type MariadbConnectionLike, type MariadbPoolLike, MariadbSource } from './mariadb-source.ts'
+import { type Patch, patchMembers } from './patch.ts'
+
+const METHODS = ['getConnection', 'query', 'execute', 'batch', 'importFile', 'end', 'totalConnections'] as const
+
+/** Is it a pool of mariadb? By its methods: the bundled CommonJS build has no class names. */
+function isMariadb(candidate: unknown): candidate is MariadbPoolLike {
+  if (typeof candidate !== 'object' || candidate === null) return false
+  const pool = candidate as Record<string, unknown>
+  return [...METHODS, 'taskQueueSize', 'idleConnections'].every((name) => typeof pool[name] === 'function')
+}
+
+export function isMariadbPool(candidate: unknown): candidate is MariadbPoolLike {
+  return isMariadb(candidate) && candidate.query.length < 3
+}
+
+/** Of the callback API, whose methods have the same names and one argument more. */
+export function isMariadbCallbackPool(candidate: unknown): boolean {
+  return isMariadb(candidate) && candidate.query.length === 3
+}
+
+/** Puts the engine in front of a mariadb pool. */
+export function mariadbAdapter(pool: MariadbPoolLike): Adapter<MariadbConnectionLike> {
+  return new MariadbAdapter(pool)
+}
+
+/** The driver's own patience, which cannot be read from a pool: its default, in ms. */
+const ACQUIRE_TIMEOUT_MS = 10_000
+
+/** end() waits so long for leases, in ms, as mariadb does. */
+const END_PATIENCE_MS = 10_000
+/** From what the pool tells to when its counts, and ours, have settled, in ms. */
+const LOOK_AFTER_MS = 1
+/** Events of mariadb after which connections may be in other hands. */
+const LOOK_AT = ['connection', 'release'] as const
+
+type Method = 'query' | 'execute' | 'batch' | 'importFile'
+type SqlErrorClass = new (
+  message: string,
+  sql: null,
+  fatal: boolean,
+  info: null,
+  sqlState: string,
+  errno: number,
+  stack: undefined,
+  hasHeader: boolean | undefined,
+  options: ErrorOptions,
+) => Error
+
+class MariadbAdapter implements Adapter<MariadbConnectionLike> {
+  readonly kind = 'mariadb'
+  readonly keeps = {} as const
+  readonly source: MariadbSource
+  readonly #pool: MariadbPoolLike
+  readonly #own: Pick<MariadbPoolLike, Method | 'getConnection' | 'end'>
+  readonly #leases = new Map<MariadbConnectionLike, Lease<MariadbConnectionLike>>()
+  #SqlError: SqlErrorClass | undefined
+  #gate: Gate<MariadbConnectionLike> | undefined
+  #drain: GateSettings['drain'] = () => Promise.resolve()
+  #patch: Patch | undefined
+  #lookTimer: Timer | undefined
+
+  constructor(pool: MariadbPoolLike) {
+    const { getConnection, query, execute, batch, importFile, end } = pool
+    this.#pool = pool
+    this.source = new MariadbSource(pool)
+    this.#own = {
+      getConnection: getConnection.bind(pool),
+      query: query.bind(pool),
+      execute: execute.bind(pool),
+      batch: batch.bind(pool),
+      importFile: importFile.bind(pool),
+      end: end.bind(pool),
+    }
+    // The driver's class of errors, for those that it would have made; this call fails before it does anything.
+    this.#own.importFile().catch((error: Error) => {
+      this.#SqlError = error.constructor as SqlErrorClass
+    })
+  }
+
+  get isClosed(): boolean {
+    return this.#pool.closed
+  }
+
+  get inherited() {
+    const { ceiling } = this
+    return {
+      ...(ceiling === undefined ? {} : { limitMax: ceiling.most }),
+      acquireTimeoutMs: ACQUIRE_TIMEOUT_MS,
+    }
+  }
+
+  /** It says its limit nowhere but in its text, and loses connections past it: its idle list has so many places. */
+  get ceiling() {
+    const most = Number(/limit=(\d+)/.exec(String(this.#pool))?.[1])
+    if (!(most >= 1)) return undefined
+    const wayOut = 'beyond the connectionLimit it was made with, mariadb loses connections: make it with more'
+    return { most, wayOut: `${wayOut}, and with minimumIdle: 0` }
+  }
+
+  attach(gate: Gate<MariadbConnectionLike>, settings: GateSettings): void {
+    const pool = this.#pool
+    this.#gate = gate
+    this.#drain = settings.drain
+    this.source.onHeld = (connection) => this.#takeEnds(connection)
+    this.source.onRestAtPool = this.#lookSoon
+    this.source.onChange = (cause) => this.#look(cause)
+    this.source.onLeasedDied = (connection, cause) => this.#endLease(connection, cause)
+    for (const event of LOOK_AT) pool.on(event, this.#lookSoon)
+    const way =
+      (method: Method) =>
+      (...args: unknown[]) =>
+        this.#use(method, args)
+    this.#patch = patchMembers(pool, {
+      getConnection: () => this.#getConnection(),
+      query: way('query'),
+      execute: way('execute'),
+      batch: way('batch'),
+      importFile: way('importFile'),
+      end: () => this.#end(),
+      activeConnections: () => this.#counts().inUse,
+      idleConnections: () => this.#counts().idle,
+      totalConnections: () => this.#counts().inUse + this.#counts().idle,
+      taskQueueSize: () => this.#counts().waiters + this.source.strangersWaiting(),
+    })
+    this.#look()
+    void this.source.pull(gate.counts().limit)
+  }
+
+  detach(): void {
+    this.#gate = undefined
+    this.#patch?.undo()
+    this.#lookTimer?.cancel()
+    for (const event of LOOK_AT) this.#pool.removeListener(event, this.#lookSoon)
+    this.source.detach()
+  }
+
+  // ------------------------------------------------------------------------------------------------ the doors
+
+  #getConnection(): Promise<MariadbConnectionLike> {
+    return this.#lease().then(
+      (lease) => lease?.resource ?? this.#own.getConnection(), // detached: the pool's own queue takes over
+    )
+  }
+
+  /** What the pool's own method does, with a connection that passed the gate. As there, no rollback follows. */
+  async #use(method: Method, args: readonly unknown[]): Promise<unknown> {
+    const lease = await this.#lease()
+    if (lease === undefined) return this.#own[method](...args)
+    try {
+      return await lease.resource[method](...args)
+    } finally {
+      this.#endLease(lease.resource)
+    }
+  }
+
+  /** Undefined: the pool was detached while we waited. */
+  #lease(): Promise<Lease<MariadbConnectionLike> | undefined> {
+    const gate = this.#gate
+    if (gate === undefined) return Promise.resolve(undefined)
+    return new Promise((resolve, reject) => {
+      gate.request(
+        {},
+        (lease) => {
+          this.#leases.set(lease.resource, lease)
+          resolve(lease)
+        },
+        (error) => {
+          if (this.#gate === undefined) resolve(undefined)
+          else reject(this.#asMariadbError(error))
+        },
+      )
+    })
+  }
+
+  /** From now on its ends end its lease. The rollback that mariadb makes at a release is part of that. */
+  #takeEnds(connection: MariadbConnectionLike): void {
+    const destroy = connection.destroy.bind(connection)
+    const release = async (): Promise<void> => {
+      const lease = this.#leases.get(connection)
+      if (!this.source.isHeld(connection)) return // it has died, or was closed under its holder
+      if (this.#gate === undefined) return this.source.releaseToPool(connection)
+      if (lease === undefined) return // a second release says nothing, as in mariadb
+      const failure = await connection.rollback().then(noFailure, (error: unknown) => error)
+      if (this.#leases.get(connection) === lease) this.#endLease(connection, failure)
+    }
+    Object.assign(connection, {
+      release,
+      end: release,
+      close: release,
+      [Symbol.asyncDispose]: release,
+      destroy: () => {
+        destroy()
+        if (this.#leases.has(connection)) this.#endLease(connection, new Error('destroyed by its holder'))
+      },
+    })
+  }
+
+  #endLease(connection: MariadbConnectionLike, cause?: unknown): void {
+    const lease = this.#leases.get(connection)
+    this.#leases.delete(connection)
+    if (cause !== undefined || !connection.isValid()) lease?.destroy(cause)
+    else lease?.release()
+  }
+
+  // ------------------------------------------------------------------------------------------------ the end
+
+  /**
+   * Who waits is served, where mariadb would refuse him; leases are awaited for 10 s, and then closed under their
+   * holders, as by mariadb.
+   */
+  async #end(): Promise<void> {
+    if (this.#gate === undefined || this.#pool.closed) return this.#own.end()
+    const drained = this.#drain({ timeoutMs: END_PATIENCE_MS })
+    await Promise.all([this.#own.end(), drained])
+  }
+
+  // ------------------------------------------------------------------------------------------------ the look round
+
+  /** Not at once: mariadb tells in the middle of its own accounting, and a hand-out reaches us some ticks later. */
+  readonly #lookSoon = (): void => {
+    this.#lookTimer ??= systemClock.startTimer(
+      LOOK_AFTER_MS,
+      () => {
+        this.#lookTimer = undefined
+        this.#look()
+        void this.source.pull(this.#counts().limit)
+      },
+      true,
+    )
+  }
+
+  #look(cause?: Error): void {
+    this.#gate?.reconcile(this.source.strangersOut(), cause)
+  }
+
+  #counts() {
+    return this.#gate?.counts() ?? { inUse: 0, idle: 0, waiters: 0, limit: 0 }
+  }
+
+  // ------------------------------------------------------------------------------------------------ its errors
+
+  /** What mariadb's callers know how to catch: its own error, or one of its class and code, with ours as its cause. */
+  #asMariadbError(error: Error): Error {
+    const { code, cause } = error as { code?: string; cause?: unknown }
+    if (code === 'ERR_POOL_CREATE_FAILED') return cause instanceof Error ? cause : error
+    if (code === 'ERR_POOL_DRAINING') return this.#sqlError('pool is closed', 45027, 'ER_POOL_ALREADY_CLOSED', error)
+    if (code !== 'ERR_POOL_ACQUIRE_TIMEOUT') return error // shed, queue full: mariadb has no such thing
+    const { inUse, idle, limit } = this.#counts()
+    const counts = `\n    (pool connections: active=${inUse} idle=${idle} limit=${limit})`
+    const text = `pool timeout: failed to retrieve a connection from pool${counts}`
+    return this.#sqlError(text, 45028, 'ER_GET_CONNECTION_TIMEOUT', error)
+  }
+
+  #sqlError(text: string, errno: number, code: string, cause: Error): Error {
+    const made = this.#SqlError
+      ? new this.#SqlError(text, null, false, null, 'HY000', errno, undefined, undefined, { cause })
+      : new Error(text, { cause })
+    return Object.assign(made, { code, errno })
+  }
+}
+
+function noFailure(): undefined {}
