@@ -171,7 +171,9 @@ class PgAdapter implements Adapter<PgClientLike> {
     const releaseAtPg: PgRelease = client.release
     let isReleased = false
     client.release = (error?: unknown) => {
-      if (isReleased || this.#gate === undefined) return releaseAtPg(error)
+      // A drain out of patience, or a reclaim, has ended the hand-out already: not the holder's mistake.
+      const isCut = !isReleased && lease.hasEnded
+      if (!isCut && (isReleased || this.#gate === undefined)) return releaseAtPg(error)
       isReleased = true
       this.source.note(client, error)
       if (error) lease.destroy(error)

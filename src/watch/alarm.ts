@@ -99,9 +99,9 @@ function causeOf(kind: WatchedKind, view: View): Findings {
 
 function evidenceOf(verdict: Verdict, { insight, counts, signals }: View): readonly Evidence[] {
   if (verdict !== 'leak') return [fact('event loop late by', signals.stall.worstMs, 'ms')]
-  const { leaked, leakedBy, leakedSite, oldestMs } = insight.overdue
+  const { kept, leaked, leakedBy, leakedSite, oldestMs } = insight.overdue
   return [
-    fact('leases that do not come back', leaked),
+    fact('leases that do not come back', Math.max(kept, leaked)),
     fact('oldest lease', oldestMs, 'ms'),
     ...(leakedBy === undefined ? [] : [fact('oldest held by', leakedBy)]),
     ...(leakedSite === undefined || leakedSite === leakedBy ? [] : [fact('asked for at', leakedSite)]),
@@ -120,7 +120,7 @@ function foretell(story: Story, outlook: Outlook, { poolName, view, holders }: A
   return { ...story, message, evidence, forecast: { exhaustedInMs, confidence }, holders }
 }
 
-function severityOf(kind: WatchedKind, { sample, counts, insight }: View, outlook: Outlook | undefined): Severity {
+function severityOf(kind: WatchedKind, { sample, counts }: View, outlook: Outlook | undefined): Severity {
   const hasFailed = sample.timedOut + sample.shed + sample.queueFull + sample.createRefused > 0
   const hasNone = counts.live - counts.creating === 0
   switch (kind) {
@@ -134,10 +134,6 @@ function severityOf(kind: WatchedKind, { sample, counts, insight }: View, outloo
     case 'flapping':
     case 'connect-storm':
       return 'warn'
-    case 'leak-suspected': {
-      const { leaked } = insight.overdue
-      return hasFailed ? 'critical' : leaked === 1 && counts.limit > 5 ? 'info' : 'warn'
-    }
     default:
       return hasFailed ? 'critical' : 'warn'
   }

@@ -4,6 +4,7 @@ import { type CreationSeen, isCreationTrouble, isRefusedLately } from './creatio
 import type { Insight } from './insight.ts'
 import { isKnotted } from './knot.ts'
 import { timesNorm } from './norm.ts'
+import { isGradual } from './overdue.ts'
 import { isSurge, isUnderPressure, type Signals } from './signals.ts'
 import { isStalling } from './stall.ts'
 import type { Evidence, Verdict } from './warning.ts'
@@ -148,19 +149,17 @@ function findStall(view: View): Finding | undefined {
 
 /** Shares of what is out. */
 const KEPT_SHARE_MIN = 0.3
-/** Leaked one by one, leases differ in age; stuck on one lock, they do not. */
-const SPREAD_MIN = 0.25
 
 /** Leases that do not come back, one after the other, while those that do come back take their usual time. */
 function findLeak(view: View): Finding | undefined {
   const { counts, insight, signals } = view
-  const { kept, leaked, leakedBy, leakedSite, oldestMs, spread, hasWork } = insight.overdue
+  const { kept, leaked, leakedBy, leakedSite, oldestMs, hasWork } = insight.overdue
   const flows = timesNorm(signals.leaseNorm, signals.leaseMs) < 2
   const isMany = kept >= Math.max(2, KEPT_SHARE_MIN * counts.inUse)
-  const isGradual = spread >= SPREAD_MIN && flows
-  if (leaked < 2 && !(isMany && isGradual)) return undefined
+  const isByAndBy = isGradual(insight.overdue) && flows
+  if (leaked < 2 && !(isMany && isByAndBy)) return undefined
   if (leaked >= 2 && !isMany && !isLeaking(view)) return undefined
-  const confidence = (isGradual ? 0.85 : 0.6) + (hasWork ? 0.1 : 0)
+  const confidence = (isByAndBy ? 0.85 : 0.6) + (hasWork ? 0.1 : 0)
   const evidence = [
     fact('leases that do not come back', kept),
     fact('oldest lease', oldestMs, 'ms'),
@@ -269,7 +268,7 @@ function shortage(view: View): Evidence[] {
 function findShortage(view: View): Finding {
   // Without a norm, nobody knows whether it is a surge; what is sure is that there is too little.
   const tested = view.decision.limitedBy === 'pool' ? 0.95 : 0.8
-  return { verdict: 'undersized', confidence: tested * (0.6 + 0.4 * trust(view)), evidence: shortage(view) }
+  return { verdict: 'undersized', confidence: tested * (0.65 + 0.35 * trust(view)), evidence: shortage(view) }
 }
 
 function demand({ sample, counts, signals, ceiling }: View): Evidence[] {

@@ -31,7 +31,7 @@ const STORM_TIMES_LIVE = 1.5
 /** A move counts from this share of the limit on; smaller ones are fine tuning. */
 const MOVE_SHARE = 0.2
 /** Turns within ten seconds for a limit to be flapping. */
-const TURNS_MIN = 4
+const TURNS_MIN = 6
 
 export function stepChurn(churn: Churn, sample: Sample): Churn {
   const { windowMs, created, createFailed, live, limit } = sample

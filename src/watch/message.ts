@@ -76,10 +76,10 @@ export function describeKnot(poolName: string, { counts, insight }: View): strin
 }
 
 export function describeLeak(poolName: string, { insight, counts }: View): string {
-  const { leaked, leakedBy, leakedSite, oldestMs } = insight.overdue
+  const { kept, leaked, leakedBy, leakedSite, oldestMs } = insight.overdue
   const where = leakedSite === undefined || leakedSite === leakedBy ? '' : `, asked for at ${leakedSite}`
   return (
-    `Pool '${poolName}' seems to leak: ${leaked} of ${counts.inUse} leases have not come back for far longer than usual ` +
+    `Pool '${poolName}' seems to leak: ${Math.max(kept, leaked)} of ${counts.inUse} leases have not come back for far longer than usual ` +
     `(the oldest is ${formatMs(oldestMs)} old, held by ${leakedBy ?? 'unknown'}${where}).`
   )
 }

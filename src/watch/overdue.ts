@@ -7,8 +7,11 @@ export interface Overdue {
   readonly kept: number
   /** With a query running. */
   readonly running: number
-  /** Kept for so long that they pass for leaked, and the holder of the oldest of these. */
+  /** Of those kept, so long that they pass for leaked. */
   readonly leaked: number
+  /** They are too many to be somebody's habit: a connection kept for notifications, a lock. */
+  readonly isLeaking: boolean
+  /** The holder of the oldest that is kept, and where it asked. */
   readonly leakedBy: string | undefined
   readonly leakedSite: string | undefined
   readonly oldestMs: number
@@ -25,6 +28,7 @@ export const NONE_OVERDUE: Overdue = {
   kept: 0,
   running: 0,
   leaked: 0,
+  isLeaking: false,
   leakedBy: undefined,
   leakedSite: undefined,
   oldestMs: 0,
@@ -37,10 +41,23 @@ export const NONE_OVERDUE: Overdue = {
 /** What counts as long. */
 export interface OverdueRule {
   readonly overdueMs: number
+  /** The longest that a lease of this holder has taken and ended, in ms; 0: none is known to have ended. */
+  longestMs(holder: string): number
   /** Of a lease of this holder. */
   leakedMs(holder: string): number
   /** No lease younger than this is leaked, whoever holds it. */
   readonly leakedMsMin: number
+  /** So many of them are tolerated. */
+  readonly leakedMax: number
+}
+
+const LONGEST_TIMES = 1.5
+/** Forgotten one by one, leases differ in age; stuck on one lock, they do not. */
+const SPREAD_MIN = 0.25
+
+/** They have been forgotten by and by, and not all at once. */
+export function isGradual({ spread }: Overdue): boolean {
+  return spread >= SPREAD_MIN
 }
 
 /** Looks through the leases that have not ended. */
@@ -69,17 +86,19 @@ export function findOverdue(leases: Iterable<LeaseInfo>, nowMs: number, rule: Ov
       }
       continue
     }
+    const holder = holderOf(lease)
+    if (ageMs < LONGEST_TIMES * rule.longestMs(holder)) continue // that long, it has been seen to come back
     kept += 1
     oldestKeptMs = Math.max(oldestKeptMs, ageMs)
     youngestKeptMs = Math.min(youngestKeptMs, ageMs)
-    if (ageMs < rule.leakedMsMin || ageMs < rule.leakedMs(holderOf(lease))) continue
-    leaked += 1
     if (oldestLeak === undefined || lease.sinceMs < oldestLeak.sinceMs) oldestLeak = lease
+    if (ageMs >= rule.leakedMsMin && ageMs >= rule.leakedMs(holder)) leaked += 1
   }
   return {
     kept,
     running,
     leaked,
+    isLeaking: leaked > rule.leakedMax,
     leakedBy: oldestLeak === undefined ? undefined : holderOf(oldestLeak),
     leakedSite: oldestLeak?.caller?.site,
     oldestMs,

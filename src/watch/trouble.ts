@@ -8,6 +8,7 @@ import type { Outlook } from './forecast.ts'
 import type { Insight } from './insight.ts'
 import { isKnotted } from './knot.ts'
 import { timesNorm } from './norm.ts'
+import { isGradual } from './overdue.ts'
 import { isUnderPressure, resourcesWanted, type Signals } from './signals.ts'
 import { isStalling } from './stall.ts'
 import type { WarningKind } from './warning.ts'
@@ -101,7 +102,7 @@ export function troublesOf(input: TroubleInput): Readonly<Record<WatchedKind, bo
       (sample.waiters > 0 || hasFailed),
     'self-deadlock': isStandingStill(input) && isKnotted(insight.knot, sample.inUse),
     'event-loop-stall': isStalling(signals.stall),
-    'leak-suspected': insight.overdue.leaked > 0,
+    'leak-suspected': insight.overdue.isLeaking || isLeakingByAndBy(input),
     'slow-leases': isSlowAndFelt(input) && !isBackendFull && !isStalling(signals.stall),
     // Where callers stand in line, that has been told, or will be in a moment.
     'wait-slo-burn': isBurning(signals.burn) && !input.isForetold && !input.isExhausted,
@@ -116,6 +117,15 @@ function isStandingStill({ sample, decision, ceiling }: TroubleInput): boolean {
   const { waiters, completions, creating, inUse, limit } = sample
   if (waiters === 0 || completions > 0 || creating > 0 || inUse < limit) return false
   return limit >= ceiling || Math.round(decision.limit) <= limit
+}
+
+/** Of the limit, kept by and by, while what does come back comes as soon as ever. */
+const KEPT_SHARE = 0.3
+
+function isLeakingByAndBy({ sample, signals, insight }: TroubleInput): boolean {
+  const { overdue } = insight
+  const isFlowing = sample.completions > 0 && timesNorm(signals.leaseNorm, signals.leaseMs) < 2
+  return isFlowing && overdue.kept >= Math.max(3, KEPT_SHARE * sample.limit) && isGradual(overdue)
 }
 
 /** Times of the norm from which slow leases have a warning of their own; and the share of the ceiling they fill. */

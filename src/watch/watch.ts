@@ -68,6 +68,8 @@ export interface WatchContext {
   readonly ceiling: number
 }
 
+/** Of a pool this small, even one lost lease is a good part. */
+const SMALL_LIMIT = 5
 /** Between two looks at the leases, in ms: an age of seconds need not be known any better. */
 const LOOK_MS = 1_000
 /** A lease of this many times what long ones take is overdue; of this many, leaked: and no sooner than so many ms. */
@@ -241,7 +243,7 @@ export class Watch {
   }
 
   /** Walks the leases, and the waiters too if everything stands still. */
-  #look(nowMs: number, { inUse, waiters, idle }: PoolCounts, isStill: boolean): Insight {
+  #look(nowMs: number, { limit, inUse, waiters, idle }: PoolCounts, isStill: boolean): Insight {
     const { leases, waiters: whoWaits, profiler, options } = this.#parts
     if (inUse === 0) return NO_INSIGHT
     const longMs = this.#signals.leaseLongMs
@@ -253,6 +255,8 @@ export class Watch {
         Math.max(OVERDUE_MS_MIN, OVERDUE_TIMES_LONG * longMs),
       ),
       leakedMsMin: leaseAgeMs ?? learnedMs,
+      leakedMax: leaseAgeMs !== undefined || limit <= SMALL_LIMIT ? 0 : 1,
+      longestMs: (holder) => profiler?.longestOf(holder) ?? 0,
       leakedMs: (holder) =>
         leaseAgeMs ?? Math.max(learnedMs, LEAKED_TIMES_LONGEST * (profiler?.longestOf(holder) ?? 0)),
     })
