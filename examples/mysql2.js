@@ -3,7 +3,7 @@ import { adapt } from 'adaptive-pool'
 import mysql from 'mysql2/promise'
 
 const pool = mysql.createPool({ uri: process.env.MARIADB_URL, connectionLimit: 10 })
-const control = adapt(pool, { name: 'orders', limitMax: 50, acquireTimeoutMs: 1_000 })
+const control = adapt(pool, { name: 'orders', limitMax: 50 }) // waiting now has an end: 30 s
 
 control.on('limitChanged', ({ from, to, reason }) => console.log(`limit ${from} -> ${to} (${reason})`))
 

@@ -1,0 +1,127 @@
+import mysql from 'mysql2'
+import mysqlPromise from 'mysql2/promise'
+import { afterEach, describe, expect, inject, test } from 'vitest'
+import { adapt } from '../../src/adapt.ts'
+import type { AdaptOptions } from '../../src/adopted-pool.ts'
+import { fixed } from '../../src/control/fixed.ts'
+import { callback } from '../support/callback.ts'
+import '../support/servers.ts'
+import { until } from '../support/until.ts'
+
+const server = inject('mariadb')
+
+/** What mysql2 does by itself, and must go on doing; what every pool has to do is in the conformance suite. */
+describe.skipIf(server === undefined)('an adopted mysql2 pool', () => {
+  const ends: (() => Promise<unknown>)[] = []
+
+  afterEach(async () => {
+    for (const end of ends.splice(0)) await end()
+  })
+
+  function newPool(options: mysql.PoolOptions = {}): mysqlPromise.Pool {
+    const pool = mysqlPromise.createPool({ uri: server?.url ?? '', connectionLimit: 1, ...options })
+    ends.push(() => pool.end())
+    return pool
+  }
+
+  const adopt = (pool: object, options: AdaptOptions = {}) => adapt(pool, { controller: fixed(), ...options })
+
+  test('every shell around a core is the same pool', () => {
+    const pool = newPool()
+    const control = adopt(pool)
+    expect(adopt(pool.pool)).toBe(control)
+    expect(adopt(pool.pool.promise())).toBe(control)
+  })
+
+  test('waitForConnections: false refuses at once, with its own words, whom no connection is left for', async () => {
+    const pool = newPool({ waitForConnections: false })
+    adopt(pool)
+    const connection = await pool.getConnection()
+    await expect(pool.getConnection()).rejects.toThrow('No connections available.')
+    connection.release()
+    ;(await pool.getConnection()).release()
+  })
+
+  test('queueLimit counts who waits beyond the limit', async () => {
+    const pool = newPool({ queueLimit: 1 })
+    adopt(pool)
+    const connection = await pool.getConnection()
+    const waiting = pool.getConnection()
+    await expect(pool.getConnection()).rejects.toThrow('Queue limit reached.')
+    connection.release()
+    ;(await waiting).release()
+  })
+
+  test('with resetOnRelease the next holder gets a connection that has been reset, and it was never out of count', async () => {
+    const pool = newPool({ resetOnRelease: true })
+    const control = adopt(pool)
+    const connection = await pool.getConnection()
+    await connection.query('set @mine = 1')
+    connection.release()
+    expect(control.counts()).toMatchObject({ inUse: 1, live: 1 })
+    const [rows] = await pool.query<mysqlPromise.RowDataPacket[]>('select @mine as mine')
+    expect(rows[0]?.mine).toBeNull()
+    expect(control.stats().created).toBe(1)
+  })
+
+  test('who has to wait is told of by enqueue, who is served is not', async () => {
+    const pool = newPool()
+    adopt(pool)
+    let enqueued = 0
+    pool.on('enqueue', () => {
+      enqueued += 1
+    })
+    const connection = await pool.getConnection()
+    expect(enqueued).toBe(0)
+    const waiting = pool.getConnection()
+    expect(enqueued).toBe(1)
+    connection.release()
+    ;(await waiting).release()
+  })
+
+  test('warm-up opens connections beside those at rest', async () => {
+    const pool = newPool({ connectionLimit: 4 })
+    const control = adopt(pool)
+    await pool.query('select 1')
+    await control.warmUp(4)
+    expect(control.counts()).toMatchObject({ live: 4, idle: 4 })
+  })
+
+  describe('cluster', () => {
+    function newCluster(): mysql.PoolCluster {
+      const cluster = mysql.createPoolCluster({ removeNodeErrorCount: 3 })
+      ends.push(() => callback((answer) => cluster.end(answer)))
+      return cluster
+    }
+    const node = { uri: server?.url ?? '', connectionLimit: 1 }
+    const ask = (cluster: mysql.PoolCluster, pattern = '*'): Promise<mysql.PoolConnection> =>
+      callback((answer) => cluster.of(pattern).getConnection(answer)) as Promise<mysql.PoolConnection>
+
+    test('every node has a limit of its own, and later ones are adopted as they come', async () => {
+      const cluster = newCluster()
+      cluster.add('one', node)
+      const control = adopt(cluster, { name: 'shop' })
+      expect([...control.members.keys()]).toEqual(['one'])
+      cluster.add('two', { ...node, connectionLimit: 3 })
+      expect(control.members.get('two')).toMatchObject({ name: 'shop/two', kind: 'mysql2' })
+      expect(control.counts().limit).toBe(4)
+      for (const id of ['one', 'two']) (await ask(cluster, id)).release()
+      await until(() => control.counts().inUse === 0)
+      expect(control.stats()).toMatchObject({ acquired: 2, released: 2 })
+      cluster.remove('two')
+      expect([...control.members.keys()]).toEqual(['one'])
+    })
+
+    test('callers whom the gate refuses hear of it once, and the node stays', async () => {
+      const cluster = newCluster()
+      cluster.add('only', node)
+      const control = adopt(cluster, { acquireTimeoutMs: 100 })
+      const connection = await ask(cluster)
+      const refused = await Promise.all(Array.from({ length: 6 }, () => ask(cluster).catch((error) => error.code)))
+      expect(refused).toEqual(Array(6).fill('ERR_POOL_ACQUIRE_TIMEOUT'))
+      expect(control.stats().timedOut).toBe(6)
+      connection.release()
+      ;(await ask(cluster)).release()
+    })
+  })
+})
