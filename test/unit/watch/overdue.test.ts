@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest'
+import type { LeaseInfo } from '../../../src/pool/contract.ts'
+import { findOverdue, isGradual, type OverdueRule } from '../../../src/watch/overdue.ts'
+
+const NOW_MS = 100_000
+const RULE: OverdueRule = {
+  overdueMs: 1_000,
+  leakedMsMin: 10_000,
+  leakedMax: 1,
+  longestMs: (holder) => (holder === '/report' ? 30_000 : 0),
+  leakedMs: () => 10_000,
+}
+
+function lease(ageMs: number, tag = '/cart', runningForMs?: number): LeaseInfo {
+  const runningSinceMs = runningForMs === undefined ? undefined : NOW_MS - runningForMs
+  const work = { queryMs: 0, runningSinceMs, text: 'select 1', ended: [] }
+  return { tag, sinceMs: NOW_MS - ageMs, work }
+}
+
+const look = (leases: readonly LeaseInfo[]) => findOverdue(leases, NOW_MS, RULE)
+
+test('leases kept by and by are told from those that were stuck at once', () => {
+  expect(isGradual(look([lease(2_000), lease(4_000), lease(6_000)]))).toBe(true)
+  expect(isGradual(look([lease(4_000), lease(4_010), lease(4_020)]))).toBe(false)
+})
+
+test('a lease whose query does not end is not leaked', () => {
+  expect(look([lease(20_000, '/cart', 19_000)])).toMatchObject({
+    kept: 0,
+    leaked: 0,
+    running: 1,
+    runningText: 'select 1',
+    runningMs: 19_000,
+  })
+})
+
+test('who has been seen to hold for long is not suspected for holding as long', () => {
+  expect(look([lease(40_000, '/report')]).kept).toBe(0)
+  expect(look([lease(50_000, '/report')]).kept).toBe(1)
+})
+
+test('one old lease may be a habit, two are a leak', () => {
+  expect(look([lease(50_000)])).toMatchObject({ leaked: 1, isLeaking: false })
+  expect(look([lease(50_000), lease(20_000, '/other')])).toMatchObject({ isLeaking: true, leakedBy: '/cart' })
+})
