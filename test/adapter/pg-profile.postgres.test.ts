@@ -2,14 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterEach, expect, inject, test } from 'vitest'
 import { adapt } from '../../src/adapt.ts'
+import type { AdaptOptions } from '../../src/adopted-pool.ts'
 
 const { url } = inject('postgres')
 const pools: pg.Pool[] = []
 
-function adopted() {
+function adopted(options: AdaptOptions = {}) {
   const pool = new pg.Pool({ connectionString: url, max: 10 })
   pools.push(pool)
-  return { pool, control: adapt(pool, { name: 'orders' }) }
+  return { pool, control: adapt(pool, { name: 'orders', ...options }) }
 }
 
 afterEach(async () => {
@@ -72,4 +73,23 @@ test('detached, the clients are as they were', async () => {
   expect(client.listenerCount('drain')).toBe(0)
   await client.query('select 1')
   client.release()
+})
+
+test('a reclaimed client fails its late holder’s next query clearly, by promise and callback; release() does not', async () => {
+  const { pool, control } = adopted({ watch: { reclaimAfterMs: 300 } })
+  const client = await pool.connect()
+  const reclaimed = new Promise<void>((resolve) =>
+    control.on('destroyed', ({ reason }) => (reason === 'reclaimed' ? resolve() : undefined)),
+  )
+  await reclaimed
+  expect(control.counts().inUse).toBe(0)
+  const refusal = expect.objectContaining({
+    code: 'ERR_POOL_LEASE_ENDED',
+    message: expect.stringMatching(/reclaimAfterMs/),
+  })
+  await expect(client.query('select 1')).rejects.toEqual(refusal)
+  const answer = await new Promise((resolve) => client.query('select 1', resolve))
+  expect(answer).toEqual(refusal)
+  expect(() => client.release()).not.toThrow()
+  expect((await pool.query('select 1 as alive')).rows).toEqual([{ alive: 1 }])
 })
