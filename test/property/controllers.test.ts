@@ -180,6 +180,63 @@ test("Little's law is monotone: more arrivals never mean a lower limit, nor do l
   )
 })
 
+describe('by delay', () => {
+  const usual = fc.record({
+    limit: fc.integer({ min: 2, max: 200 }),
+    leaseMs: fc.double({ min: 1, max: 1_000, noNaN: true }),
+    longer: fc.double({ min: 0, max: 1_000, noNaN: true }),
+  })
+  const seenAt = (limit: number, leaseMsMean: number): Sample => ({
+    ...QUIET,
+    limitMin: 1,
+    limitMax: 1e9,
+    limit,
+    inUseMax: limit,
+    completions: 1,
+    leaseMsMean,
+  })
+
+  test('vegas is monotone: longer leases never mean a higher limit', () => {
+    const known = { leaseMsMin: 1, completionsSinceReset: 0 }
+    const limitAt = (limit: number, leaseMs: number): number => vegas().step(known, seenAt(limit, leaseMs))[1].limit
+    fc.assert(
+      fc.property(usual, ({ limit, leaseMs, longer }) => {
+        expect(limitAt(limit, leaseMs + longer)).toBeLessThanOrEqual(limitAt(limit, leaseMs))
+      }),
+    )
+  })
+
+  test('gradient2 is monotone: once the long run is known, longer leases never mean a higher limit', () => {
+    const known = { longMs: 100, seenMs: 1e9, wanted: 0, limit: 0 }
+    const controller = gradient2({ longTauMs: 1e9 })
+    const limitAt = (limit: number, leaseMs: number): number => controller.step(known, seenAt(limit, leaseMs))[1].limit
+    fc.assert(
+      fc.property(usual, ({ limit, leaseMs, longer }) => {
+        expect(limitAt(limit, leaseMs + longer)).toBeLessThanOrEqual(limitAt(limit, leaseMs))
+      }),
+    )
+  })
+})
+
+test('a schedule never says less than the controller within', () => {
+  const peaks = [{ from: ':00', to: ':30', limitMin: 30 }]
+  const scheduled = schedule({ controller: littlesLaw(), peaks, originMs: 0 })
+  fc.assert(
+    fc.property(anyRun, (samples) => {
+      let state = scheduled.initial
+      let atMs = 0
+      for (const sample of samples) {
+        atMs += sample.windowMs
+        const seen = { ...sample, ...BOUNDS, atMs, limit: 10 }
+        const alone = littlesLaw().step(state, seen)[1].limit
+        const [next, { limit }] = scheduled.step(state, seen)
+        expect(limit).toBeGreaterThanOrEqual(alone)
+        state = next
+      }
+    }),
+  )
+})
+
 /** Hands on frozen states only: whoever writes into one throws. */
 function freezing(controller: Controller): Controller {
   return {
