@@ -100,6 +100,7 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
   #sampler!: Sampler
   #loop!: ControlLoop
   readonly #profiler: Profiler
+  #witness: Witness | undefined
   #isPinned = false
 
   constructor(
@@ -160,6 +161,7 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
           waitingSinceMs: counts.waitingSinceMs,
           ceiling: this.#isPinned || control.controller.isManual ? counts.limit : limitMax,
         })
+        if (sample.arrivals + sample.inUse + sample.waiters === 0) this.#witness?.rest()
         this.#events.emit('decided', record)
       },
       onWaiterQueued: (nowMs) => this.#watch.waiterQueued(nowMs),
@@ -172,13 +174,13 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
   /** Those that only a watch needs. */
   #watchers(counts: LiveCounts, { watch }: ResolvedControlOptions) {
     if (!watch.isOn) return {}
-    const witness = new Witness({
+    this.#witness = new Witness({
       counts,
       sitesPerMs: watch.callSitesPerSecond / 1_000,
       follows: watch.callSitesPerSecond > 0,
       ended: (lease, nowMs, weight) => this.#profiler.leaseEnded(lease, nowMs, weight),
     })
-    return { witness, work: this.#profiler }
+    return { witness: this.#witness, work: this.#profiler }
   }
 
   /** All counts of this moment. */
@@ -278,6 +280,7 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
     const timeoutMs = read.durationMs('timeoutMs', { min: Number.MIN_VALUE })
     const result = await this.engine.drain(timeoutMs)
     this.#loop.stop()
+    this.#witness?.rest()
     this.#watch.stop()
     return result
   }

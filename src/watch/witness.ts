@@ -63,6 +63,11 @@ export class Witness implements LeaseWitness {
     return isLookedAt ? new CallerRecord(takeStack(), false, undefined, undefined) : undefined
   }
 
+  /** Nothing is out and nobody asks: a process should not go on paying for contexts that nobody looks at. */
+  rest(): void {
+    if (this.#contexts !== undefined) this.#followNoMore()
+  }
+
   ended(lease: LeaseInfo, nowMs: number): void {
     const { caller } = lease
     // Else leases that overlap, each asked for under the one before, would keep a chain alive that never ends.
@@ -105,6 +110,7 @@ export class Witness implements LeaseWitness {
   #followNoMore(): void {
     this.#contexts?.disable()
     this.#contexts = undefined
+    this.#followUntilMs = Number.NEGATIVE_INFINITY
   }
 }
 

@@ -51,6 +51,15 @@ test('while most leases are in the cupboard, nobody is followed', () => {
   expect(newWitness({ inUse: 5 }).witness.asked(0)?.isFollowed).toBe(true)
 })
 
+test('nobody is followed any more once the pool is at rest', () => {
+  const { witness, counts } = newWitness({ inUse: 9 })
+  expect(witness.asked(0)?.isFollowed).toBe(true)
+  counts.inUse = 0
+  expect(witness.asked(1)?.isFollowed).toBe(true) // it was busy a moment ago
+  witness.rest()
+  expect(witness.asked(2)?.isFollowed).toBe(false)
+})
+
 test('a lease that was looked at stands for those before it that were not', () => {
   const { witness, ended } = newWitness()
   const caller = witness.asked(0)
