@@ -1,11 +1,31 @@
 import type { Adapter, AdapterGroup } from '../pool/contract.ts'
+import { faceAdapter } from './face-adapter.ts'
+import { GenericPoolFace, isGenericPool } from './generic-pool.ts'
 import { isMariadbCallbackPool, isMariadbPool, mariadbAdapter } from './mariadb.ts'
 import { mysql2Adapter, mysql2CoreOf } from './mysql2.ts'
 import { Mysql2Cluster, mysql2ClusterOf } from './mysql2-cluster.ts'
 import { isPgPool, pgAdapter } from './pg.ts'
+import type { PoolFace } from './pool-face.ts'
+import { isResizableSource, ResizableSourceFace } from './resizable-source.ts'
+import {
+  areReplicatedPools,
+  isSequelizePool,
+  ReplicatedGroup,
+  SequelizePoolFace,
+  sequelizePoolOf,
+} from './sequelize-pool.ts'
+import { isTarnPool, knexPoolOf, mssqlPoolOf, TarnFace } from './tarn.ts'
 
 /** What adapt() takes, for people. */
-export const SUPPORTED_POOLS = 'pg.Pool of pg 8 (pg-pool 3), Pool and PoolCluster of mysql2 3, Pool of mariadb 3'
+export const SUPPORTED_POOLS = [
+  'pg.Pool of pg 8 (pg-pool 3)',
+  'Pool and PoolCluster of mysql2 3',
+  'Pool of mariadb 3',
+  'Pool of generic-pool 3',
+  'a knex instance, ConnectionPool of mssql, Pool of tarn 3',
+  'a Sequelize 6 instance, Pool of sequelize-pool',
+  'a ResizableSource of your own',
+].join('; ')
 
 /** What somebody's object turned out to be. */
 export type Recognised = FoundPool | FoundGroup | { readonly refusal: string }
@@ -29,8 +49,39 @@ export function recognise(candidate: unknown): Recognised | undefined {
   const cluster = mysql2ClusterOf(candidate)
   if (cluster !== undefined) return { pool: cluster, group: () => new Mysql2Cluster(cluster) }
   if (isMariadbPool(candidate)) return { pool: candidate, adapter: () => mariadbAdapter(candidate) as Adapter<unknown> }
-  return refused(candidate)
+  return recogniseGeneric(candidate) ?? refused(candidate)
 }
+
+/** Pools of anything, and what is built on them. */
+function recogniseGeneric(candidate: unknown): Recognised | undefined {
+  if (isGenericPool(candidate)) return faced(candidate, () => new GenericPoolFace(candidate))
+  if (isTarnPool(candidate)) return faced(candidate, () => new TarnFace(candidate, 'tarn'))
+  if (isSequelizePool(candidate)) return faced(candidate, () => new SequelizePoolFace(candidate))
+  if (isResizableSource(candidate)) return faced(candidate, () => new ResizableSourceFace(candidate))
+  const knex = knexPoolOf(candidate)
+  if (knex !== undefined) return recogniseTarn('knex', knex.pool, KNEX_HAS_NONE)
+  const mssql = mssqlPoolOf(candidate)
+  if (mssql !== undefined) return recogniseTarn('mssql', mssql.pool, MSSQL_HAS_NONE)
+  const sequelize = sequelizePoolOf(candidate)
+  if (isSequelizePool(sequelize)) return faced(sequelize, () => new SequelizePoolFace(sequelize))
+  if (sequelize !== undefined && areReplicatedPools(sequelize)) {
+    return { pool: sequelize, group: () => new ReplicatedGroup(sequelize) }
+  }
+  return undefined
+}
+
+function faced<T>(pool: object, face: () => PoolFace<T>): FoundPool {
+  return { pool, adapter: () => faceAdapter(face()) as Adapter<unknown> }
+}
+
+function recogniseTarn(kind: string, pool: unknown, refusal: string): Recognised {
+  return isTarnPool(pool) ? faced(pool, () => new TarnFace(pool, kind)) : { refusal }
+}
+
+const KNEX_HAS_NONE =
+  'this knex instance has no tarn pool of its own: it was destroyed, or it was given one by `connectionPool`; ' +
+  'adopt that one instead'
+const MSSQL_HAS_NONE = 'this mssql ConnectionPool has no pool yet: adopt it once connect() has resolved'
 
 /** What is known, and cannot be helped. */
 function refused(candidate: unknown): { readonly refusal: string } | undefined {

@@ -372,14 +372,15 @@ export function conformance<P extends object>(subject: Subject<P>): void {
       async detach() {
         const pool = newPool()
         const parts = subject.parts?.(pool) ?? [pool]
-        const before = parts.map(pictureOf)
+        const picture = (part: object) => pictureOf(part, subject.volatile)
+        const before = parts.map(picture)
         const control = adopt(pool)
         for (const held of await hold(pool, 2)) await held.release()
         await settled(control)
         const { acquired } = control.stats()
         control.detach()
         control.detach()
-        expect(parts.map(pictureOf)).toEqual(before)
+        expect(parts.map(picture)).toEqual(before)
         for (const held of await hold(pool, 2)) {
           await held.query('select 1')
           await held.release()
@@ -486,13 +487,15 @@ export function conformance<P extends object>(subject: Subject<P>): void {
 }
 
 /** Whatever adoption may have left on an object: its own members, and who listens. */
-function pictureOf(object: object): unknown {
+function pictureOf(object: object, volatile: readonly string[] = []): unknown {
   const own = Reflect.ownKeys(object).map((key) => {
     const { value, ...rest } = Object.getOwnPropertyDescriptor(object, key) ?? {}
     const isPlain = typeof value !== 'object' // what objects hold is theirs; that they are the same ones is looked at
     return [String(key), rest, isPlain ? value : 'object'] as const
   })
-  const kept = own.filter(([key]) => !['_eventsCount'].includes(key)).sort(([a], [b]) => a.localeCompare(b))
+  const kept = own
+    .filter(([key]) => !['_eventsCount', ...volatile].includes(key))
+    .sort(([a], [b]) => a.localeCompare(b))
   const emitter = object as { eventNames?(): (string | symbol)[]; listenerCount?(event: string | symbol): number }
   const listeners = emitter.eventNames?.().map((event) => [String(event), emitter.listenerCount?.(event)])
   return { own: kept, listeners: listeners?.sort() }

@@ -63,6 +63,8 @@ export interface Subject<P extends object = object> {
   readonly cannotGrow?: boolean
   /** Objects of the pool's that adoption may touch: detach() has to restore each. @defaultValue the pool */
   parts?(pool: P): readonly object[]
+  /** Own members of those that the driver itself goes on writing: counters, timers. Not looked at. */
+  readonly volatile?: readonly string[]
   /** Cases that say nothing about this subject, and why. */
   readonly notApplicable: Readonly<Partial<Record<CaseName, string>>>
 }

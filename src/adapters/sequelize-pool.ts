@@ -1,0 +1,285 @@
+import type { AdapterGroup, GroupMembers } from '../pool/contract.ts'
+import { patchMembers } from './patch.ts'
+import { type Doors, FOREVER_MS, type PoolFace } from './pool-face.ts'
+
+interface SequelizePoolFactory {
+  create(): Promise<object>
+  readonly max: number
+  readonly min: number
+}
+
+/** The part of sequelize-pool's Pool (7 in Sequelize 6, and 8) that we touch, and no more. */
+export interface SequelizePoolLike {
+  readonly size: number
+  readonly available: number
+  readonly using: number
+  readonly waiting: number
+  readonly maxSize: number
+  acquireTimeoutMillis: number
+  acquire(): Promise<object>
+  release(resource: object): void
+  destroy(resource: object): Promise<void>
+  drain(): Promise<void>
+  destroyAllNow(): Promise<void>
+  /** Private: the object that its maker gave, max and min in it. */
+  _factory: SequelizePoolFactory
+  readonly _draining: boolean
+  /** Private: idle ones, oldest first. */
+  _availableObjects: readonly { readonly resource: object }[]
+  /** Private: its queue. */
+  _pendingAcquires: readonly unknown[]
+  /** Private: gives an idle one, or a new one, to whoever waits. */
+  _dispense(): void
+}
+
+/** The part of a Sequelize 6 instance that we touch. */
+interface SequelizeLike {
+  readonly connectionManager: { readonly pool?: object }
+}
+
+/** A primary's pool and that of its replicas. */
+interface ReplicatedPools {
+  readonly read: SequelizePoolLike
+  readonly write: SequelizePoolLike
+}
+
+const METHODS = ['acquire', 'release', 'destroy', 'drain', 'destroyAllNow', '_dispense'] as const
+const COUNTS = ['size', 'available', 'using', 'waiting', 'maxSize', 'acquireTimeoutMillis'] as const
+
+export function isSequelizePool(candidate: unknown): candidate is SequelizePoolLike {
+  if (typeof candidate !== 'object' || candidate === null) return false
+  const pool = candidate as Record<string, unknown>
+  return (
+    METHODS.every((name) => typeof pool[name] === 'function') &&
+    COUNTS.every((name) => typeof pool[name] === 'number') &&
+    Array.isArray(pool._availableObjects)
+  )
+}
+
+/** The pool of a Sequelize instance; undefined: it is none. With replication it is a pair. */
+export function sequelizePoolOf(candidate: unknown): object | undefined {
+  const manager = (candidate as Partial<SequelizeLike> | null | undefined)?.connectionManager
+  return typeof manager === 'object' && manager !== null ? manager.pool : undefined
+}
+
+export function areReplicatedPools(candidate: object): candidate is ReplicatedPools {
+  const { read, write } = candidate as Partial<ReplicatedPools>
+  return isSequelizePool(read) && isSequelizePool(write)
+}
+
+const KEEPS = { idleTimeoutMs: 'pool.idle', usesMax: 'pool.maxUses', validate: 'pool.validate' } as const
+
+/** Of a replicated Sequelize: an engine each, since each has a backend of its own. */
+export class ReplicatedGroup implements AdapterGroup {
+  readonly kind = 'sequelize'
+  readonly keeps = KEEPS
+  readonly refuseAfter = 3
+  readonly #pools: ReplicatedPools
+
+  constructor(pools: ReplicatedPools) {
+    this.#pools = pools
+  }
+
+  get isClosed(): boolean {
+    return this.#pools.read._draining
+  }
+
+  attach(members: GroupMembers): void {
+    members.added('read', this.#pools.read)
+    members.added('write', this.#pools.write)
+  }
+
+  detach(): void {}
+}
+
+/**
+ * sequelize-pool tells nobody of anything, so that its own `release` and `destroy` are listened at, which its reaping
+ * passes too. Its traps: a raise of `max` serves nobody; a failed create rejects the head of the queue, whoever asked
+ * for it, and has one more created at every occasion while anybody waits, hence ours creates only when it is asked; a create that throws instead of rejecting costs a
+ * slot for good; `min` is refilled behind whoever closes an idle one, hence it is never above the limit; and Sequelize
+ * knows a timeout by the class alone.
+ */
+export class SequelizePoolFace implements PoolFace<object> {
+  readonly kind = 'sequelize-pool'
+  readonly keeps = KEEPS
+  readonly #pool: SequelizePoolLike
+  readonly #own: Pick<SequelizePoolLike, 'acquire' | 'release' | 'destroy' | 'drain' | '_dispense'>
+  readonly #readWaiting: () => number
+  #isOpening = false
+  #isAsking = false
+  #isEnding = false
+
+  constructor(pool: SequelizePoolLike) {
+    this.#pool = pool
+    this.#own = {
+      acquire: pool.acquire.bind(pool),
+      release: pool.release.bind(pool),
+      destroy: pool.destroy.bind(pool),
+      drain: pool.drain.bind(pool),
+      _dispense: pool._dispense.bind(pool),
+    }
+    this.#readWaiting = getterOf(pool, 'waiting')
+  }
+
+  get isClosed(): boolean {
+    return this.#pool._draining
+  }
+
+  get inherited() {
+    const { maxSize, acquireTimeoutMillis } = this.#pool
+    return {
+      limitMax: maxSize,
+      ...(acquireTimeoutMillis > 0 ? { acquireTimeoutMs: acquireTimeoutMillis } : {}),
+    }
+  }
+
+  open(): Promise<object> {
+    const pool = this.#pool
+    const atRest = pool._availableObjects
+    // With one at rest it would lend that, and warming up would pass it from each create to the next for ever.
+    pool._availableObjects = []
+    this.#isOpening = true
+    try {
+      return this.take()
+    } finally {
+      this.#isOpening = false
+      pool._availableObjects = atRest
+    }
+  }
+
+  take(): Promise<object> {
+    this.#isAsking = true
+    try {
+      return this.#own.acquire()
+    } finally {
+      this.#isAsking = false
+    }
+  }
+
+  giveBack(resource: object, isQueueOurs: boolean): boolean {
+    const pool = this.#pool
+    const { size: before, _pendingAcquires: queue } = pool
+    if (isQueueOurs) pool._pendingAcquires = []
+    this.#own.release(resource)
+    pool._pendingAcquires = queue
+    return pool.size >= before // less: it had been used maxUses times
+  }
+
+  close(resource: object): Promise<void> {
+    return this.#own.destroy(resource)
+  }
+
+  closeIdle(): Promise<void> | undefined {
+    const oldest = this.#pool._availableObjects[0]
+    return oldest && this.#own.destroy(oldest.resource)
+  }
+
+  total(): number {
+    return this.#pool.size
+  }
+
+  idle(): number {
+    return this.#pool.available
+  }
+
+  queued(): number {
+    return this.#readWaiting()
+  }
+
+  coming(): number {
+    const { size, available, using } = this.#pool
+    return size - available - using
+  }
+
+  kick(count: number): void {
+    for (let left = count; left > 0; left--) this.#own._dispense()
+  }
+
+  attach(doors: Doors<object>) {
+    const pool = this.#pool
+    const factory = pool._factory
+    const timeout = timeoutErrorOf(pool)
+    const translate = (error: Error): unknown | Promise<unknown> => asSequelizePoolError(error, timeout)
+    const acquireTimeoutMillis = pool.acquireTimeoutMillis
+    const isRefusing = (): boolean => this.#isEnding || pool._draining
+    const own = Object.getOwnPropertyDescriptors(factory)
+    const gated: SequelizePoolFactory = Object.create(Object.getPrototypeOf(factory), {
+      ...own,
+      create: { value: async () => factory.create(), enumerable: true },
+      max: {
+        get: () => (this.#isOpening ? doors.limitMax : Math.min(doors.limit(), doors.limitMax)),
+        enumerable: true,
+      },
+      min: { get: () => (this.#isEnding ? 0 : Math.min(factory.min, doors.limit())), enumerable: true },
+    })
+    pool._factory = gated
+    pool.acquireTimeoutMillis = FOREVER_MS
+    const patch = patchMembers(pool, {
+      acquire: () => {
+        if (isRefusing()) return Promise.reject(new Error(DRAINING))
+        return doors.ask({}, translate)
+      },
+      release: (resource: object) => {
+        if (!doors.end(resource, 'release')) this.#own.release(resource)
+      },
+      destroy: async (resource: object) => {
+        if (!doors.end(resource, 'destroy')) await this.#own.destroy(resource)
+      },
+      drain: async () => {
+        this.#isEnding = true
+        await doors.drain()
+        await this.#own.drain()
+      },
+      _dispense: () => {
+        // It would have one more created for whoever waits for what is being created already.
+        const mayCreate = this.#isAsking || doors.hasStrangersQueued()
+        if (mayCreate || pool._availableObjects.length > 0) this.#own._dispense()
+      },
+      waiting: { get: () => doors.waiters() + this.#readWaiting() },
+    })
+    return {
+      undo: () => {
+        patch.undo()
+        if (pool._factory === gated) pool._factory = factory
+        if (pool.acquireTimeoutMillis === FOREVER_MS) pool.acquireTimeoutMillis = acquireTimeoutMillis
+      },
+    }
+  }
+}
+
+const DRAINING = 'pool is draining and cannot accept work'
+
+type TimeoutMaker = (cause: Error) => Error
+
+/**
+ * sequelize-pool's own TimeoutError, without an import of it: by letting one acquire time out, on an object that only
+ * looks like the pool. Takes a millisecond, once.
+ */
+async function timeoutErrorOf(pool: SequelizePoolLike): Promise<TimeoutMaker> {
+  const lookalike = Object.create(pool, {
+    _pendingAcquires: { value: [], writable: true },
+    _dispense: { value: () => {} },
+    acquireTimeoutMillis: { value: 0 },
+  })
+  const { acquire } = Object.getPrototypeOf(pool) as SequelizePoolLike
+  const seen: unknown = await acquire.call(lookalike).catch((error: unknown) => error)
+  const { constructor: TimeoutError, message } = seen as Error
+  return (cause) => Object.assign(new (TimeoutError as ErrorConstructor)(message), { cause })
+}
+
+/** What its callers know how to catch, with ours as its cause. */
+function asSequelizePoolError(error: Error, timeout: Promise<TimeoutMaker>): unknown | Promise<unknown> {
+  const { code, cause } = error as { code?: string; cause?: unknown }
+  if (code === 'ERR_POOL_ACQUIRE_TIMEOUT') return timeout.then((make) => make(error))
+  if (code === 'ERR_POOL_DRAINING') return new Error(DRAINING, { cause: error })
+  return code === 'ERR_POOL_CREATE_FAILED' ? (cause ?? error) : error
+}
+
+/** A getter of an object's class, wherever up the chain it is. */
+function getterOf(object: object, name: string): () => number {
+  for (let owner: object | null = object; owner !== null; owner = Object.getPrototypeOf(owner)) {
+    const { get } = Object.getOwnPropertyDescriptor(owner, name) ?? {}
+    if (get !== undefined) return get.bind(object)
+  }
+  return () => Reflect.get(object, name) as number
+}

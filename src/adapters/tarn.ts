@@ -1,0 +1,275 @@
+import { patchMembers } from './patch.ts'
+import { type Doors, FOREVER_MS, type PoolFace } from './pool-face.ts'
+
+/** What tarn's acquire() answers with. */
+interface TarnAcquire {
+  readonly promise: Promise<object>
+  abort(): void
+}
+
+/** Private: tarn's record of one resource. */
+interface TarnResource {
+  readonly resource: object
+  /** Ends the promise of its use; a new record for the same resource. */
+  resolve(): TarnResource
+  /** Ends it for good. */
+  settle(): void
+}
+
+/** The part of tarn's Pool 3.x that we touch, and no more; knex's and mssql's are of this kind. */
+export interface TarnPoolLike {
+  acquire(): TarnAcquire
+  release(resource: object): boolean
+  destroy(): Promise<unknown>
+  numUsed(): number
+  numFree(): number
+  numPendingAcquires(): number
+  numPendingCreates(): number
+  on(event: string, listener: () => void): void
+  removeListener(event: string, listener: () => void): void
+  /** Private to TypeScript only. */
+  min: number
+  max: number
+  acquireTimeoutMillis: number
+  createTimeoutMillis: number
+  propagateCreateError: boolean
+  readonly destroyed: boolean
+  /** Private: idle ones, oldest first. */
+  free: TarnResource[]
+  readonly used: TarnResource[]
+  /** Private: its queue. */
+  pendingAcquires: unknown[]
+  /** Private: runs the destroyer; never rejects. */
+  _destroy(resource: object): Promise<unknown>
+  /** Private: serves whoever waits from what is free, or has one created. */
+  _tryAcquireOrCreate(): void
+}
+
+const METHODS = ['acquire', 'release', 'destroy', 'numUsed', 'numFree', 'numPendingAcquires', '_destroy'] as const
+const NUMBERS = ['min', 'max', 'acquireTimeoutMillis', 'createTimeoutMillis'] as const
+
+/** Is it a Pool of tarn, of whatever copy? */
+export function isTarnPool(candidate: unknown): candidate is TarnPoolLike {
+  if (typeof candidate !== 'object' || candidate === null) return false
+  const pool = candidate as Record<string, unknown>
+  return (
+    METHODS.every((name) => typeof pool[name] === 'function') &&
+    NUMBERS.every((name) => typeof pool[name] === 'number') &&
+    Array.isArray(pool.free) &&
+    Array.isArray(pool.used)
+  )
+}
+
+/** The pool of a knex instance, which is a function; undefined: it is none. */
+export function knexPoolOf(candidate: unknown): { readonly pool: unknown } | undefined {
+  if (typeof candidate !== 'function') return undefined
+  const { client } = candidate as { client?: { pool?: unknown; acquireConnection?: unknown } }
+  return typeof client?.acquireConnection === 'function' ? { pool: client.pool } : undefined
+}
+
+/** The inner pool of an mssql ConnectionPool, which has it once it is connected; undefined: it is none. */
+export function mssqlPoolOf(candidate: unknown): { readonly pool: unknown } | undefined {
+  const pool = candidate as
+    | { pool?: unknown; connect?: unknown; request?: unknown; config?: unknown }
+    | null
+    | undefined
+  const isOne = typeof pool === 'object' && typeof pool?.connect === 'function' && typeof pool.request === 'function'
+  return isOne && typeof pool.config === 'object' ? { pool: pool.pool } : undefined
+}
+
+/** Events of tarn after which resources may be in other hands, or gone. */
+const LOOK_AT = ['createSuccess', 'createFail', 'acquireSuccess', 'release', 'destroyRequest'] as const
+
+/**
+ * tarn's traps: a raise of `max` serves nobody; after a shrink everything old stays in use, since it looks at free ones
+ * before it looks at `max`; it tries a failed create again on a timer each, without ever telling whoever waits, unless
+ * `propagateCreateError` is on; it has nothing to close one resource with; and knex knows a timeout by tarn's own class
+ * alone. Its `destroy()` leaves whoever asks afterwards waiting for ever; the gate refuses him.
+ */
+export class TarnFace implements PoolFace<object> {
+  readonly kind: string
+  readonly keeps = { idleTimeoutMs: 'idleTimeoutMillis', validate: 'validate' } as const
+  readonly #pool: TarnPoolLike
+  readonly #own: Pick<TarnPoolLike, 'acquire' | 'release' | 'destroy' | 'numPendingAcquires'>
+  readonly #max: number
+  #isOpening = false
+
+  constructor(pool: TarnPoolLike, kind: string) {
+    this.kind = kind
+    this.#pool = pool
+    this.#max = pool.max
+    this.#own = {
+      acquire: pool.acquire.bind(pool),
+      release: pool.release.bind(pool),
+      destroy: pool.destroy.bind(pool),
+      numPendingAcquires: pool.numPendingAcquires.bind(pool),
+    }
+  }
+
+  get isClosed(): boolean {
+    return this.#pool.destroyed
+  }
+
+  get inherited() {
+    const { acquireTimeoutMillis, createTimeoutMillis } = this.#pool
+    return { limitMax: this.#max, acquireTimeoutMs: acquireTimeoutMillis, createTimeoutMs: createTimeoutMillis }
+  }
+
+  open(): Promise<object> {
+    const pool = this.#pool
+    const atRest = pool.free
+    // With one at rest it would lend that, and warming up would pass it from each create to the next for ever.
+    pool.free = []
+    this.#isOpening = true
+    try {
+      return this.#own.acquire().promise
+    } finally {
+      this.#isOpening = false
+      pool.free = atRest
+    }
+  }
+
+  take(): Promise<object> {
+    return this.#own.acquire().promise
+  }
+
+  giveBack(resource: object, isQueueOurs: boolean): boolean {
+    const pool = this.#pool
+    const queue = pool.pendingAcquires
+    if (isQueueOurs) pool.pendingAcquires = []
+    const wasTaken = this.#own.release(resource)
+    pool.pendingAcquires = queue
+    return wasTaken
+  }
+
+  /** As tarn's own way with an unfit one: out of `used`, settled, destroyed. */
+  close(resource: object): Promise<void> {
+    const { used } = this.#pool
+    const at = used.findIndex((one) => one.resource === resource)
+    if (at < 0) return Promise.resolve()
+    for (const record of used.splice(at, 1)) record.settle()
+    return this.#pool._destroy(resource).then(ignore)
+  }
+
+  closeIdle(): Promise<void> | undefined {
+    const oldest = this.#pool.free.shift()
+    if (oldest === undefined) return undefined
+    oldest.settle()
+    return this.#pool._destroy(oldest.resource).then(ignore)
+  }
+
+  total(): number {
+    return this.#pool.numUsed() + this.#pool.numFree() + this.#pool.numPendingCreates()
+  }
+
+  idle(): number {
+    return this.#pool.numFree()
+  }
+
+  queued(): number {
+    return this.#own.numPendingAcquires()
+  }
+
+  coming(): number {
+    return this.#pool.numPendingCreates()
+  }
+
+  kick(count: number): void {
+    for (let left = count; left > 0; left--) this.#pool._tryAcquireOrCreate()
+  }
+
+  attach(doors: Doors<object>) {
+    const pool = this.#pool
+    const timeout = timeoutErrorOf(pool)
+    const translate = (error: Error): unknown | Promise<unknown> => asTarnError(error, timeout)
+    const createTimeoutMillis = Math.min(doors.createTimeoutMs, FOREVER_MS)
+    const limit = () => (this.#isOpening ? doors.limitMax : Math.min(doors.limit(), doors.limitMax))
+    const restoreOptions = setOptions(pool, {
+      createTimeoutMillis,
+      // tarn's, for what the gate has asked; longer than a create, since its callers' own is kept at the gate
+      acquireTimeoutMillis: Math.min(createTimeoutMillis + ACQUIRE_MARGIN_MS, FOREVER_MS),
+      propagateCreateError: true,
+    })
+    const look = (): void => doors.lookSoon()
+    for (const event of LOOK_AT) pool.on(event, look)
+    const patch = patchMembers(pool, {
+      max: { get: limit },
+      acquire: () => gatedAcquire(doors, translate),
+      release: (resource: object) => doors.end(resource, 'release') || this.#own.release(resource),
+      numPendingAcquires: () => doors.waiters() + this.#own.numPendingAcquires(),
+      destroy: async () => {
+        await doors.drain()
+        return this.#own.destroy()
+      },
+    })
+    return {
+      undo: () => {
+        for (const event of LOOK_AT) pool.removeListener(event, look)
+        patch.undo()
+        restoreOptions()
+      },
+    }
+  }
+}
+
+/** How much longer, in ms, an acquire of tarn's may take than a create: validation of what was idle. */
+const ACQUIRE_MARGIN_MS = 1_000
+
+function gatedAcquire(doors: Doors<object>, translate: (error: Error) => unknown): TarnAcquire {
+  const leaving = new AbortController()
+  return {
+    promise: doors.ask({ signal: leaving.signal }, translate),
+    abort: () => leaving.abort(),
+  }
+}
+
+type Settable = 'acquireTimeoutMillis' | 'createTimeoutMillis' | 'propagateCreateError'
+
+/** @returns puts them back, unless somebody has changed them since */
+function setOptions(pool: TarnPoolLike, options: Pick<TarnPoolLike, Settable>): () => void {
+  const before = { ...pool }
+  Object.assign(pool, options)
+  return () => {
+    for (const name of Object.keys(options) as Settable[]) {
+      if (pool[name] === options[name]) Object.assign(pool, { [name]: before[name] })
+    }
+  }
+}
+
+type TimeoutMaker = (cause: Error) => Error
+
+/**
+ * tarn's own TimeoutError, without an import of it: by letting one acquire time out, on an object that only looks like
+ * the pool, so that no listener hears of it. Takes a millisecond, once.
+ */
+async function timeoutErrorOf(pool: TarnPoolLike): Promise<TimeoutMaker> {
+  const lookalike = Object.create(pool, {
+    pendingAcquires: { value: [] },
+    acquireTimeoutMillis: { value: 1 },
+    eventId: { value: 0, writable: true },
+    _tryAcquireOrCreate: { value: ignore },
+    _executeEventHandlers: { value: ignore },
+  })
+  const { acquire } = Object.getPrototypeOf(pool) as TarnPoolLike
+  const seen: unknown = await acquire.call(lookalike).promise.catch((error: unknown) => error)
+  const { constructor: TimeoutError, message } = seen as Error
+  return (cause) => Object.assign(new (TimeoutError as ErrorConstructor)(message), { cause })
+}
+
+/** What its callers know how to catch, with ours as its cause. */
+function asTarnError(error: Error, timeout: Promise<TimeoutMaker>): unknown | Promise<unknown> {
+  const { code, cause } = error as { code?: string; cause?: unknown }
+  switch (code) {
+    case 'ERR_POOL_ACQUIRE_TIMEOUT':
+      return timeout.then((make) => make(error))
+    case 'ERR_POOL_ABORTED':
+    case 'ERR_POOL_DRAINING':
+      return new Error('aborted', { cause: error })
+    case 'ERR_POOL_CREATE_FAILED':
+      return cause ?? error
+    default:
+      return error
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,4 @@
+import { conformance } from './conformance.ts'
+import { genericPoolSubject } from './subjects/bare-pools.ts'
+
+conformance(genericPoolSubject)

@@ -1,0 +1,4 @@
+import { conformance } from './conformance.ts'
+import { sequelizePoolSubject } from './subjects/bare-pools.ts'
+
+conformance(sequelizePoolSubject)
