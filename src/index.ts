@@ -1,4 +1,5 @@
 export { adapt } from './adapt.ts'
+export type { ResizableSource } from './adapters/resizable-source.ts'
 export type { AdaptOptions, AdoptedPool } from './adopted-pool.ts'
 export type { Clock, Timer } from './base/clock.ts'
 export type { Random } from './base/random.ts'

@@ -95,9 +95,9 @@ export class ReplicatedGroup implements AdapterGroup {
 /**
  * sequelize-pool tells nobody of anything, so that its own `release` and `destroy` are listened at, which its reaping
  * passes too. Its traps: a raise of `max` serves nobody; a failed create rejects the head of the queue, whoever asked
- * for it, and has one more created at every occasion while anybody waits, hence ours creates only when it is asked; a create that throws instead of rejecting costs a
- * slot for good; `min` is refilled behind whoever closes an idle one, hence it is never above the limit; and Sequelize
- * knows a timeout by the class alone.
+ * for it; at every occasion it has one more created while anybody waits, hence ours creates only when it is asked; a
+ * create that throws instead of rejecting costs a slot for good; `min` is refilled behind whoever closes an idle one,
+ * hence it is never above the limit; and Sequelize knows a timeout by the class alone.
  */
 export class SequelizePoolFace implements PoolFace<object> {
   readonly kind = 'sequelize-pool'

@@ -39,13 +39,21 @@ export function classifyCreateFailure(error: unknown): CreateFailureClass {
 function classOf(error: unknown): CreateFailureClass {
   let cause = error
   for (let depth = 0; depth < CAUSES_MAX && typeof cause === 'object' && cause !== null; depth++) {
-    const { code, errno, cause: next } = cause as { code?: unknown; errno?: unknown; cause?: unknown }
+    const { code, errno, cause: below, parent } = cause as NestedError
     if (REFUSING.has(code) || REFUSING.has(errno)) return 'refusing'
     if (DENIED.has(code) || DENIED.has(errno)) return 'denied'
     if (cause instanceof CreateTimedOut) return 'timeout'
-    cause = next
+    cause = below ?? parent
   }
   return 'unreachable'
+}
+
+interface NestedError {
+  readonly code?: unknown
+  readonly errno?: unknown
+  readonly cause?: unknown
+  /** Sequelize's word for the cause. */
+  readonly parent?: unknown
 }
 
 /** A create outran createTimeoutMs. Travels as the `cause` of what callers get. */

@@ -49,7 +49,8 @@ export interface OrmSubject {
   readonly server: 'postgres' | 'mariadb'
   /** Acquires that one transaction makes. @defaultValue 1 */
   readonly acquiresPerTransaction?: number
-  open(login: Login, limit: number): Promise<Orm>
+  /** @param table of one column, `id` */
+  open(login: Login, limit: number, table: string): Promise<Orm>
 }
 
 export function transactionsOn(subject: OrmSubject): void {
@@ -77,7 +78,7 @@ export function transactionsOn(subject: OrmSubject): void {
     test('1,000 transactions at once, half rolled back, on a limit that never rests: the rows are right', {
       timeout: PATIENCE_MS,
     }, async () => {
-      const orm = await subject.open(account, LIMIT_MAX)
+      const orm = await subject.open(account, LIMIT_MAX, table)
       const control = adapt(orm.pool, {
         name: subject.name,
         controller: fixed(),

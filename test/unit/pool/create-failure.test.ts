@@ -16,6 +16,7 @@ test.each([
   ['PostgreSQL: no such database', coded('3D000'), 'denied'],
   ['MySQL: wrong password', coded('ER_ACCESS_DENIED_ERROR', { errno: 1045 }), 'denied'],
   ['MySQL: no such database', { errno: 1049 }, 'denied'],
+  ['Sequelize, around its driver', Object.assign(new Error('a'), { parent: coded('53300') }), 'refusing'],
   ['createTimeoutMs', new CreateTimedOut(100), 'timeout'],
   ['a refused connect', coded('ECONNREFUSED', { errno: -111 }), 'unreachable'],
   ['a reset', coded('ECONNRESET'), 'unreachable'],

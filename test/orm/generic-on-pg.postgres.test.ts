@@ -1,0 +1,6 @@
+import { knexOnPg, knexOnPgPool } from './knex.ts'
+import { mikroOrmOnPg } from './mikro-orm.ts'
+import { sequelizeOnPg } from './sequelize.ts'
+import { transactionsOn } from './transactions.ts'
+
+for (const subject of [knexOnPg, knexOnPgPool, sequelizeOnPg, mikroOrmOnPg]) transactionsOn(subject)

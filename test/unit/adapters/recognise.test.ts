@@ -1,0 +1,70 @@
+import knexLibrary from 'knex'
+import { createPool as createLightningPool } from 'lightning-pool'
+import pg from 'pg'
+import { Sequelize } from 'sequelize'
+import { expect, test } from 'vitest'
+import { adapt } from '../../../src/adapt.ts'
+import { createPool } from '../../../src/generic-pool/index.ts'
+
+function refusalOf(pool: object): unknown {
+  try {
+    return adapt(pool)
+  } catch (error) {
+    return error
+  }
+}
+
+test('what is no pool is refused with the list of what is', () => {
+  for (const list of ['pg.Pool', 'mysql2', 'generic-pool', 'knex', 'mssql', 'tarn', 'Sequelize', 'ResizableSource']) {
+    expect(refusalOf({})).toMatchObject({ code: 'ERR_POOL_UNSUPPORTED', message: expect.stringContaining(list) })
+  }
+})
+
+test('lightning-pool is refused with the reason', async () => {
+  const pool = createLightningPool({ create: async () => ({}), destroy: async () => {} })
+  expect(refusalOf(pool)).toMatchObject({
+    code: 'ERR_POOL_UNSUPPORTED',
+    message: expect.stringContaining('it lends one resource to two of them'),
+  })
+  await pool.closeAsync()
+})
+
+test('a knex instance is told by its pool; one that has none, why it cannot be adopted', async () => {
+  const knex = knexLibrary({ client: 'pg', connection: {} })
+  const control = adapt(knex)
+  expect(control.kind).toBe('knex')
+  expect(adapt(knex.client.pool)).toBe(control)
+  control.detach()
+  await knex.destroy()
+  expect(refusalOf(knex)).toMatchObject({ message: expect.stringContaining('connectionPool') })
+})
+
+test("a knex instance on somebody's pool has none of its own", async () => {
+  const pool = new pg.Pool()
+  const knex = knexLibrary({ client: 'pg', connectionPool: pool } as knexLibrary.Knex.Config)
+  expect(refusalOf(knex)).toMatchObject({ message: expect.stringContaining('adopt that one instead') })
+  await knex.destroy()
+  await pool.end()
+})
+
+test('an mssql pool that is not connected yet says so', () => {
+  const unconnected = { config: {}, connect() {}, request() {}, pool: undefined }
+  expect(refusalOf(unconnected)).toMatchObject({ message: expect.stringContaining('once connect() has resolved') })
+})
+
+test('a replicated Sequelize is two pools, each with a limit of its own', async () => {
+  const replication = { read: [{ host: '127.0.0.1' }], write: { host: '127.0.0.1' } }
+  const sequelize = new Sequelize({ dialect: 'postgres', replication, pool: { max: 7 }, logging: false })
+  const control = adapt(sequelize, { name: 'orders' })
+  expect([...control.members.keys()]).toEqual(['read', 'write'])
+  expect(control.counts().limit).toBe(14)
+  control.members.get('read')?.resize(3)
+  expect(control.counts().limit).toBe(10)
+  expect(adapt(sequelize)).toBe(control)
+  await sequelize.close()
+})
+
+test('our drop-in for generic-pool has a handle already', () => {
+  const pool = createPool({ create: async () => ({}), destroy: async () => {} })
+  expect(refusalOf(pool)).toMatchObject({ code: 'ERR_POOL_UNSUPPORTED' })
+})
