@@ -99,6 +99,6 @@ function refused(candidate: unknown): { readonly refusal: string } | undefined {
 
 function isLightningPool(candidate: unknown): boolean {
   if (typeof candidate !== 'object' || candidate === null) return false
-  const methods = ['acquire', 'acquireAsync', 'isAcquired', 'includes', 'release', 'closeAsync']
+  const methods = ['acquire', 'isAcquired', 'includes', 'release', 'closeAsync']
   return methods.every((name) => typeof (candidate as Record<string, unknown>)[name] === 'function')
 }
