@@ -1,0 +1,36 @@
+/**
+ * What is timed. Imported once for each subject (`./loops.ts?of=tarn`), so that each has functions of its own to be
+ * compiled for it: in shared ones every call would see ten kinds of pool, and cost all of them the same detour.
+ */
+import type { OpenPool } from './subjects.ts'
+
+export interface Loops {
+  cycles(pool: OpenPool, callers: number, cyclesEach: number): Promise<void>
+  waves(pool: OpenPool, size: number, waves: number): Promise<void>
+}
+
+/** `callers` at once, each of which acquires and releases, again and again. */
+export async function cycles(pool: OpenPool, callers: number, cyclesEach: number): Promise<void> {
+  if (callers === 1) return cycle(pool, cyclesEach)
+  const all: Promise<void>[] = []
+  for (let i = 0; i < callers; i++) all.push(cycle(pool, cyclesEach))
+  await Promise.all(all)
+}
+
+async function cycle(pool: OpenPool, times: number): Promise<void> {
+  for (let i = 0; i < times; i++) {
+    const lease = await pool.acquire()
+    pool.release(lease)
+  }
+}
+
+/** All resources are lent, then all are given back, again and again. */
+export async function waves(pool: OpenPool, size: number, times: number): Promise<void> {
+  const asked: Promise<unknown>[] = new Array(size)
+  const leases: unknown[] = new Array(size)
+  for (let wave = 0; wave < times; wave++) {
+    for (let i = 0; i < size; i++) asked[i] = pool.acquire()
+    for (let i = 0; i < size; i++) leases[i] = await asked[i]
+    for (let i = 0; i < size; i++) pool.release(leases[i])
+  }
+}
