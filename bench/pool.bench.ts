@@ -88,7 +88,10 @@ const WARM_UP_ROUNDS = 5
 function measureApart(wanted: Case, only: string | undefined, rounds: number): Times {
   const flags = ['--expose-gc', '--import', 'tsx', fileURLToPath(import.meta.url), '--worker', '--rounds', `${rounds}`]
   const args = [...flags, ...(only === undefined ? [] : ['--only', only]), wanted.name]
-  const { stdout, status } = spawnSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+  const { stdout, status } = spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   if (status !== 0) throw new Error(`${wanted.name}: exit ${status}`)
   return JSON.parse(stdout) as Times
 }
@@ -128,7 +131,10 @@ function pairedRatio(a: readonly number[] = [], b: readonly number[] = []): numb
 }
 
 function median(values: readonly number[]): number {
-  return quantile([...values].sort((a, b) => a - b), 0.5)
+  return quantile(
+    [...values].sort((a, b) => a - b),
+    0.5,
+  )
 }
 
 function quantile(sorted: readonly number[], q: number): number {

@@ -28,7 +28,7 @@ export interface Subject {
 
 /** The package as it is built, not its source: what users run, without what a TypeScript loader adds. */
 const built = new URL(process.env.BENCH_DIST ?? '../../dist/index.js', import.meta.url).href
-export const ours = (await import(built)) as typeof import('../src/index.ts')
+export const ours = (await import(built)) as typeof import('../../src/index.ts')
 
 const NAME = 'adaptive-pool'
 /** The same code a second time: how far its ratio to the first is off 1 is what this run cannot tell apart. */
@@ -149,7 +149,11 @@ export const SUBJECTS: readonly Subject[] = [
     name: 'tarn',
     kind: 'pool',
     async open(resources, timeoutMs) {
-      const options = { min: 0, max: resources, ...(timeoutMs === undefined ? {} : { acquireTimeoutMillis: timeoutMs }) }
+      const options = {
+        min: 0,
+        max: resources,
+        ...(timeoutMs === undefined ? {} : { acquireTimeoutMillis: timeoutMs }),
+      }
       const pool = new TarnPool<Resource>({ create, destroy, ...options })
       return opened({ acquire: () => pool.acquire().promise, release: (resource) => pool.release(resource) }, resources)
     },
@@ -158,7 +162,11 @@ export const SUBJECTS: readonly Subject[] = [
     name: 'sequelize-pool',
     kind: 'pool',
     async open(resources, timeoutMs) {
-      const options = { min: 0, max: resources, ...(timeoutMs === undefined ? {} : { acquireTimeoutMillis: timeoutMs }) }
+      const options = {
+        min: 0,
+        max: resources,
+        ...(timeoutMs === undefined ? {} : { acquireTimeoutMillis: timeoutMs }),
+      }
       const pool = new SequelizePool<Resource>({ create, destroy, validate: () => true, ...options })
       return opened({ acquire: () => pool.acquire(), release: (resource) => pool.release(resource) }, resources)
     },

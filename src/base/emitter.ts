@@ -21,6 +21,11 @@ export class Emitter<E extends EventMap<E>> implements Observable<E> {
   readonly #inner: UntypedEmitter = new TypedEmitter() as unknown as UntypedEmitter
   readonly #scope: AsyncScope = captureAsyncScope('AdaptivePoolEvents')
   readonly #onListenerError: (error: unknown, event: string) => void
+  /**
+   * The events that somebody may be listening to: what `has()` says at a tenth of the price, for the events of every
+   * acquire and release. It may say true for a moment too long, while listeners are being told.
+   */
+  readonly heard: { [K in keyof E]?: boolean } = {}
 
   constructor(onListenerError: (error: unknown, event: string) => void) {
     this.#onListenerError = onListenerError
@@ -29,14 +34,17 @@ export class Emitter<E extends EventMap<E>> implements Observable<E> {
 
   on<K extends keyof E>(event: K, listener: (payload: E[K]) => void): void {
     this.#inner.on(event as string, requireListener(event as string, listener) as AnyListener)
+    this.heard[event] = true
   }
 
   once<K extends keyof E>(event: K, listener: (payload: E[K]) => void): void {
     this.#inner.once(event as string, requireListener(event as string, listener) as AnyListener)
+    this.heard[event] = true
   }
 
   off<K extends keyof E>(event: K, listener: (payload: E[K]) => void): void {
     this.#inner.off(event as string, listener as AnyListener)
+    this.#noteLeft(event)
   }
 
   /** Is anybody listening? Ask before building a costly payload. */
@@ -45,11 +53,16 @@ export class Emitter<E extends EventMap<E>> implements Observable<E> {
   }
 
   emit<K extends keyof E>(event: K, payload: E[K]): void {
-    if (this.#inner.listenerCount(event as string) === 0) return
+    if (this.heard[event] !== true) return
     this.#scope.run(() => {
       // rawListeners is a copy, with the wrappers of once(), which take themselves out when called.
       for (const listener of this.#inner.rawListeners(event as string)) this.#call(listener, event as string, payload)
     })
+    this.#noteLeft(event) // listeners of once() have taken themselves out
+  }
+
+  #noteLeft(event: keyof E): void {
+    if (this.#inner.listenerCount(event as string) === 0) this.heard[event] = false
   }
 
   #call(listener: AnyListener, event: string, payload: unknown): void {

@@ -28,6 +28,7 @@ import type {
 } from './contract.ts'
 import { creatingWanted, refusesWaiters } from './creation-pace.ts'
 import { type CreateFailure, Creator } from './creator.ts'
+import { Deadlines } from './deadlines.ts'
 import { evictAtMs, evictionReason, expiryMs } from './eviction.ts'
 import { IdleSet } from './idle-set.ts'
 import { type Lender, PoolLease } from './lease.ts'
@@ -107,6 +108,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   readonly #ledger = new Ledger<T>()
   readonly #idle: IdleSet<T>
   readonly #queue: WaiterQueue<T>
+  readonly #deadlines: Deadlines<T>
   readonly #policy: QueueDecider
   readonly #view: Situation & LiveCounts
   readonly #creator: Creator<T>
@@ -148,6 +150,9 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#limit = options.limitInitial
     this.#nowMs = clock.nowMs()
     this.#creator = new Creator({ ...options, source, clock, scope, random: parts.random })
+    this.#deadlines = new Deadlines(this.#housekeeping, options.acquireTimeoutMs, (waiter, atMs) =>
+      this.#timeOut(waiter, atMs),
+    )
     this.#sweeper = new Sweeper(this.#housekeeping, () => this.#sweep())
     this.#policy = options.queue.start(options)
     this.#view = this.#liveView()
@@ -265,10 +270,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const { signal, timeoutMs, priority, tag } = wanted
     const waiter = new Waiter<T>(nowMs, priority, tag, granted, refused, caller)
     waiter.join(this.#queue, nowMs)
-    if (timeoutMs !== Number.POSITIVE_INFINITY) {
-      const delayMs = Math.min(timeoutMs, TIMER_DELAY_MS_MAX)
-      waiter.timeWith(this.#clock.startTimer(delayMs, () => this.#timeOut(waiter)))
-    }
+    this.#deadlines.add(waiter, timeoutMs)
     if (signal !== undefined) waiter.heed(signal, () => this.#abort(waiter, signal))
     this.#pulse(nowMs)
     if (this.#queue.length > 0) this.#control.waiterQueued(nowMs)
@@ -286,8 +288,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     return { kind: 'queueFull', error: new QueueFullError(waitersMax, this.#errorInfo()) }
   }
 
-  #timeOut(waiter: Waiter<T>): void {
-    const nowMs = this.#clock.nowMs()
+  #timeOut(waiter: Waiter<T>, nowMs: number): void {
     const waitMs = nowMs - waiter.sinceMs
     const info = this.#errorInfo(this.#creator.latestFailure)
     this.#refuse(waiter, 'timedOut', nowMs, new AcquireTimeoutError(waitMs, this.holders(), info))
@@ -381,7 +382,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   #tellAcquired(waitMs: number, tag: string | undefined): void {
     const { events } = this.#parts
-    if (events.has('acquired')) events.emit('acquired', { waitMs, tag })
+    if (events.heard.acquired) events.emit('acquired', { waitMs, tag })
   }
 
   #lease(
@@ -430,7 +431,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     else if (retired !== undefined) this.#destroy(entry, retired, nowMs, cause)
     else this.#rest(entry, nowMs)
     const { events } = this.#parts
-    if (events.has('released')) events.emit('released', { leaseMs, tag: lease.tag })
+    if (events.heard.released) events.emit('released', { leaseMs, tag: lease.tag })
     this.#pulse(nowMs)
   }
 

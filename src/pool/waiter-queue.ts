@@ -1,5 +1,4 @@
 import { assert } from '../base/assert.ts'
-import type { Timer } from '../base/clock.ts'
 import type { Caller, WaiterInfo } from './contract.ts'
 import type { PoolLease } from './lease.ts'
 
@@ -7,6 +6,11 @@ import type { PoolLease } from './lease.ts'
 export const PRIORITY_MIN = -5
 export const PRIORITY_MAX = 5
 export const PRIORITY_LEVELS: number = PRIORITY_MAX - PRIORITY_MIN + 1
+
+/** What else has to know when a waiter leaves. */
+export interface Leaving<T> {
+  remove(waiter: Waiter<T>): void
+}
 
 /** An acquire that is not served yet. Leaving the queue and being settled are one act (I6). */
 export class Waiter<T> implements WaiterInfo {
@@ -16,13 +20,15 @@ export class Waiter<T> implements WaiterInfo {
   readonly caller: Caller | undefined
   readonly #granted: (lease: PoolLease<T>) => void
   readonly #refused: (error: Error) => void
-  #queue: WaiterQueue<T> | undefined
-  #timer: Timer | undefined
-  #signal: AbortSignal | undefined
-  #onAbort: (() => void) | undefined
+  #queue: Leaving<T> | undefined = undefined
+  #deadlines: Leaving<T> | undefined = undefined
+  #abort: AbortListener | undefined = undefined
   /** Neighbours in the list of its level. */
   older: Waiter<T> | undefined = undefined
   newer: Waiter<T> | undefined = undefined
+  /** Neighbours in the list of those with the same timeout. */
+  sooner: Waiter<T> | undefined = undefined
+  later: Waiter<T> | undefined = undefined
 
   constructor(
     sinceMs: number,
@@ -47,13 +53,18 @@ export class Waiter<T> implements WaiterInfo {
   }
 
   heed(signal: AbortSignal, onAbort: () => void): void {
-    this.#signal = signal
-    this.#onAbort = onAbort
+    this.#abort = { signal, onAbort }
     signal.addEventListener('abort', onAbort, { once: true })
   }
 
-  timeWith(timer: Timer): void {
-    this.#timer = timer
+  /** It has a deadline, too, and is listed there. */
+  expireBy(deadlines: Leaving<T>): void {
+    this.#deadlines = deadlines
+  }
+
+  /** Not settled yet. */
+  get isQueued(): boolean {
+    return this.#queue !== undefined
   }
 
   grant(lease: PoolLease<T>): void {
@@ -70,10 +81,15 @@ export class Waiter<T> implements WaiterInfo {
     assert(this.#queue !== undefined, 'I6: a waiter is settled once')
     this.#queue.remove(this)
     this.#queue = undefined
-    this.#timer?.cancel()
+    this.#deadlines?.remove(this)
     // A long-lived signal would collect one listener an acquire.
-    if (this.#onAbort !== undefined) this.#signal?.removeEventListener('abort', this.#onAbort)
+    this.#abort?.signal.removeEventListener('abort', this.#abort.onAbort)
   }
+}
+
+interface AbortListener {
+  readonly signal: AbortSignal
+  readonly onAbort: () => void
 }
 
 /** Waiters by priority, in order of arrival within each: in, out and away, each O(1). */

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 import { InvariantViolation } from '../../../src/base/assert.ts'
+import { Deadlines } from '../../../src/pool/deadlines.ts'
 import type { PoolLease } from '../../../src/pool/lease.ts'
 import { PRIORITY_MAX, PRIORITY_MIN, Waiter, WaiterQueue } from '../../../src/pool/waiter-queue.ts'
 import { VirtualClock } from '../../../src/sim/virtual-clock.ts'
@@ -85,14 +86,15 @@ test('I6: settling a waiter twice, or one that never joined, is a bug of ours', 
   expect(() => alone.grant(LEASE)).toThrow(InvariantViolation)
 })
 
-test('who leaves takes his timer and his listener with him', () => {
+test('who leaves takes his deadline and his listener with him', () => {
   const clock = new VirtualClock()
   const queue = new WaiterQueue<string>()
   const { signal } = new AbortController()
   const added = vi.spyOn(signal, 'addEventListener')
   const removed = vi.spyOn(signal, 'removeEventListener')
   const { waiter } = joined(queue)
-  waiter.timeWith(clock.startTimer(100, () => {}))
+  new Deadlines<string>(clock, 100, () => {}).add(waiter, 100)
+  expect(clock.timerCount).toBe(1)
   waiter.heed(signal, () => {})
   waiter.grant(LEASE)
   expect(clock.timerCount).toBe(0)
