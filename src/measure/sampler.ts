@@ -1,5 +1,4 @@
 import type { CreateFailureClass, DestroyReason, LiveCounts, PoolObserver, RefusalKind } from '../pool/contract.ts'
-import { TimeAverage } from './average.ts'
 import { type Distribution, Histogram } from './quantile.ts'
 import type { Sample } from './sample.ts'
 
@@ -52,13 +51,15 @@ export class Sampler implements PoolObserver {
   readonly #waitMsTotal = new Histogram()
   readonly #leaseMsTotal = new Histogram()
   readonly #createMsTotal = new Histogram()
-  readonly #inUse = new TimeAverage()
-  readonly #live = new TimeAverage()
-  readonly #offered = new TimeAverage()
   readonly #waitSloMs: number
   #slowGrants = 0
-  #inUseMax = 0
+  /** Integrals over the open window, up to #seenAtMs: each count times the ms for which it held. */
+  #inUseArea = 0
+  #liveArea = 0
+  #offeredArea = 0
+  #offeredSquares = 0
   #waitingMs = 0
+  #inUseMax = 0
 
   /**
    * @param counts read at each event, before the event changes them
@@ -132,9 +133,10 @@ export class Sampler implements PoolObserver {
     this.#window = newTally()
     this.#waitMs.reset()
     this.#leaseMs.reset()
-    this.#inUse.reset()
-    this.#live.reset()
-    this.#offered.reset()
+    this.#inUseArea = 0
+    this.#liveArea = 0
+    this.#offeredArea = 0
+    this.#offeredSquares = 0
     this.#slowGrants = 0
     this.#inUseMax = this.#counts.inUse
     this.#waitingMs = 0
@@ -165,25 +167,34 @@ export class Sampler implements PoolObserver {
     }
   }
 
-  /** The counts as they are now have held since the last event: adds that time to the averages. */
+  /**
+   * The counts as they are now have held since the last event: adds that time to the integrals. Written out here, not
+   * by three averages: it runs at least twice for each lease.
+   */
   #advance(nowMs: number): void {
-    const { inUse, live, waiters } = this.#counts
+    const { inUse } = this.#counts
     if (inUse > this.#inUseMax) this.#inUseMax = inUse
     const forMs = nowMs - this.#seenAtMs
     if (forMs <= 0) return
+    const { live, waiters } = this.#counts
+    const offered = inUse + waiters
     this.#seenAtMs = nowMs
-    this.#inUse.add(inUse, forMs)
-    this.#live.add(live, forMs)
-    this.#offered.add(inUse + waiters, forMs)
+    this.#inUseArea += inUse * forMs
+    this.#liveArea += live * forMs
+    this.#offeredArea += offered * forMs
+    this.#offeredSquares += offered * offered * forMs
     if (waiters > 0) this.#waitingMs += forMs
   }
 
   #sum(nowMs: number, { limit, limitMin, limitMax }: Limits, loopDelayMs: number): Omit<Sample, 'epochMs'> {
     const { arrivals, grants, completions, refused, created, createMsSum } = this.#window
     const { waiters, inUse, live, idle, creating, oldestWaitSinceMs } = this.#counts
+    const windowMs = Math.max(WINDOW_MS_MIN, nowMs - this.#openedAtMs)
+    const inUseMean = this.#inUseArea / windowMs
+    const offeredMean = this.#offeredArea / windowMs
     return {
       atMs: nowMs,
-      windowMs: Math.max(WINDOW_MS_MIN, nowMs - this.#openedAtMs),
+      windowMs,
       limit,
       limitMin,
       limitMax,
@@ -206,16 +217,17 @@ export class Sampler implements PoolObserver {
       leaseMsMean: this.#leaseMs.mean,
       leaseMsP50: this.#leaseMs.quantile(0.5),
       leaseMsP95: this.#leaseMs.quantile(0.95),
-      inUseMean: this.#inUse.mean,
+      inUseMean,
       inUseMax: this.#inUseMax,
       inUse,
-      offeredMean: this.#offered.mean,
-      offeredVariance: this.#offered.variance,
-      utilization: this.#inUse.mean / limit,
+      offeredMean,
+      // The difference of two large numbers: rounding can leave it a hair below 0.
+      offeredVariance: Math.max(0, this.#offeredSquares / windowMs - offeredMean * offeredMean),
+      utilization: inUseMean / limit,
       live,
       idle,
       creating,
-      liveMean: this.#live.mean,
+      liveMean: this.#liveArea / windowMs,
       created,
       createMsMean: created > 0 ? createMsSum / created : 0,
       createFailed: this.#window.createFailed,

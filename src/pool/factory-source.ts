@@ -34,6 +34,7 @@ export function factorySource<T>(
   }
   return {
     create: async (signal) => create({ signal }),
+    isReady: (idleMs) => validate === undefined || idleMs < validateAfterIdleMs,
     prepare(resource, idleMs) {
       if (validate === undefined || idleMs < validateAfterIdleMs) return undefined
       return scope.run(() => validated(validate, resource as T))

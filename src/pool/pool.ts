@@ -34,7 +34,7 @@ import { IdleSet } from './idle-set.ts'
 import { type Lender, PoolLease } from './lease.ts'
 import { type Entry, Ledger } from './ledger.ts'
 import { type Manner, OWN_MANNER } from './manner.ts'
-import { nextMove, type Situation } from './next-move.ts'
+import { type Move, nextMove, type Situation } from './next-move.ts'
 import {
   AcquireAbortedError,
   AcquireTimeoutError,
@@ -97,6 +97,8 @@ export interface PoolParts<T> {
 export class Pool<T> implements Gate<T>, Lender<T> {
   readonly #parts: PoolParts<T>
   readonly #options: ResolvedPoolOptions
+  /** What an acquire without options of its own wants. */
+  readonly #wantedAsUsual: ResolvedAcquire
   readonly #source: Source<T>
   readonly #clock: Clock
   readonly #housekeeping: Clock
@@ -144,6 +146,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#idle = new IdleSet<T>(manner.lends)
     this.#queue = new WaiterQueue<T>(manner.levels)
     this.#options = options
+    this.#wantedAsUsual = resolveAcquireOptions(undefined, options.acquireTimeoutMs)
     this.#source = source
     this.#clock = clock
     this.#housekeeping = clockInScope(clock, scope)
@@ -168,7 +171,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   /** @see PoolHandle.acquire */
   acquire(options?: AcquireOptions): Promise<Lease<T>> {
     try {
-      const wanted = resolveAcquireOptions(options, this.#options.acquireTimeoutMs)
+      const wanted = options === undefined ? this.#wantedAsUsual : this.#resolve(options)
       const nowMs = this.#arrive()
       const caller = this.#witness?.asked(nowMs)
       const lease = this.#lendAtOnce(wanted, caller, nowMs)
@@ -181,7 +184,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   /** As acquire(), for callers that have callbacks instead of a promise. Wrong options throw. */
   request(options: AcquireOptions, granted: (lease: PoolLease<T>) => void, refused: (error: Error) => void): void {
-    const wanted = resolveAcquireOptions(options, this.#options.acquireTimeoutMs)
+    const wanted = this.#resolve(options)
     const nowMs = this.#arrive()
     const caller = this.#witness?.asked(nowMs)
     const lease = this.#lendAtOnce(wanted, caller, nowMs)
@@ -224,6 +227,10 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#queueUp(wanted, this.#witness?.asked(nowMs), nowMs, granted, refused)
   }
 
+  #resolve(options: AcquireOptions): ResolvedAcquire {
+    return resolveAcquireOptions(options, this.#options.acquireTimeoutMs)
+  }
+
   #isBroken(error: unknown): boolean {
     try {
       return this.#options.destroyOnError?.(error) ?? false
@@ -248,7 +255,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const entry = this.#idle.next
     if (entry === undefined || nowMs >= entry.expiresAtMs) return undefined
     const idleMs = nowMs - entry.sinceMs
-    if (this.#prepare(entry, idleMs, nowMs) !== 'ready') return undefined
+    if (this.#source.isReady?.(idleMs) === true) this.#idle.remove(entry)
+    else if (this.#prepare(entry, idleMs, nowMs) !== 'ready') return undefined
     const lease = this.#lease(entry, 0, wanted.tag, caller, nowMs)
     this.#tellAcquired(0, wanted.tag)
     return lease
@@ -325,6 +333,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const { resource } = entry
     this.#idle.remove(entry)
     this.#ledger.move(entry, 'validating', nowMs)
+    if (this.#source.isReady?.(idleMs) === true) return 'ready'
     const answer = this.#callPrepare(resource, idleMs)
     if (answer === undefined) return 'ready'
     answer.then(
@@ -631,7 +640,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     if (this.#drain !== undefined) this.#continueDrain(this.#drain, nowMs)
   }
 
-  #look() {
+  #look(): Move {
     if (this.#source.idleCount !== undefined) this.#followDriver(this.#source.idleCount())
     return nextMove(this.#view)
   }
@@ -668,6 +677,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   /** After a failure the next create waits for its time, and nothing else may come to remind us. */
   #retryLater(nowMs: number): void {
     const { retryAtMs } = this.#creator.pace
+    if (nowMs >= retryAtMs && this.#retryTimer === undefined) return
     const isUrgent = this.#queue.length > 0 || this.#warmUp !== undefined
     const isWanted = isUrgent || this.#ledger.live < Math.max(this.#liveMin, this.#liveAhead)
     if (!isWanted || nowMs >= retryAtMs) return this.#retryNoMore()

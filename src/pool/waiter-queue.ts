@@ -96,6 +96,8 @@ interface AbortListener {
 export class WaiterQueue<T> {
   readonly #oldest: (Waiter<T> | undefined)[]
   readonly #newest: (Waiter<T> | undefined)[]
+  /** One bit for each level that has waiters. */
+  #levels = 0
   #length = 0
   #waitingSinceMs: number | undefined
 
@@ -123,13 +125,8 @@ export class WaiterQueue<T> {
 
   /** Of the highest priority: who came first, or last. */
   next(order: 'oldest' | 'newest'): Waiter<T> | undefined {
-    if (this.#length === 0) return undefined
-    const ends = order === 'oldest' ? this.#oldest : this.#newest
-    for (let level = ends.length - 1; level >= 0; level--) {
-      const waiter = ends[level]
-      if (waiter !== undefined) return waiter
-    }
-    assert(false, 'a queue with a length has a waiter')
+    if (this.#levels === 0) return undefined
+    return (order === 'oldest' ? this.#oldest : this.#newest)[31 - Math.clz32(this.#levels)]
   }
 
   /** All who wait, by priority, then oldest first. Walks the queue. */
@@ -143,8 +140,12 @@ export class WaiterQueue<T> {
     const { level } = waiter
     const newest = this.#newest[level]
     waiter.older = newest
-    if (newest === undefined) this.#oldest[level] = waiter
-    else newest.newer = waiter
+    if (newest === undefined) {
+      this.#oldest[level] = waiter
+      this.#levels |= 1 << level
+    } else {
+      newest.newer = waiter
+    }
     this.#newest[level] = waiter
     if (this.#length === 0) this.#waitingSinceMs = nowMs
     this.#length += 1
@@ -156,6 +157,7 @@ export class WaiterQueue<T> {
     else older.newer = newer
     if (newer === undefined) this.#newest[level] = older
     else newer.older = older
+    if (older === undefined && newer === undefined) this.#levels &= ~(1 << level)
     waiter.older = undefined
     waiter.newer = undefined
     this.#length -= 1
