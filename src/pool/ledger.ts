@@ -46,36 +46,38 @@ export class Entry<T> {
   }
 }
 
+/**
+ * How many entries are in each state. Plain fields, written by the ledger alone: everything of the hot path reads them,
+ * several times for each lease.
+ */
+export class StateCounts {
+  creating = 0
+  idle = 0
+  validating = 0
+  inUse = 0
+  destroying = 0
+
+  get live(): number {
+    return this.creating + this.idle + this.validating + this.inUse
+  }
+  get size(): number {
+    return this.creating + this.idle + this.validating + this.inUse + this.destroying
+  }
+}
+
 /** All entries, their states and their counts. Every other count derives from these. */
 export class Ledger<T> {
   readonly #entries = new Set<Entry<T>>()
-  #creating = 0
-  #idle = 0
-  #validating = 0
-  #inUse = 0
-  #destroying = 0
+  readonly #counts: StateCounts
   #lastId = 0
 
-  get creating(): number {
-    return this.#creating
+  /** @param counts where it keeps them; all 0 */
+  constructor(counts: StateCounts = new StateCounts()) {
+    this.#counts = counts
   }
-  get idle(): number {
-    return this.#idle
-  }
-  get validating(): number {
-    return this.#validating
-  }
-  get inUse(): number {
-    return this.#inUse
-  }
-  get destroying(): number {
-    return this.#destroying
-  }
-  get live(): number {
-    return this.#creating + this.#idle + this.#validating + this.#inUse
-  }
-  get size(): number {
-    return this.live + this.#destroying
+
+  get counts(): Readonly<StateCounts> {
+    return this.#counts
   }
 
   entries(): Iterable<Entry<T>> {
@@ -85,7 +87,7 @@ export class Ledger<T> {
   add(state: 'creating' | 'idle' | 'inUse' | 'destroying', nowMs: number): Entry<T> {
     this.#lastId += 1
     const entry = new Entry<T>(this.#lastId, state, nowMs)
-    this.#count(state, 1)
+    this.#add(state, 1)
     this.#entries.add(entry)
     return entry
   }
@@ -95,8 +97,8 @@ export class Ledger<T> {
     const from = entry.state
     // Not an assert: its message, built each time, would cost more than the move.
     if (!isLegal(from, next)) assert(false, `entry ${entry.id}: ${from} -> ${next}`)
-    this.#count(from, -1)
-    this.#count(next, 1)
+    this.#add(from, -1)
+    this.#add(next, 1)
     entry.state = next
     entry.sinceMs = nowMs
     if (next === 'gone') {
@@ -106,22 +108,22 @@ export class Ledger<T> {
   }
 
   /** By name and not by key: the engine's compiler sees through the one, not through the other. */
-  #count(state: EntryState, change: 1 | -1): void {
+  #add(state: EntryState, change: 1 | -1): void {
     switch (state) {
       case 'creating':
-        this.#creating += change
+        this.#counts.creating += change
         break
       case 'idle':
-        this.#idle += change
+        this.#counts.idle += change
         break
       case 'validating':
-        this.#validating += change
+        this.#counts.validating += change
         break
       case 'inUse':
-        this.#inUse += change
+        this.#counts.inUse += change
         break
       case 'destroying':
-        this.#destroying += change
+        this.#counts.destroying += change
     }
   }
 }

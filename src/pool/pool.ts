@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.ts'
 import { type AsyncScope, clockInScope } from '../base/async-scope.ts'
-import { type Clock, TIMER_DELAY_MS_MAX, type Timer } from '../base/clock.ts'
+import { type Clock, TIMER_DELAY_MS_MAthis.#view.live - this.#view.creating, type Timer } from '../base/clock.ts'
 import { settleWithin } from '../base/deadline.ts'
 import type { Emitter } from '../base/emitter.ts'
 import { show } from '../base/options.ts'
@@ -32,7 +32,7 @@ import { Deadlines } from './deadlines.ts'
 import { evictAtMs, evictionReason, expiryMs } from './eviction.ts'
 import { IdleSet } from './idle-set.ts'
 import { type Lender, PoolLease } from './lease.ts'
-import { type Entry, Ledger } from './ledger.ts'
+import { type Entry, Ledger, StateCounts } from './ledger.ts'
 import { type Manner, OWN_MANNER } from './manner.ts'
 import { type Move, nextMove, type Situation } from './next-move.ts'
 import {
@@ -102,25 +102,25 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   readonly #source: Source<T>
   readonly #clock: Clock
   readonly #housekeeping: Clock
+  readonly #events: Emitter<PoolEvents>
   readonly #observer: PoolObserver
   readonly #control: ControlSignals
   readonly #manner: Manner
   readonly #witness: LeaseWitness | undefined
   readonly work: WorkObserver | undefined
-  readonly #ledger = new Ledger<T>()
+  readonly #ledger: Ledger<T>
   readonly #idle: IdleSet<T>
   readonly #queue: WaiterQueue<T>
   readonly #deadlines: Deadlines<T>
   readonly #policy: QueueDecider
-  readonly #view: Situation & LiveCounts
+  readonly #view: View<T>
   readonly #creator: Creator<T>
   readonly #sweeper: Sweeper
 
-  #limit: number
   #nowMs: number
   #isPulsing = false
-  #isPaused = false
-  #leaseMs: number | undefined
+  /** Smoothed; NaN before the first has ended. (As undefined it would be a new object at each release.) */
+  #leaseMs = Number.NaN
   /** When a lease last ended, or began where there was none. */
   #leasesQuietSinceMs = Number.NEGATIVE_INFINITY
   /** Most resources that have been open since somebody waits. */
@@ -145,12 +145,18 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#manner = manner
     this.#idle = new IdleSet<T>(manner.lends)
     this.#queue = new WaiterQueue<T>(manner.levels)
+    this.#view = new View<T>(this.#queue, options.limitInitial, {
+      liveWanted: () => Math.max(this.#liveMin, this.#liveAhead, this.#warmUp?.liveWanted ?? 0),
+      creatingMax: () => this.#creatingMax(),
+      creatingWanted: () => this.#creatingWanted(),
+    })
+    this.#ledger = new Ledger<T>(this.#view)
     this.#options = options
     this.#wantedAsUsual = resolveAcquireOptions(undefined, options.acquireTimeoutMs)
     this.#source = source
+    this.#events = parts.events
     this.#clock = clock
     this.#housekeeping = clockInScope(clock, scope)
-    this.#limit = options.limitInitial
     this.#nowMs = clock.nowMs()
     this.#creator = new Creator({ ...options, source, clock, scope, random: parts.random })
     this.#deadlines = new Deadlines(this.#housekeeping, options.acquireTimeoutMs, (waiter, atMs) =>
@@ -158,7 +164,6 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     )
     this.#sweeper = new Sweeper(this.#housekeeping, () => this.#sweep())
     this.#policy = options.queue.start(options)
-    this.#view = this.#liveView()
     const { observer, control, witness, work } = parts.instruments(this.#view)
     this.#observer = observer
     this.#control = control
@@ -248,10 +253,10 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   /** The short way: nobody waits, one is idle and needs no preparing. Does what a pulse would, without its detours. */
   #lendAtOnce(wanted: ResolvedAcquire, caller: Caller | undefined, nowMs: number): PoolLease<T> | undefined {
-    const ledger = this.#ledger
-    if (this.#queue.length > 0 || this.#isPaused || this.#drain !== undefined) return undefined
+    const view = this.#view
+    if (view.waiters > 0 || view.isPaused || this.#drain !== undefined) return undefined
     if (wanted.signal?.aborted) return undefined
-    if (ledger.inUse + ledger.validating >= this.#limit) return undefined
+    if (view.inUse + view.validating >= view.limit) return undefined
     const entry = this.#idle.next
     if (entry === undefined || nowMs >= entry.expiresAtMs) return undefined
     const idleMs = nowMs - entry.sinceMs
@@ -365,7 +370,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   /** A resource is ready: for whoever is next, or to rest. */
   #serve(entry: Entry<T>, nowMs: number): void {
-    const waiter = this.#isPaused || this.#ledger.inUse >= this.#limit ? undefined : this.#nextWaiter(nowMs)
+    const waiter = this.#view.isPaused || this.#view.inUse >= this.#view.limit ? undefined : this.#nextWaiter(nowMs)
     if (waiter === undefined) this.#rest(entry, nowMs)
     else this.#grant(waiter, entry, nowMs)
   }
@@ -378,7 +383,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
       const waiter = this.#queue.next(this.#policy.order(nowMs - waitingSinceMs)) as Waiter<T>
       if (this.#policy.admit(nowMs - waiter.sinceMs, nowMs) === 'grant') return waiter
       this.#shed(waiter, nowMs)
-      if (this.#isPaused) return undefined // by a listener told of the shedding
+      if (this.#view.isPaused) return undefined // by a listener told of the shedding
     }
   }
 
@@ -390,7 +395,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   }
 
   #tellAcquired(waitMs: number, tag: string | undefined): void {
-    const { events } = this.#parts
+    const events = this.#events
     if (events.heard.acquired) events.emit('acquired', { waitMs, tag })
   }
 
@@ -403,7 +408,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   ): PoolLease<T> {
     this.#observer.granted(nowMs, waitMs)
     // The wait for the first resources of a cold pool says nothing of how long leases take.
-    if (this.#ledger.inUse === 0) this.#leasesQuietSinceMs = nowMs
+    if (this.#view.inUse === 0) this.#leasesQuietSinceMs = nowMs
     this.#ledger.move(entry, 'inUse', nowMs)
     entry.uses += 1
     const lease = new PoolLease(this, entry, nowMs, tag, caller)
@@ -429,9 +434,9 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   endLease(entry: Entry<T>, lease: LeaseInfo, end: 'release' | 'destroy', cause: unknown): void {
     const nowMs = this.#clock.nowMs()
-    const leaseMs = nowMs - lease.sinceMs
+    const leaseMs = nowMs - entry.sinceMs
     this.#observer.ended(nowMs, leaseMs)
-    this.#leaseMs = smooth(this.#leaseMs, leaseMs)
+    this.#leaseMs = Number.isNaN(this.#leaseMs) ? leaseMs : smooth(this.#leaseMs, leaseMs)
     this.#leasesQuietSinceMs = nowMs
     entry.lease = undefined
     this.#witness?.ended(lease, nowMs)
@@ -439,7 +444,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     if (entry.isAdopted) this.#endAdopted(entry, nowMs)
     else if (retired !== undefined) this.#destroy(entry, retired, nowMs, cause)
     else this.#rest(entry, nowMs)
-    const { events } = this.#parts
+    const events = this.#events
     if (events.heard.released) events.emit('released', { leaseMs, tag: lease.tag })
     this.#pulse(nowMs)
   }
@@ -448,7 +453,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #retirement(entry: Entry<T>, nowMs: number): DestroyReason | undefined {
     if (nowMs >= entry.expiresAtMs) return 'lifetime'
     if (entry.uses >= this.#options.usesMax) return 'uses'
-    return this.#ledger.live > this.#limit ? 'excess' : undefined
+    return this.#view.live > this.#view.limit ? 'excess' : undefined
   }
 
   /**
@@ -502,7 +507,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   }
 
   #noteGrowth(nowMs: number): void {
-    const open = this.#ledger.live - this.#ledger.creating + 1 // the new one counts as being created until it is served
+    const open = this.#view.live - this.#view.creating + 1 // the new one counts as being created until it is served
     if (open <= this.#openMaxWhileWaiting) return
     this.#openMaxWhileWaiting = open
     this.#policy.grown?.(nowMs)
@@ -523,7 +528,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #heedFailure(error: unknown, failure: CreateFailureClass, nowMs: number): void {
     const { failures, retryAtMs } = this.#creator.pace
     if (failure === 'refusing') this.#control.backendRefused(nowMs)
-    if (refusesWaiters(failure, failures, this.#ledger.live, this.#options.createBackoff)) this.#refuseAll(nowMs)
+    if (refusesWaiters(failure, failures, this.#view.live, this.#options.createBackoff)) this.#refuseAll(nowMs)
     const { events } = this.#parts
     if (!events.has('createFailed')) return
     const retryInMs = Math.max(0, retryAtMs - nowMs)
@@ -609,7 +614,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     // Of a copy, and judged one by one: a listener told of the one before may have lent or destroyed others.
     for (const entry of this.#idle.entries()) {
       if (entry.state !== 'idle') continue
-      const reason = evictionReason(entry, nowMs, { idleTimeoutMs, live: this.#ledger.live, limitMin })
+      const reason = evictionReason(entry, nowMs, { idleTimeoutMs, live: this.#view.live, limitMin })
       const dueAtMs = evictAtMs(entry, idleTimeoutMs)
       if (reason !== undefined) this.#destroy(entry, reason, nowMs)
       // Overdue and kept: it is among the last limitMin, and only its lifetime can still end it.
@@ -653,16 +658,16 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   /** A driver opens and closes idle resources on its own: the ledger follows. Which ones it is does not matter. */
   #followDriver(idleCount: number): void {
-    while (this.#ledger.idle > idleCount) {
+    while (this.#view.idle > idleCount) {
       const entry = this.#idle.oldest as Entry<T>
       this.#idle.remove(entry)
       this.#gone(entry, 'source', this.#nowMs, this.#sourceCause)
     }
-    while (this.#ledger.idle < idleCount) this.#idle.add(this.#ledger.add('idle', this.#nowMs))
+    while (this.#view.idle < idleCount) this.#idle.add(this.#ledger.add('idle', this.#nowMs))
   }
 
   reconcile(outside: number, cause?: unknown): void {
-    if (outside === this.#outside.length && this.#ledger.idle === this.#source.idleCount?.()) return
+    if (outside === this.#outside.length && this.#view.idle === this.#source.idleCount?.()) return
     const nowMs = this.#clock.nowMs()
     const wasPulsing = this.#isPulsing
     this.#isPulsing = true // halfway, the counts are wrong
@@ -679,12 +684,12 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const { retryAtMs } = this.#creator.pace
     if (nowMs >= retryAtMs && this.#retryTimer === undefined) return
     const isUrgent = this.#queue.length > 0 || this.#warmUp !== undefined
-    const isWanted = isUrgent || this.#ledger.live < Math.max(this.#liveMin, this.#liveAhead)
+    const isWanted = isUrgent || this.#view.live < Math.max(this.#liveMin, this.#liveAhead)
     if (!isWanted || nowMs >= retryAtMs) return this.#retryNoMore()
     if (this.#retryTimer !== undefined && (this.#isRetryUrgent || !isUrgent)) return
     this.#retryNoMore()
     this.#isRetryUrgent = isUrgent
-    const delayMs = Math.min(retryAtMs - nowMs, TIMER_DELAY_MS_MAX)
+    const delayMs = Math.min(retryAtMs - nowMs, TIMER_DELAY_MS_MAthis.#view.live - this.#view.creating)
     const retry = () => {
       this.#retryTimer = undefined
       this.#pulse(this.#clock.nowMs())
@@ -702,11 +707,11 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   /** Moves the limit; leased resources over it go when they come back. */
   resize(limit: number, reason: string): void {
-    const from = this.#limit
+    const from = this.#view.limit
     if (limit === from) return
     const { limitMin, limitMax } = this.#options
     assert(Number.isInteger(limit) && limit >= limitMin && limit <= limitMax, () => `limit ${limit}`)
-    this.#limit = limit
+    this.#view.limit = limit
     const { events } = this.#parts
     if (events.has('limitChanged')) events.emit('limitChanged', { from, to: limit, reason })
     this.#pulse(this.#clock.nowMs())
@@ -714,11 +719,11 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   /** Grants nothing until resume(); acquires queue. */
   pause(): void {
-    if (this.#drain === undefined) this.#isPaused = true
+    if (this.#drain === undefined) this.#view.isPaused = true
   }
 
   resume(): void {
-    this.#isPaused = false
+    this.#view.isPaused = false
     this.#pulse(this.#clock.nowMs())
   }
 
@@ -761,7 +766,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   #continueWarmUp(): void {
     const { liveWanted, done } = this.#warmUp as WarmUp
-    if (this.#ledger.live - this.#ledger.creating < Math.min(liveWanted, this.#limit)) return
+    if (this.#view.live - this.#view.creating < Math.min(liveWanted, this.#view.limit)) return
     this.#warmUp = undefined
     done.resolve()
   }
@@ -780,7 +785,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   /** An idle resource that the driver has lent by itself: no longer idle there, and not closed either. */
   #takeMissing(nowMs: number): Entry<T> | undefined {
     const entry = this.#idle.oldest
-    if (entry === undefined || this.#ledger.idle <= (this.#source.idleCount?.() ?? 0)) return undefined
+    if (entry === undefined || this.#view.idle <= (this.#source.idleCount?.() ?? 0)) return undefined
     this.#idle.remove(entry)
     this.#ledger.move(entry, 'inUse', nowMs)
     return entry
@@ -788,7 +793,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   /** The driver has it back, or has closed it. */
   #endAdopted(entry: Entry<T>, nowMs: number): void {
-    if (this.#ledger.idle >= (this.#source.idleCount?.() ?? 0)) return this.#gone(entry, 'source', nowMs)
+    if (this.#view.idle >= (this.#source.idleCount?.() ?? 0)) return this.#gone(entry, 'source', nowMs)
     entry.isAdopted = false
     this.#ledger.move(entry, 'idle', nowMs)
     this.#idle.add(entry)
@@ -803,11 +808,11 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#drain = drain
     this.#liveMin = 0
     this.#liveAhead = 0
-    this.#isPaused = false // nobody would resume a pool that is closing, and its waiters are to be served
+    this.#view.isPaused = false // nobody would resume a pool that is closing, and its waiters are to be served
     this.#warmUp?.done.reject(new DrainingError(this.#errorInfo()))
     this.#warmUp = undefined
     if (timeoutMs !== Number.POSITIVE_INFINITY) {
-      drain.timer = this.#clock.startTimer(Math.min(timeoutMs, TIMER_DELAY_MS_MAX), () => this.#cutDrainShort(drain))
+      drain.timer = this.#clock.startTimer(Math.min(timeoutMs, TIMER_DELAY_MS_MAthis.#view.live - this.#view.creating), () => this.#cutDrainShort(drain))
     }
     this.#pulse(this.#clock.nowMs())
     return drain.done.promise
@@ -816,11 +821,11 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   /** Waiters are served; then nothing is kept, and nothing more is created. */
   #continueDrain(drain: Drain, nowMs: number): void {
     if (this.#queue.length > 0) return
-    if (this.#ledger.creating > 0) this.#creator.abortAll(new DrainingError(this.#errorInfo()))
+    if (this.#view.creating > 0) this.#creator.abortAll(new DrainingError(this.#errorInfo()))
     for (let entry = this.#idle.newest; entry !== undefined; entry = this.#idle.newest) {
       this.#destroy(entry, 'drain', nowMs)
     }
-    if (this.#ledger.size > 0) return
+    if (this.#view.size > 0) return
     this.#sweeper.stop()
     this.#retryTimer?.cancel()
     this.#endDrain(drain, { leasesCut: 0, holders: [], waitersRefused: 0, unfinished: 0 })
@@ -839,7 +844,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
       this.#destroy(entry, 'drain', nowMs)
       leasesCut += 1
     }
-    this.#endDrain(drain, { leasesCut, holders, waitersRefused, unfinished: this.#ledger.size })
+    this.#endDrain(drain, { leasesCut, holders, waitersRefused, unfinished: this.#view.size })
     this.#pulse(nowMs)
   }
 
@@ -870,7 +875,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#sweeper.stop()
     this.#retryTimer?.cancel()
     const waitersRefused = this.#refuseToDrain(this.#clock.nowMs())
-    this.#endDrain(this.#drain, { leasesCut: 0, holders: [], waitersRefused, unfinished: this.#ledger.size })
+    this.#endDrain(this.#drain, { leasesCut: 0, holders: [], waitersRefused, unfinished: this.#view.size })
   }
 
   get isDraining(): boolean {
@@ -908,74 +913,62 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     return { pool: this.#parts.name, counts: this.counts(), cause }
   }
 
-  #liveView(): Situation & LiveCounts {
-    const pool = this
-    const ledger = this.#ledger
-    const queue = this.#queue
-    return {
-      get limit() {
-        return pool.#limit
-      },
-      get size() {
-        return ledger.size
-      },
-      get live() {
-        return ledger.live
-      },
-      get creating() {
-        return ledger.creating
-      },
-      get idle() {
-        return ledger.idle
-      },
-      get validating() {
-        return ledger.validating
-      },
-      get inUse() {
-        return ledger.inUse
-      },
-      get destroying() {
-        return ledger.destroying
-      },
-      get waiters() {
-        return queue.length
-      },
-      get oldestWaitSinceMs() {
-        return queue.oldestSinceMs
-      },
-      get waitingSinceMs() {
-        return queue.waitingSinceMs
-      },
-      get isPaused() {
-        return pool.#isPaused
-      },
-      get liveWanted() {
-        return Math.max(pool.#liveMin, pool.#liveAhead, pool.#warmUp?.liveWanted ?? 0)
-      },
-      get creatingMax() {
-        const { allowed, retryAtMs } = pool.#creator.pace
-        return pool.#nowMs >= retryAtMs ? allowed : 0
-      },
-      get creatingWanted() {
-        return pool.#creatingWanted()
-      },
-    }
+  #creatingMax(): number {
+    const { allowed, retryAtMs } = this.#creator.pace
+    return this.#nowMs >= retryAtMs ? allowed : 0
   }
 
   #creatingWanted(): number {
     const quietSinceMs = Math.max(this.#leasesQuietSinceMs, this.#queue.waitingSinceMs ?? this.#nowMs)
     // What is being readied (a driver hands out on its next tick) is as good as lent, to as many of the waiters.
-    const { inUse, validating } = this.#ledger
+    const { inUse, validating } = this.#view
     if (this.#manner.creates === 'perWaiter') return this.#queue.length - validating
     return creatingWanted({
       waiters: this.#queue.length - validating,
       inUse: inUse + validating,
-      leaseMs: this.#leaseMs,
+      leaseMs: Number.isNaN(this.#leaseMs) ? undefined : this.#leaseMs,
       quietMs: this.#nowMs - quietSinceMs,
       createMs: this.#creator.createMs,
     })
   }
 }
+
+/** What the engine can see of itself at any moment, for the next move and for whoever measures: fields, no copies. */
+class View<T> extends StateCounts implements Situation, LiveCounts {
+  limit: number
+  isPaused = false
+  readonly #queue: WaiterQueue<T>
+  readonly #creation: CreationView
+
+  constructor(queue: WaiterQueue<T>, limit: number, creation: CreationView) {
+    super()
+    this.#queue = queue
+    this.limit = limit
+    this.#creation = creation
+  }
+
+  get waiters(): number {
+    return this.#queue.length
+  }
+  get oldestWaitSinceMs(): number | undefined {
+    return this.#queue.oldestSinceMs
+  }
+  get waitingSinceMs(): number | undefined {
+    return this.#queue.waitingSinceMs
+  }
+  get liveWanted(): number {
+    return this.#creation.liveWanted()
+  }
+  get creatingMax(): number {
+    return this.#creation.creatingMax()
+  }
+  get creatingWanted(): number {
+    return this.#creation.creatingWanted()
+  }
+}
+
+/** Looked at only while there is room for one more. */
+type CreationView = { readonly [K in 'liveWanted' | 'creatingMax' | 'creatingWanted']: () => number }
 
 interface WarmUp {
   readonly liveWanted: number
