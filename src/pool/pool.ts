@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.ts'
 import { type AsyncScope, clockInScope } from '../base/async-scope.ts'
-import { type Clock, TIMER_DELAY_MS_MAthis.#view.live - this.#view.creating, type Timer } from '../base/clock.ts'
+import { type Clock, TIMER_DELAY_MS_MAX, type Timer } from '../base/clock.ts'
 import { settleWithin } from '../base/deadline.ts'
 import type { Emitter } from '../base/emitter.ts'
 import { show } from '../base/options.ts'
@@ -689,7 +689,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     if (this.#retryTimer !== undefined && (this.#isRetryUrgent || !isUrgent)) return
     this.#retryNoMore()
     this.#isRetryUrgent = isUrgent
-    const delayMs = Math.min(retryAtMs - nowMs, TIMER_DELAY_MS_MAthis.#view.live - this.#view.creating)
+    const delayMs = Math.min(retryAtMs - nowMs, TIMER_DELAY_MS_MAX)
     const retry = () => {
       this.#retryTimer = undefined
       this.#pulse(this.#clock.nowMs())
@@ -812,7 +812,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#warmUp?.done.reject(new DrainingError(this.#errorInfo()))
     this.#warmUp = undefined
     if (timeoutMs !== Number.POSITIVE_INFINITY) {
-      drain.timer = this.#clock.startTimer(Math.min(timeoutMs, TIMER_DELAY_MS_MAthis.#view.live - this.#view.creating), () => this.#cutDrainShort(drain))
+      drain.timer = this.#clock.startTimer(Math.min(timeoutMs, TIMER_DELAY_MS_MAX), () => this.#cutDrainShort(drain))
     }
     this.#pulse(this.#clock.nowMs())
     return drain.done.promise
