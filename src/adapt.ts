@@ -132,7 +132,7 @@ function refusal(message: string, options: AdaptOptions | undefined): Unsupporte
   return new UnsupportedPoolError(message, { pool: name, counts: none })
 }
 
-const REGISTRY = Symbol.for('adaptive-pool.adopted')
+const REGISTRY: unique symbol = /* @__PURE__ */ Symbol.for('adaptive-pool.adopted')
 
 /** Of the process, not of this module: loaded as ESM and as CommonJS, the library must still adopt a pool only once. */
 function adopted(): WeakMap<object, AdoptedPool> {

@@ -38,8 +38,8 @@ const SHARED_READINGS = 8
 /**
  * A clock that is cheap in a burst. Reading the process's takes 50 ns, as much as all the rest of an acquire; so once
  * readings have come within 10 µs of each other sixteen times in a row, eight share one. Never beyond the turn of the
- * event loop: whatever comes after I/O or a timer meets a fresh one. (Node's own timers are coarser: they count from the
- * time at which their turn began.)
+ * event loop: whatever comes after I/O or a timer meets a fresh one. (Node's own timers are coarser: they count from
+ * the time at which their turn began.)
  *
  * @param readMs the true time
  */
