@@ -86,9 +86,9 @@ describe('a window', () => {
     sampler.created(5, 20)
     sampler.createFailed(6, 'refusing')
     const first = sampler.take(100, LIMITS, 0)
-    const { atMs, windowMs, ...second } = sampler.take(200, LIMITS, 0)
+    const { atMs, windowMs, epochMs, ...second } = sampler.take(200, LIMITS, 0)
     expect(first).toMatchObject({ arrivals: 1, grants: 1, completions: 1, shed: 1, created: 1, createFailed: 1 })
-    const { atMs: _, windowMs: __, ...nothing } = new Sampler(countsByHand(), 0).take(1, LIMITS, 0)
+    const { atMs: _, windowMs: __, epochMs: ___, ...nothing } = new Sampler(countsByHand(), 0).take(1, LIMITS, 0)
     expect(second).toEqual(nothing)
   })
 
