@@ -75,6 +75,8 @@ async function compare(bare: Subject, adopted: Subject): Promise<void> {
   await Promise.all([bare.end(), adopted.end()])
 }
 
+// tsx switches source maps on, with which putting a stack into words (call sites of holders) takes a millisecond.
+process.setSourceMapsEnabled(false)
 console.log(`Node ${process.version}, pools of ${LIMIT}, ${RUN_MS} ms a run`)
 const postgres = await startPostgres()
 await compare(pgPool(postgres.url, false), pgPool(postgres.url, true))
