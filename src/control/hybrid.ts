@@ -337,6 +337,8 @@ const ARM_MS_MAX = 5_000
 /** Surely beyond this elasticity, the backend was not the bottleneck at all: leases take as long by themselves. */
 const UNLOADED_ELASTICITY = 0.5
 
+const DOUBLED_RATIO = 1.9
+
 function judge(state: HybridState, from: Arm, sample: Sample, { elasticityMin }: Settings): Step {
   const { arm } = state
   const isUp = arm.limit > from.limit
@@ -344,7 +346,9 @@ function judge(state: HybridState, from: Arm, sample: Sample, { elasticityMin }:
   const sigmas = isUp ? compare(from, arm, elasticityMin) : compare(arm, from, elasticityMin)
   const isDecisive = Math.abs(sigmas) >= SIGMAS
   if (!isDecisive && arm.ms < ARM_MS_MAX) return hold(state, sample, 'probing')
-  const isLargerWorthIt = sigmas > 0
+  // Twice as many were tried since leases were long by themselves: then completions would be twice as many, nearly.
+  const isDoubled = arm.limit >= DOUBLED_RATIO * from.limit
+  const isLargerWorthIt = !isDecisive && isDoubled ? compare(from, arm, UNLOADED_ELASTICITY) > 0 : sigmas > 0
   if (isUp !== isLargerWorthIt) return takeBack(state, from, sample, isUp)
   const trialAtMs = isDecisive ? sample.atMs : sample.atMs + state.backOffMs
   const backOffMs = isDecisive ? BACK_OFF_MS_FIRST : state.backOffMs

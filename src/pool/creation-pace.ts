@@ -59,7 +59,7 @@ export interface CreateFacts {
 }
 
 /** Creates this much longer than the quickest slow each other down. */
-const SLOWED_RATIO = 1.5
+const SLOWED_RATIO = 2
 
 /**
  * How many creates may be under way at once: one more for each that was as quick beside all the others as the quickest

@@ -144,7 +144,7 @@ describe('how many creates at once', () => {
   test.each([
     ['as quick beside three others as alone: one more', 4, { createMs: 400, underWay: 4 }, 5],
     ['fewer under way than allowed: nothing is known of more', 8, { createMs: 400, underWay: 5 }, 8],
-    ['slowed by each other: half', 20, { createMs: 700, underWay: 20 }, 10],
+    ['slowed by each other: half', 20, { createMs: 900, underWay: 20 }, 10],
     ['never fewer than to begin with', 5, { createMs: 4_000, underWay: 5 }, 4],
     ['never more than allowed', 32, { createMs: 400, underWay: 32 }, 32],
   ])('%s', (_, atOnce, facts, expected) => {
