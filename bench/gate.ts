@@ -1,6 +1,6 @@
 /**
  * The gate: has a change made the pool worse? First what is exact and may block a merge on any machine (goodput under
- * virtual time; clock readings, timers, promises and bytes per cycle), then time, as ratios to peers and the floor in
+ * virtual time; clock readings, timers and promises per cycle), then time, as ratios to peers and the floor in
  * one process. Time fails only when three of three repeats fall short by more than the same code twice is apart.
  *
  *     npm run bench:ci [-- --json] [--update] [--no-time]
@@ -13,7 +13,6 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { setFlagsFromString } from 'node:v8'
 import type * as Package from '../src/index.ts'
 import type * as Sim from '../src/sim/index.ts'
 
@@ -66,12 +65,7 @@ async function operations(callers: number): Promise<Figure[]> {
   }
   const cycles = (times: number): Promise<unknown> =>
     Promise.all(Array.from({ length: callers }, () => cycle(times / callers)))
-  await cycles(CYCLES) // compiled by now: what the compiler keeps off the heap is not counted
   await cycles(CYCLES)
-  globalThis.gc?.()
-  const bytesBefore = process.memoryUsage().heapUsed
-  await cycles(CYCLES)
-  const bytes = (process.memoryUsage().heapUsed - bytesBefore) / CYCLES
   Object.assign(counted, { readings: 0, timers: 0 })
   const hook = createHook({
     init(_, type) {
@@ -89,7 +83,6 @@ async function operations(callers: number): Promise<Figure[]> {
     count('clock readings', counted.readings / CYCLES),
     count('timers', counted.timers / CYCLES),
     count('promises', counted.promises / CYCLES),
-    { name: `bytes ${of}`, value: bytes, allowed: { by: 0.1, kind: 'ratio' }, better: 'lower' },
   ]
 }
 
@@ -167,7 +160,6 @@ const { values } = parseArgs({
     'no-time': { type: 'boolean', default: false },
   },
 })
-setFlagsFromString('--expose-gc')
 const baseline = readBaseline()
 const figures = [...(await goodput()), ...(await operations(1)), ...(await operations(100))]
 if (!values['no-time']) figures.push(...time(values.update ? {} : baseline))

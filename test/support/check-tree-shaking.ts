@@ -1,6 +1,6 @@
 /**
  * What a bundler keeps of the built package for `import { createPool } from 'adaptive-pool'`: no adapter, no telemetry,
- * no simulation, no command. The source map of the bundle names the files. Part of `npm run check:package`.
+ * no simulation, no command. The source map of the bundle names the files. Part of `npm run check:size`.
  */
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
