@@ -90,8 +90,7 @@ export function findCause(view: View): Findings {
     findKnot(view),
     findStall(view),
     findLeak(view),
-    ...findSlownessOrSaturation(view),
-    findSurge(view),
+    ...findLoad(view),
   ].filter((finding) => finding !== undefined)
   const decided = found.filter(({ confidence }) => confidence >= CONFIDENCE_MIN)
   const [first = found[0] ?? findShortage(view), ...others] = decided
@@ -145,6 +144,19 @@ function findStall(view: View): Finding | undefined {
     ...line(view),
   ]
   return { verdict: 'event-loop-stall', confidence: 0.9, evidence }
+}
+
+/**
+ * Leases that have become slower by less than arrivals have grown are a consequence of the surge, and come second;
+ * unless it was tested that more of them would not help: then that comes first.
+ */
+function findLoad(view: View): readonly (Finding | undefined)[] {
+  const slow = findSlownessOrSaturation(view)
+  const surge = findSurge(view)
+  const isFull = view.decision.limitedBy === 'backend' || view.signals.throughput.comparison?.isFlat === true
+  const { leaseNorm, leaseMs, silentMs, arrivalsNorm, arrivalsPerMs } = view.signals
+  const isLoad = timesNorm(leaseNorm, Math.max(leaseMs, silentMs)) <= timesNorm(arrivalsNorm, arrivalsPerMs)
+  return isFull || !isLoad ? [...slow, surge] : [surge, ...slow]
 }
 
 /** Shares of what is out. */
