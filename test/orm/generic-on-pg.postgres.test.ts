@@ -1,6 +1,5 @@
 import { knexOnPg, knexOnPgPool } from './knex.ts'
-import { mikroOrmOnPg } from './mikro-orm.ts'
 import { sequelizeOnPg } from './sequelize.ts'
 import { transactionsOn } from './transactions.ts'
 
-for (const subject of [knexOnPg, knexOnPgPool, sequelizeOnPg, mikroOrmOnPg]) transactionsOn(subject)
+for (const subject of [knexOnPg, knexOnPgPool, sequelizeOnPg]) transactionsOn(subject)
