@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from '
 import { adapt } from '../../src/adapt.ts'
 import type { AdaptOptions } from '../../src/adopted-pool.ts'
 import { fixed } from '../../src/control/fixed.ts'
+import { VirtualClock } from '../../src/sim/virtual-clock.ts'
 import '../support/servers.ts'
 import { until } from '../support/until.ts'
 
@@ -19,7 +20,7 @@ afterEach(() => pool.end())
 
 function adoptedPool(config: pg.PoolConfig, options: AdaptOptions = {}) {
   pool = new pg.Pool({ connectionString: server.url, application_name: 'limited', ...config })
-  return { pool, control: adapt(pool, { controller: fixed(), ...options }) }
+  return { pool, control: adapt(pool, options) }
 }
 
 async function connectionsAtServer(): Promise<number> {
@@ -31,7 +32,7 @@ async function connectionsAtServer(): Promise<number> {
 
 describe('the limit', () => {
   test('up and down under load: never more at the server than allowed, and down to it within a lease', async () => {
-    const { pool, control } = adoptedPool({ max: 16 }, { limitInitial: 2 })
+    const { pool, control } = adoptedPool({ max: 16 }, { limitInitial: 2, controller: fixed() })
     let isLoaded = true
     let inUseMost = 0
     const worker = async () => {
@@ -62,7 +63,7 @@ describe('the limit', () => {
   })
 
   test('a client that comes back over the limit is closed; an idle one at once', async () => {
-    const { pool, control } = adoptedPool({ max: 4 })
+    const { pool, control } = adoptedPool({ max: 4 }, { controller: fixed() })
     await control.warmUp(4)
     const client = await pool.connect()
     control.resize(2)
@@ -77,39 +78,62 @@ describe('the limit', () => {
 })
 
 describe('a spike', () => {
-  /** Each connect takes 150 ms: TLS, authentication, a distant server. */
-  class DistantClient extends pg.Client {
-    override connect(callback?: unknown): Promise<this> {
-      setTimeout(() => (super.connect as (callback: unknown) => void)(callback), 150)
-      return undefined as never // pg-pool asks by callback
-    }
-  }
-
   /** @source HikariCP wiki, "Welcome to the Jungle": 5 idle, 50 ask at once, a connect takes 150 ms, a lease 2 ms */
-  async function hikariSpike(pool: pg.Pool) {
-    const waitsMs: number[] = []
-    let openMost = pool.totalCount
+  const CALLERS = 50
+  const CONNECT_MS = 150
+  const LEASE_MS = 2
+
+  /**
+   * The time of leases and connects is virtual, the driver and its ticks are real: what callers wait is then the
+   * pool's doing alone, since a timer of 2 ms takes anything from 2.1 to 4 ms, and nine of them decide the test.
+   * bench/hikari-spike.bench.ts has it in real time, beside what the timers themselves take.
+   */
+  async function hikariSpike(options: AdaptOptions) {
+    const clock = new VirtualClock()
+    class DistantClient extends pg.Client {
+      override connect(callback?: unknown): Promise<this> {
+        clock.startTimer(CONNECT_MS, () => (super.connect as (callback: unknown) => void)(callback))
+        return undefined as never // pg-pool asks by callback
+      }
+    }
+    const { pool, control } = adoptedPool({ max: CALLERS, Client: DistantClient }, { clock, ...options })
+    const isWarm = control.warmUp(5)
+    await clock.advance(CONNECT_MS)
+    // A create at a time follows one that took virtual time: real connects end whenever they do.
+    const nudge = async () => {
+      while (control.counts().idle < 5) {
+        await clock.advance(CONNECT_MS)
+        await sleep(5)
+      }
+    }
+    await Promise.all([isWarm, nudge()])
+
+    const tookMs: number[] = []
+    let openMost = 0
+    const startMs = clock.nowMs()
     const caller = async () => {
-      const askedAtMs = performance.now()
       const client = await pool.connect()
-      waitsMs.push(performance.now() - askedAtMs)
+      await new Promise<void>((resolve) => clock.startTimer(LEASE_MS, resolve))
+      tookMs.push(clock.nowMs() - startMs)
       openMost = Math.max(openMost, pool.totalCount)
-      await sleep(2)
       client.release()
     }
-    await Promise.all(Array.from({ length: 50 }, caller))
-    waitsMs.sort((a, b) => a - b)
-    return { openMost, waitMsP99: waitsMs[49] as number }
+    const all = Array.from({ length: CALLERS }, caller)
+    for (let ms = 0; ms < 2 * CALLERS && tookMs.length < CALLERS; ms++) {
+      await sleep(0) // pg hands out on its next tick
+      await clock.advance(1)
+    }
+    await Promise.all(all)
+    await clock.advance(CONNECT_MS) // the sixth comes now, if it is coming: nobody needs it any more
+    return { openMost, tookMs }
   }
 
-  // Nine leases of a 2 ms timer take 20 of the 25 ms on a quiet machine. A busy one is held to the leases it makes of it.
-  test('of 50 callers at 5 idle clients opens one more, not 50, and all are served in 25 ms', {
-    retry: 3,
-  }, async () => {
-    const { pool, control } = adoptedPool({ max: 50, Client: DistantClient })
-    await control.warmUp(5)
-    const { openMost, waitMsP99 } = await hikariSpike(pool)
+  test.each([
+    ['the limit left to the default controller', {}],
+    ['a fixed limit with room for all', { controller: fixed() }],
+  ])('of 50 callers at 5 idle clients opens one more, not 50, and all are done in 25 ms: %s', async (_, options) => {
+    const { openMost, tookMs } = await hikariSpike(options)
     expect(openMost).toBeLessThanOrEqual(6)
-    expect(waitMsP99).toBeLessThanOrEqual(Math.max(25, 9 * 1.5 * control.stats().leaseMs.mean))
+    expect(Math.max(...tookMs)).toBeLessThanOrEqual(25)
   })
 })

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import pg from 'pg'
 import { afterEach, describe, expect, inject, test } from 'vitest'
 import { adapt } from '../../src/adapt.ts'
@@ -12,8 +13,12 @@ const SQL = 'select pg_sleep(0.003)'
 const CALLERS = 24
 const APP = 'outage'
 
-/** Bounds on real time hold on a machine that is not busy otherwise; a busy one may try again. */
-const REAL_TIME = { retry: 2 }
+/** A connect that a busy machine makes slow is not given up: that would be a second fault. */
+const PATIENCE = { connectionTimeoutMillis: 10_000 }
+/** Callers' patience, in ms. */
+const ACQUIRE_TIMEOUT_MS = 2_000
+/** Service is back within this of the server, in ms. */
+const BACK_WITHIN_MS = 2_000
 
 const closers: (() => Promise<unknown>)[] = []
 afterEach(async () => {
@@ -21,8 +26,8 @@ afterEach(async () => {
 })
 
 function adoptedPool(config: pg.PoolConfig, options: AdaptOptions = {}) {
-  const pool = new pg.Pool({ max: 10, application_name: APP, connectionTimeoutMillis: 2_000, ...config })
-  const control = adapt(pool, { limitMax: 20, ...options })
+  const pool = new pg.Pool({ max: 10, application_name: APP, ...PATIENCE, ...config })
+  const control = adapt(pool, { limitMax: 20, acquireTimeoutMs: ACQUIRE_TIMEOUT_MS, ...options })
   closers.push(async () => {
     if (!pool.ending) await pool.end()
   })
@@ -60,49 +65,68 @@ async function expectBooksToBalance(pool: pg.Pool, control: AdoptedPool, url: st
   expect(acquired).toBe(released)
 }
 
-/** Ends the fault, and answers how long it took until callers were served again, in ms. */
-async function recoveryMs(tally: LoadTally, endFault: () => unknown): Promise<number> {
+/**
+ * Ends the fault, and answers how much later than the server the service was back, in ms: as many requests served as
+ * there are callers, after a bare client that never stops trying had its own query answered. That is when the server is
+ * back for this machine, however busy it is.
+ */
+async function backAfterMs(tally: LoadTally, config: pg.ClientConfig, endFault: () => unknown): Promise<number> {
   await endFault()
-  const endedAtMs = performance.now()
   const { served } = tally
+  const serverAtMs = answeredAtMs(config)
   await until(
     () => tally.served >= served + CALLERS,
     () => tally,
   )
-  return performance.now() - endedAtMs
+  const serviceAtMs = performance.now()
+  return serviceAtMs - (await serverAtMs)
+}
+
+/** When a client without a pool has got through, on the process's clock. */
+async function answeredAtMs(config: pg.ClientConfig): Promise<number> {
+  for (;;) {
+    const client = new pg.Client(config)
+    client.on('error', () => {})
+    try {
+      await client.connect()
+      await client.query(SQL)
+      return performance.now()
+    } catch {
+      await setTimeout(5)
+    } finally {
+      await client.end().catch(() => {})
+    }
+  }
 }
 
 describe('the server', () => {
-  test(
-    'killed under load and started again: all requests settle, and service is back within 2 s',
-    REAL_TIME,
-    async () => {
-      const server = await startPostgres()
-      closers.push(() => server.stop())
-      const { pool, control } = adoptedPool({ connectionString: server.url })
-      const { tally, stop } = startLoad(pool, CALLERS, SQL)
-      await until(() => tally.served > 500)
+  test('killed under load and started again: all requests settle, and service is back within 2 s', async () => {
+    const server = await startPostgres()
+    closers.push(() => server.stop())
+    const { pool, control } = adoptedPool({ connectionString: server.url })
+    const { tally, stop } = startLoad(pool, CALLERS, SQL)
+    await until(() => tally.served > 500)
 
-      for (let outage = 0; outage < 2; outage++) {
-        await server.kill()
-        const { failed } = tally
-        await until(
-          () => tally.failed > failed + 2 * CALLERS,
-          () => tally,
-        )
-        expect(control.counts().live).toBeLessThanOrEqual(1) // the prober
-        const backMs = await recoveryMs(tally, () => server.start())
-        expect(backMs).toBeLessThan(2_000)
-      }
-      await stop()
-      expect(tally.open).toBe(0)
-      await expectBooksToBalance(pool, control, server.url)
-    },
-  )
+    for (let outage = 0; outage < 2; outage++) {
+      await server.kill()
+      const { failed } = tally
+      await until(
+        () => tally.failed > failed + 2 * CALLERS,
+        () => tally,
+      )
+      expect(control.counts().live).toBeLessThanOrEqual(1) // the prober
+      const backMs = await backAfterMs(tally, { connectionString: server.url }, () => server.start())
+      expect(backMs).toBeLessThan(BACK_WITHIN_MS)
+    }
+    await stop()
+    expect(tally.open).toBe(0)
+    await expectBooksToBalance(pool, control, server.url)
+  })
 
-  test('terminates every connection under load: those in use fail, the rest are served on', REAL_TIME, async () => {
+  test('terminates every connection under load: those in use fail, the rest are served on', async () => {
     const { url } = inject('postgres')
-    const { pool, control } = adoptedPool({ connectionString: url }, { queue: 'fifo' }) // only the fault may fail them
+    // Only the fault may fail them.
+    const { pool, control } = adoptedPool({ connectionString: url }, { queue: 'fifo', acquireTimeoutMs: 20_000 })
     const { tally, stop } = startLoad(pool, CALLERS, 'select pg_sleep(0.05)') // most of them are in a query
     await until(() => tally.served > 100)
 
@@ -110,13 +134,17 @@ describe('the server', () => {
     await admin.connect()
     await admin.query('select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1', [APP])
     await admin.end()
-    const backMs = await recoveryMs(tally, () => {})
-    expect(backMs).toBeLessThan(1_000)
+    expect(await backAfterMs(tally, { connectionString: url }, () => {})).toBeLessThan(BACK_WITHIN_MS)
     await stop()
 
-    // Whoever had a client in hand but no query under way learns by the next one.
-    const NOT_QUERYABLE = 'Client has encountered a connection error and is not queryable'
-    expect(['57P01', NOT_QUERYABLE]).toEqual(expect.arrayContaining(Object.keys(tally.failures)))
+    // Whoever had a client in hand but no query under way learns by the next one, or as it is sent.
+    const LOST = [
+      'Client has encountered a connection error and is not queryable',
+      'Connection terminated unexpectedly',
+      'ECONNRESET',
+      'EPIPE',
+    ]
+    expect(['57P01', ...LOST]).toEqual(expect.arrayContaining(Object.keys(tally.failures)))
     expect(tally.failures['57P01']).toBeGreaterThan(0)
     expect(tally.failed).toBeLessThanOrEqual(20)
     await expectBooksToBalance(pool, control, url)
@@ -155,33 +183,30 @@ describe('the network', () => {
     return { proxy, config: { host: proxy.host, port: proxy.port, user, database } }
   }
 
-  test(
-    'cut in mid-query, and refused for a while: all requests settle, and service is back within 2 s',
-    REAL_TIME,
-    async () => {
-      const { proxy, config } = await throughProxy()
-      const { pool, control } = adoptedPool(config)
-      const { tally, stop } = startLoad(pool, CALLERS, SQL)
-      await until(() => tally.served > 500)
-
-      proxy.mode = 'refuse'
-      proxy.cut()
-      await until(
-        () => tally.failed > 3 * CALLERS,
-        () => tally,
-      )
-      const backMs = await recoveryMs(tally, () => {
-        proxy.mode = 'ok'
-      })
-      expect(backMs).toBeLessThan(2_000)
-      await stop()
-      await expectBooksToBalance(pool, control, url)
-    },
-  )
-
-  test('silent: connects are given up, callers time out, and service is back within 2 s', REAL_TIME, async () => {
+  test('cut in mid-query, and refused for a while: all requests settle, and service is back within 2 s', async () => {
     const { proxy, config } = await throughProxy()
-    const { pool, control } = adoptedPool({ ...config, connectionTimeoutMillis: 200, query_timeout: 200 })
+    const { pool, control } = adoptedPool(config)
+    const { tally, stop } = startLoad(pool, CALLERS, SQL)
+    await until(() => tally.served > 500)
+
+    proxy.mode = 'refuse'
+    proxy.cut()
+    await until(
+      () => tally.failed > 3 * CALLERS,
+      () => tally,
+    )
+    const backMs = await backAfterMs(tally, config, () => {
+      proxy.mode = 'ok'
+    })
+    expect(backMs).toBeLessThan(BACK_WITHIN_MS)
+    await stop()
+    await expectBooksToBalance(pool, control, url)
+  })
+
+  test('silent: connects are given up, callers time out, and service is back within 2 s', async () => {
+    const { proxy, config } = await throughProxy()
+    const timeouts = { connectionTimeoutMillis: 1_000, query_timeout: 300 }
+    const { pool, control } = adoptedPool({ ...config, ...timeouts }, { acquireTimeoutMs: 500 })
     const { tally, stop } = startLoad(pool, CALLERS, SQL)
     await until(() => tally.served > 500)
 
@@ -190,10 +215,10 @@ describe('the network', () => {
       () => tally.failed > 3 * CALLERS,
       () => tally,
     )
-    const backMs = await recoveryMs(tally, () => {
+    const backMs = await backAfterMs(tally, config, () => {
       proxy.mode = 'ok'
     })
-    expect(backMs).toBeLessThan(2_000)
+    expect(backMs).toBeLessThan(BACK_WITHIN_MS)
     await stop()
     await expectBooksToBalance(pool, control, url)
   })
@@ -234,7 +259,8 @@ describe('max_connections', () => {
 
   test('taken by others: nobody fails, who waits is served by what is open, and the limit is cut below it', async () => {
     const { server, leave } = await crowdedServer(6)
-    const { pool, control } = adoptedPool({ connectionString: server.url, max: 20 })
+    // Five clients for 24 callers may be an overload, on a busy machine; it is not what this is about.
+    const { pool, control } = adoptedPool({ connectionString: server.url, max: 20 }, { queue: 'fifo' })
     const cuts: { from: number; to: number; reason: string }[] = []
     control.on('limitChanged', (event) => cuts.push(event))
     const refused = new Promise((resolve) => control.once('createFailed', resolve))
