@@ -86,13 +86,16 @@ function readController(owner: string, read: OptionsReader<ControlOptions>): Con
   throw new TypeError(`${owner}: controller must be { name, initial, step, isManual? }, got ${show(controller)}`)
 }
 
+/** The engine as handles see it. It only hands resources out: a pool of dogs is a pool of animals. */
+export type Engine<out T> = Omit<Pool<T>, 'endLease' | 'leaseEndedError'>
+
 /**
  * The handle of a pool of either kind: engine, control loop and watch behind one surface. A native pool adds acquire
  * to it, an adopted one detach.
  */
 export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposable {
   readonly name: string
-  protected readonly engine: Pool<T>
+  protected readonly engine: Engine<T>
   readonly #events: Emitter<PoolHandleEvents>
   readonly #limits: ResolvedPoolOptions
   readonly #watch: Watch

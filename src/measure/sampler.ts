@@ -11,6 +11,7 @@ export interface PoolStats {
   readonly createFailed: number
   /** Resources destroyed, evicted ones included. */
   readonly destroyed: number
+  /** Idle ones that the pool, or its driver, chose to destroy: as many as `evicted` events. */
   readonly evicted: number
   /** Acquires that ended without a lease, by kind; `createRefused`: since no resource could be created. */
   readonly timedOut: number
@@ -112,10 +113,10 @@ export class Sampler implements PoolObserver {
     if (failure === 'refusing') this.#window.createFailedRefusing += 1
   }
 
-  destroyed(nowMs: number, reason: DestroyReason): void {
+  destroyed(nowMs: number, _reason: DestroyReason, isEvicted: boolean): void {
     this.#advance(nowMs)
     this.#window.destroyed += 1
-    if (EVICTIONS.has(reason)) this.#window.evicted += 1
+    if (isEvicted) this.#window.evicted += 1
   }
 
   /**
@@ -236,8 +237,6 @@ export class Sampler implements PoolObserver {
     }
   }
 }
-
-const EVICTIONS: ReadonlySet<DestroyReason> = new Set<DestroyReason>(['idle', 'lifetime', 'excess', 'source'])
 
 /** Events by kind. */
 interface Tally {

@@ -66,7 +66,7 @@ export interface Lease<T> {
   measure<R>(text: string, fn: () => R): R
 }
 
-/** Why a resource was destroyed. The first four are the pool's own choice (the resource was idle): evictions. */
+/** Why a resource was destroyed. The first four are evictions where it was idle: the choice of pool or driver. */
 export type DestroyReason =
   | 'idle' // unused for idleTimeoutMs
   | 'lifetime' // older than its lifetime
@@ -206,7 +206,8 @@ export interface PoolObserver {
   creating(nowMs: number): void
   created(nowMs: number, createMs: number): void
   createFailed(nowMs: number, failure: CreateFailureClass): void
-  destroyed(nowMs: number, reason: DestroyReason): void
+  /** `isEvicted`: it was idle, and the pool's own choice (or its driver's). */
+  destroyed(nowMs: number, reason: DestroyReason, isEvicted: boolean): void
 }
 
 /** What the engine tells the control loop as it happens, since the next tick may be too late. */
@@ -254,12 +255,17 @@ export interface PoolEvents {
   }
   /** A resource is gone. `error`: what destroying it threw, or that it outran destroyTimeoutMs. */
   destroyed: { readonly reason: DestroyReason; readonly cause?: unknown; readonly error?: unknown }
-  /** The pool chose to destroy an idle entry. */
+  /** The pool, or its driver, chose to destroy an idle resource; `destroyed` follows when it is. Not by drain(). */
   evicted: { readonly reason: DestroyReason; readonly idleMs: number }
   /** An acquire outran its timeout. */
   timedOut: { readonly waitMs: number; readonly tag: string | undefined; readonly counts: PoolCounts }
   /** A waiter was refused early, because it would have missed its deadline anyway. */
   shed: { readonly waitMs: number; readonly tag: string | undefined; readonly counts: PoolCounts }
+  /**
+   * A queue policy of yours threw, or answered what is no answer: waiters are served in order of arrival until it
+   * works again. Once per row of failures.
+   */
+  queueFailed: { readonly policy: string; readonly error: unknown }
   drained: { readonly leasesCut: number }
   /** A listener of yours threw, or its promise rejected. */
   listenerFailed: { readonly event: string; readonly error: unknown }

@@ -7,13 +7,13 @@ function isLegal(from: EntryState, next: EntryState): boolean {
     case 'creating':
       return false // only born so
     case 'idle':
-      return from === 'inUse' || from === 'creating' || from === 'validating' // validating: its waiter left meanwhile
+      return from === 'inUse' || from === 'validating' // validating: its waiter left meanwhile
     case 'validating':
-      return from === 'idle'
+      return from === 'idle' || from === 'creating' // creating: about to be lent, or to rest
     case 'inUse':
-      return from === 'idle' || from === 'validating' || from === 'creating'
+      return from === 'idle' || from === 'validating'
     case 'destroying':
-      return from !== 'destroying' && from !== 'gone'
+      return from === 'idle' || from === 'validating' || from === 'inUse'
     case 'gone':
       return from !== 'gone' // creating: the create failed; idle, validating, inUse: the driver closed it
   }

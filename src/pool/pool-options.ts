@@ -15,7 +15,7 @@ export interface PoolOptions {
   readonly acquireTimeoutMs?: number
   /**
    * Most acquires that may wait; one more is refused at once. Integer >= 0, or Infinity. With 0 only what is idle is
-   * lent, and what warmUp() has not opened is never opened. @defaultValue Infinity
+   * lent, nobody waits for a create either, and who is refused has one opened for the next. @defaultValue Infinity
    */
   readonly waitersMax?: number
   /** Who is served next, and who is shed: 'fifo', codel(…), adaptiveLifo(…). @defaultValue codel() */

@@ -44,9 +44,10 @@ import {
   type PoolErrorInfo,
   QueueFullError,
   ShedError,
+  withoutFrames,
 } from './pool-errors.ts'
 import type { ResolvedPoolOptions } from './pool-options.ts'
-import type { QueueDecider } from './queue-policy.ts'
+import { type QueueDecider, startQueue } from './queue-policy.ts'
 import { smooth } from './smooth.ts'
 import { Sweeper } from './sweeper.ts'
 import { Waiter, WaiterQueue } from './waiter-queue.ts'
@@ -59,7 +60,7 @@ export interface DrainResult {
   readonly holders: readonly Holder[]
   /** Acquires refused for the same reason. */
   readonly waitersRefused: number
-  /** Resources still being created or destroyed by then; they are closed as they come. */
+  /** Other resources still being created or destroyed by then; they are closed as they come. */
   readonly unfinished: number
 }
 
@@ -127,6 +128,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #openMaxWhileWaiting = 0
   #retryTimer: Timer | undefined
   #isRetryUrgent = false
+  /** Live resources wanted by those who were refused because nobody may wait; until the next rest. */
+  #liveForNext = 0
   /** Live resources kept open ahead of any waiter: see keepLive(). */
   #liveMin = 0
   /** The same, as the controller foresees it: see openAhead(). */
@@ -146,7 +149,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#idle = new IdleSet<T>(manner.lends)
     this.#queue = new WaiterQueue<T>(manner.levels)
     this.#view = new View<T>(this.#queue, options.limitInitial, {
-      liveWanted: () => Math.max(this.#liveMin, this.#liveAhead, this.#warmUp?.liveWanted ?? 0),
+      liveWanted: () =>
+        Math.max(this.#liveMin, this.#liveAhead, this.#liveForNext, this.#warmUp?.liveWanted ?? 0),
       creatingMax: () => this.#creatingMax(),
       creatingWanted: () => this.#creatingWanted(),
     })
@@ -163,7 +167,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
       this.#timeOut(waiter, atMs),
     )
     this.#sweeper = new Sweeper(this.#housekeeping, () => this.#sweep())
-    this.#policy = options.queue.start(options)
+    this.#policy = startQueue(options.queue, options, (error) => this.#queueFailed(error))
     const { observer, control, witness, work } = parts.instruments(this.#view)
     this.#observer = observer
     this.#control = control
@@ -278,6 +282,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     if (refusal !== undefined) {
       this.#observer.refused(nowMs, refusal.kind, 0)
       refused(refusal.error)
+      if (this.#options.waitersMax === 0 && refusal.kind === 'queueFull') this.#openForNext(nowMs)
       return
     }
     const { signal, timeoutMs, priority, tag } = wanted
@@ -301,10 +306,22 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     return { kind: 'queueFull', error: new QueueFullError(waitersMax, this.#errorInfo()) }
   }
 
+  /**
+   * Where nobody may wait, no waiter would ever have anything created. So who is refused for it has one opened for
+   * whoever comes next, one at a time: a pool that turns people away grows with its demand, as any other.
+   */
+  #openForNext(nowMs: number): void {
+    const { live, inUse } = this.#view
+    if (live > inUse) return // one is idle, or on its way
+    this.#liveForNext = live + 1
+    this.#pulse(nowMs)
+  }
+
   #timeOut(waiter: Waiter<T>, nowMs: number): void {
     const waitMs = nowMs - waiter.sinceMs
     const info = this.#errorInfo(this.#creator.latestFailure)
-    this.#refuse(waiter, 'timedOut', nowMs, new AcquireTimeoutError(waitMs, this.holders(), info))
+    const error = withoutFrames(() => new AcquireTimeoutError(waitMs, this.holders(), info))
+    this.#refuse(waiter, 'timedOut', nowMs, error)
     const { events } = this.#parts
     if (events.has('timedOut')) events.emit('timedOut', { waitMs, tag: waiter.tag, counts: this.counts() })
     this.#pulse(nowMs)
@@ -319,9 +336,15 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   #shed(waiter: Waiter<T>, nowMs: number): void {
     const waitMs = nowMs - waiter.sinceMs
-    this.#refuse(waiter, 'shed', nowMs, new ShedError(waitMs, this.#errorInfo()))
+    const info = this.#errorInfo()
+    const error = withoutFrames(() => new ShedError(waitMs, info))
+    this.#refuse(waiter, 'shed', nowMs, error)
     const { events } = this.#parts
     if (events.has('shed')) events.emit('shed', { waitMs, tag: waiter.tag, counts: this.counts() })
+  }
+
+  #queueFailed(error: unknown): void {
+    this.#parts.events.emit('queueFailed', { policy: this.#options.queue.name, error })
   }
 
   /** The one way out of the queue without a lease. */
@@ -444,9 +467,13 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     if (entry.isAdopted) this.#endAdopted(entry, nowMs)
     else if (retired !== undefined) this.#destroy(entry, retired, nowMs, cause)
     else this.#rest(entry, nowMs)
-    const events = this.#events
-    if (events.heard.released) events.emit('released', { leaseMs, tag: lease.tag })
+    this.#tellReleased(leaseMs, lease.tag)
     this.#pulse(nowMs)
+  }
+
+  #tellReleased(leaseMs: number, tag: string | undefined): void {
+    const events = this.#events
+    if (events.heard.released) events.emit('released', { leaseMs, tag })
   }
 
   /** Why a good resource is not kept at the end of its lease, if so. */
@@ -500,9 +527,11 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     entry.resource = resource
     entry.expiresAtMs = expiryMs(nowMs, lifetimeMs, lifetimeJitter, this.#parts.random.next())
     if (this.#queue.length > 0) this.#noteGrowth(nowMs)
-    this.#serve(entry, nowMs)
+    // Told before whatever it leads to. A listener that comes back to us finds it being readied, for whoever is next.
+    this.#ledger.move(entry, 'validating', nowMs)
     const { events } = this.#parts
     if (events.has('created')) events.emit('created', { createMs, counts: this.counts() })
+    this.#serve(entry, nowMs)
     this.#pulse(nowMs)
   }
 
@@ -544,13 +573,15 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     // So many and no more: a callback that asks again as soon as it is refused would keep this going for ever.
     for (let left = this.#queue.length; left > 0; left--) {
       const waiter = this.#queue.next('oldest')
-      if (waiter !== undefined) this.#refuse(waiter, 'createFailed', nowMs, new CreateFailedError(failures, info))
+      if (waiter === undefined) return
+      const error = withoutFrames(() => new CreateFailedError(failures, info))
+      this.#refuse(waiter, 'createFailed', nowMs, error)
     }
   }
 
   #destroyLate(resource: T): void {
     const nowMs = this.#clock.nowMs()
-    this.#observer.destroyed(nowMs, 'late')
+    this.#observer.destroyed(nowMs, 'late', false)
     const entry = this.#ledger.add('destroying', nowMs)
     entry.resource = resource
     this.#close(entry, 'late', undefined)
@@ -561,13 +592,18 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   #destroy(entry: Entry<T>, reason: DestroyReason, nowMs: number, cause?: unknown): void {
     const wasIdle = entry.state === 'idle'
+    const isEvicted = wasIdle && reason !== 'drain' // which is no choice of the pool's
     const idleMs = nowMs - entry.sinceMs
     if (wasIdle) this.#idle.remove(entry)
-    this.#observer.destroyed(nowMs, reason)
+    this.#observer.destroyed(nowMs, reason, isEvicted)
     this.#ledger.move(entry, 'destroying', nowMs)
-    const { events } = this.#parts
-    if (wasIdle && events.has('evicted')) events.emit('evicted', { reason, idleMs })
+    if (isEvicted) this.#tellEvicted(reason, idleMs)
     this.#close(entry, reason, cause)
+  }
+
+  #tellEvicted(reason: DestroyReason, idleMs: number): void {
+    const { events } = this.#parts
+    if (events.has('evicted')) events.emit('evicted', { reason, idleMs })
   }
 
   /** Closes what is `destroying`; its slot comes free when that is done, or has taken too long. */
@@ -594,7 +630,11 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   }
 
   #gone(entry: Entry<T>, reason: DestroyReason, nowMs: number, cause?: unknown, error?: unknown): void {
-    if (entry.state !== 'destroying') this.#observer.destroyed(nowMs, reason) // else it has been told
+    if (entry.state !== 'destroying') this.#observer.destroyed(nowMs, reason, false) // else it has been told
+    this.#tellGone(entry, reason, nowMs, cause, error)
+  }
+
+  #tellGone(entry: Entry<T>, reason: DestroyReason, nowMs: number, cause?: unknown, error?: unknown): void {
     this.#ledger.move(entry, 'gone', nowMs)
     entry.resource = undefined
     const { events } = this.#parts
@@ -639,6 +679,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
       }
     } finally {
       this.#isPulsing = false
+      this.#liveForNext = 0
     }
     this.#retryLater(nowMs)
     if (this.#warmUp !== undefined) this.#continueWarmUp()
@@ -659,11 +700,17 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   /** A driver opens and closes idle resources on its own: the ledger follows. Which ones it is does not matter. */
   #followDriver(idleCount: number): void {
     while (this.#view.idle > idleCount) {
-      const entry = this.#idle.oldest as Entry<T>
-      this.#idle.remove(entry)
-      this.#gone(entry, 'source', this.#nowMs, this.#sourceCause)
+      this.#evictedByDriver(this.#idle.oldest as Entry<T>)
     }
     while (this.#view.idle < idleCount) this.#idle.add(this.#ledger.add('idle', this.#nowMs))
+  }
+
+  #evictedByDriver(entry: Entry<T>): void {
+    const idleMs = this.#nowMs - entry.sinceMs
+    this.#idle.remove(entry)
+    this.#observer.destroyed(this.#nowMs, 'source', true)
+    this.#tellEvicted('source', idleMs)
+    this.#tellGone(entry, 'source', this.#nowMs, this.#sourceCause)
   }
 
   reconcile(outside: number, cause?: unknown): void {
@@ -836,22 +883,36 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const nowMs = this.#clock.nowMs()
     const holders = this.holders()
     const waitersRefused = this.#refuseToDrain(nowMs)
+    const held = [...this.#ledger.entries()].filter(({ lease }) => lease !== undefined)
+    const unfinished = this.#view.size - held.length
     let leasesCut = 0
-    for (const entry of [...this.#ledger.entries()]) {
-      if (entry.lease === undefined) continue
-      this.#observer.ended(nowMs, nowMs - entry.lease.sinceMs)
-      entry.lease = undefined
-      this.#destroy(entry, 'drain', nowMs)
-      leasesCut += 1
-    }
-    this.#endDrain(drain, { leasesCut, holders, waitersRefused, unfinished: this.#view.size })
+    this.#isPulsing = true // a listener to the last of them must not find the drain over before it is told how
+    for (const entry of held) if (this.#cutLease(entry, nowMs)) leasesCut += 1
+    this.#isPulsing = false
+    this.#endDrain(drain, { leasesCut, holders, waitersRefused, unfinished })
     this.#pulse(nowMs)
+  }
+
+  /** @returns whether it was still out: a listener told of the one before may have ended it */
+  #cutLease(entry: Entry<T>, nowMs: number): boolean {
+    const { lease } = entry
+    if (lease === undefined) return false
+    const leaseMs = nowMs - lease.sinceMs
+    this.#observer.ended(nowMs, leaseMs)
+    entry.lease = undefined
+    // One that began outside the gate has a resource that we do not know: it stays where it is.
+    if (entry.isAdopted) this.#gone(entry, 'drain', nowMs)
+    else this.#destroy(entry, 'drain', nowMs)
+    this.#tellReleased(leaseMs, lease.tag)
+    return true
   }
 
   #refuseToDrain(nowMs: number): number {
     const waitersRefused = this.#queue.length
     for (let waiter = this.#queue.next('oldest'); waiter !== undefined; waiter = this.#queue.next('oldest')) {
-      this.#refuse(waiter, 'draining', nowMs, new DrainingError(this.#errorInfo()))
+      const info = this.#errorInfo()
+      const error = withoutFrames(() => new DrainingError(info))
+      this.#refuse(waiter, 'draining', nowMs, error)
     }
     return waitersRefused
   }

@@ -19,10 +19,62 @@ export interface QueueDecider {
   grown?(nowMs: number): void
 }
 
+/** Policies of this file: they are pure arithmetic, and need no guard. */
+const OURS = new WeakSet<QueuePolicy>()
+
+function ours(policy: QueuePolicy): QueuePolicy {
+  OURS.add(policy)
+  return policy
+}
+
+/**
+ * A pool's decider. One of the user's own may throw, or answer what is no answer, in the middle of somebody's release:
+ * then the oldest is served, as if there were no policy.
+ *
+ * @param failed told once, until that question has been answered again
+ * @throws TypeError when `start` answers no decider
+ */
+export function startQueue(
+  policy: QueuePolicy,
+  pool: { readonly acquireTimeoutMs: number },
+  failed: (error: unknown) => void,
+): QueueDecider {
+  const decider = policy.start(pool)
+  const isDecider = METHODS.every((method) => typeof decider?.[method] === 'function')
+  if (!isDecider) {
+    throw new TypeError(`queue: ${policy.name}.start must answer { order, admit, emptied }, got ${show(decider)}`)
+  }
+  if (OURS.has(policy)) return decider
+  const failing = new Set<string>()
+  const ask = <A>(method: keyof QueueDecider, answers: readonly A[], otherwise: A, question: () => A): A => {
+    try {
+      const answer = question()
+      if (!answers.includes(answer)) throw new TypeError(`queue: ${policy.name}.${method} answered ${show(answer)}`)
+      failing.delete(method)
+      return answer
+    } catch (error) {
+      if (!failing.has(method)) failed(error)
+      failing.add(method)
+      return otherwise
+    }
+  }
+  return {
+    order: (waitingMs) => ask('order', ORDERS, 'oldest', () => decider.order(waitingMs)),
+    admit: (waitMs, nowMs) => ask('admit', ADMISSIONS, 'grant', () => decider.admit(waitMs, nowMs)),
+    emptied: () => ask('emptied', NOTHING, undefined, () => void decider.emptied()),
+    grown: (nowMs) => ask('grown', NOTHING, undefined, () => void decider.grown?.(nowMs)),
+  }
+}
+
+const METHODS = ['order', 'admit', 'emptied'] as const
+const ORDERS = ['oldest', 'newest'] as const
+const ADMISSIONS = ['grant', 'shed'] as const
+const NOTHING = [undefined] as const
+
 /** In order of arrival, and nobody is shed. */
 export function fifo(): QueuePolicy {
   const decider: QueueDecider = { order: () => 'oldest', admit: () => 'grant', emptied: () => {} }
-  return { name: 'fifo', start: () => decider }
+  return ours({ name: 'fifo', start: () => decider })
 }
 
 export interface CodelOptions {
@@ -52,7 +104,7 @@ export interface CodelOptions {
 export function codel(options: CodelOptions = {}): QueuePolicy {
   const read = readOptions<CodelOptions>('codel', options, {}, ['targetMs', 'intervalMs'])
   const given = { targetMs: optionalDuration(read, 'targetMs'), intervalMs: optionalDuration(read, 'intervalMs') }
-  return {
+  return ours({
     name: 'codel',
     start({ acquireTimeoutMs }) {
       const { targetMs = acquireTimeoutMs / 20, intervalMs = acquireTimeoutMs / 2 } = given
@@ -64,7 +116,7 @@ export function codel(options: CodelOptions = {}): QueuePolicy {
         grown: standing.restart,
       }
     },
-  }
+  })
 }
 
 export interface AdaptiveLifoOptions {
@@ -85,7 +137,7 @@ export interface AdaptiveLifoOptions {
 export function adaptiveLifo(options: AdaptiveLifoOptions = {}): QueuePolicy {
   const read = readOptions<AdaptiveLifoOptions>('adaptiveLifo', options, {}, ['intervalMs'])
   const given = optionalDuration(read, 'intervalMs')
-  return {
+  return ours({
     name: 'adaptive-lifo',
     start({ acquireTimeoutMs }) {
       const intervalMs = given ?? acquireTimeoutMs / 2
@@ -95,7 +147,7 @@ export function adaptiveLifo(options: AdaptiveLifoOptions = {}): QueuePolicy {
         emptied: () => {},
       }
     },
-  }
+  })
 }
 
 /** Reads the option `queue`: the word 'fifo', or a policy. */

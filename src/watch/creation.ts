@@ -1,3 +1,4 @@
+import { messageOf } from '../base/thrown.ts'
 import type { Sample } from '../measure/sample.ts'
 import type { CreateFailureClass, PoolEvents } from '../pool/contract.ts'
 
@@ -73,8 +74,4 @@ const REFUSAL_MEMORY_MS = 10_000
 
 export function isRefusedLately(seen: CreationSeen, nowMs: number): boolean {
   return nowMs - seen.refusedAtMs < REFUSAL_MEMORY_MS
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message || error.name : String(error)
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../base/thrown.ts'
 import { burnRate } from './burn.ts'
 import type { View } from './cause.ts'
 import type { Outlook } from './forecast.ts'
@@ -137,7 +138,7 @@ export function describeFlapping(poolName: string, { signals, counts }: View): s
 }
 
 export function describeControllerFailure(poolName: string, error: unknown, limit: number): string {
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  const text = error instanceof Error ? `${error.name}: ${messageOf(error)}` : messageOf(error)
   return `The controller of pool '${poolName}' failed (${text}); the limit stays at ${limit} until it works again.`
 }
 

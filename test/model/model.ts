@@ -24,6 +24,8 @@ export interface Ask {
   state: 'waiting' | 'trying' | 'granted' | 'ended' | 'left' | 'refused'
   grantedAtMs: number
   resource: FakeResource | undefined
+  /** Its holder has ended the lease, or is about to. */
+  isHandedBack: boolean
 }
 
 /** What one resource has been through in the hands of callers. */
@@ -69,6 +71,7 @@ export class Model {
   #latestFailure: string | undefined
   /** Resources that had been made when creation last failed. */
   #madeBeforeFailure = -1
+  #evictions = 0
   readonly #faults: string[] = []
   readonly #refusals = new Map<string, number>()
 
@@ -124,6 +127,7 @@ export class Model {
       state,
       grantedAtMs: 0,
       resource: undefined,
+      isHandedBack: false,
     }
     this.asks.push(ask)
     this.#byTag.set(ask.tag, ask)
@@ -247,6 +251,7 @@ export class Model {
   #ended(ask: Ask): void {
     if (!this.#out.delete(ask)) this.fault(`${ask.tag} ended while ${ask.state}`)
     ask.state = 'ended'
+    if (!ask.isHandedBack) this.cut += 1
     if (ask.resource === undefined) return
     this.#service(ask.resource).releasedAtMs = this.#clock.nowMs()
   }
@@ -277,11 +282,12 @@ export class Model {
     const say = (text: string): void => this.fault(`a create begins ${text}: ${JSON.stringify(counts)}`)
     if (size > limit) say('without room (I1)')
     if (creating > this.#setting.creatingMax) say('beyond creatingMax')
-    // 'created' is told after what it leads to; the backend knows before.
     const isFailing = this.#factory.resources.length === this.#madeBeforeFailure
     if (isFailing && this.#clock.nowMs() < this.#retryAtMs) say('during the pause after a failure')
     if (isFailing && creating > 1) say('beside the prober')
-    if (creating + validating > waiters && live > this.#liveWanted()) say('for nobody')
+    // Where nobody may wait, who is refused has one opened for the next.
+    const isForTheNext = this.#setting.waitersMax === 0 && creating === 1 && counts.idle + validating === 0
+    if (creating + validating > waiters && live > this.#liveWanted() && !isForTheNext) say('for nobody')
     if (this.isDrained) say('in a closed pool')
   }
 
@@ -312,6 +318,7 @@ export class Model {
   }
 
   #evicted(reason: string): void {
+    this.#evictions += 1
     const { live, limit } = this.#pool.counts()
     if (reason === 'idle' && live < this.#setting.limitMin) this.fault(`evicted down to ${live}`)
     if (reason === 'excess' && live < limit) this.fault(`evicted for nothing: ${live} are left of ${limit}`)
@@ -319,10 +326,8 @@ export class Model {
 
   #drained(leasesCut: number): void {
     if (this.isDrained) this.fault('drained twice')
-    if (this.#out.size !== leasesCut) this.fault(`${leasesCut} leases cut, ${this.#out.size} were out`)
-    for (const ask of this.#out) ask.state = 'ended'
-    this.#out.clear()
-    this.cut = leasesCut
+    if (this.cut !== leasesCut) this.fault(`${leasesCut} leases cut, ${this.cut} were ended by nobody else`)
+    if (this.#out.size > 0) this.fault(`${this.#out.size} leases are out after the drain`)
     this.isDrained = true
   }
 
@@ -385,6 +390,7 @@ export class Model {
       acquired: leases,
       released: leases,
       destroyed: made,
+      evicted: this.#evictions,
       timedOut: this.#refusals.get('ERR_POOL_ACQUIRE_TIMEOUT') ?? 0,
       shed: this.#refusals.get('ERR_POOL_SHED') ?? 0,
       aborted: this.#refusals.get('ERR_POOL_ABORTED') ?? 0,

@@ -57,6 +57,7 @@ class Run {
   readonly #allSignals: AbortSignal[] = []
   #leases: Lease<FakeResource>[] = []
   readonly #ended: Lease<FakeResource>[] = []
+  readonly #askOf = new WeakMap<Lease<FakeResource>, Ask>()
   /** Timers of holders inside use(). */
   #holds = 0
   #drainResult: DrainResult | undefined
@@ -139,6 +140,7 @@ class Run {
   #deliver(ask: Ask, lease: Lease<FakeResource>): void {
     this.#model.received(ask, lease.resource)
     this.#leases.push(lease)
+    this.#askOf.set(lease, ask)
   }
 
   #ask(wanted: { timeoutMs?: number | undefined; priority?: number; signal?: AbortSignal | undefined }): Ask {
@@ -158,6 +160,7 @@ class Run {
     const work = async (resource: FakeResource): Promise<string> => {
       this.#model.received(ask, resource)
       if (holdMs > 0) await this.#hold(holdMs)
+      ask.isHandedBack = ask.state === 'granted' // else the drain has cut it
       if (ends === 'well') return ask.tag
       if (ends === 'broken') this.#model.broke(resource)
       throw ends === 'broken' ? new Broken(ask.tag) : new Error(ask.tag)
@@ -188,6 +191,12 @@ class Run {
     if (lease === undefined) return
     this.#ended.push(lease)
     if (end === 'destroy') this.#model.broke(lease.resource)
+    this.#handBack(lease, end)
+  }
+
+  #handBack(lease: Lease<FakeResource>, end: 'release' | 'destroy'): void {
+    const ask = this.#askOf.get(lease) as Ask
+    ask.isHandedBack = ask.state === 'granted' // else the drain has cut it
     lease[end]()
   }
 
@@ -272,7 +281,7 @@ class Run {
     this.#resume()
     const { limitMin, idleTimeoutMs } = this.#setting
     for (let round = 0; round < 1_000 && !this.#isIdle(); round++) {
-      for (const lease of this.#leases.splice(0)) lease.release()
+      for (const lease of this.#leases.splice(0)) this.#handBack(lease, 'release')
       await this.#clock.advance(1)
     }
     if (!this.#isIdle()) throw new Error(`stuck: ${this.#model.waiting} wait, ${this.#model.leasesOut} have leases`)

@@ -9,6 +9,7 @@ import {
   type DrainResult,
   type Lease,
   type PoolCounts,
+  type PoolHandle,
   type PoolStats,
 } from '../../src/index.ts'
 
@@ -37,6 +38,20 @@ export async function resourceIsInferredFromCreate(): Promise<void> {
   const explicit: AdaptivePool<Connection> = createPool<Connection>({ create, destroy: () => {} })
   // @ts-expect-error a pool of connections is none of numbers
   const wrong: AdaptivePool<number> = explicit
+  void wrong
+}
+
+class Listener extends Connection {
+  readonly channel = 'news'
+}
+
+export function aPoolOfDogsIsAPoolOfAnimals(): void {
+  const listeners = createPool({ create: async () => new Listener(), destroy: () => {} })
+  const connections: AdaptivePool<Connection> = listeners
+  const anything: PoolHandle<unknown> = connections
+  void anything
+  // @ts-expect-error not every connection listens
+  const wrong: AdaptivePool<Listener> = connections
   void wrong
 }
 

@@ -137,6 +137,34 @@ test('a burst that idle resources will absorb opens one more, though the driver 
   expect(control.stats().released).toBe(20)
 })
 
+test('a drain cut short ends a lease outside the gate, and touches no resource for it', async () => {
+  const { driver, clock, control, acquire } = newAdopted()
+  driver.gate.reconcile(1)
+  await acquire()
+  driver.log.length = 0
+  const drained = control.drain({ timeoutMs: 100 })
+  driver.idle.push('theirs') // one that the driver keeps: nobody's lease is about it
+  await clock.advance(100)
+  expect(await drained).toMatchObject({ leasesCut: 2, unfinished: 0 })
+  expect(driver.log.filter((line) => line !== 'drain: theirs')).toEqual(['drain: resource 1'])
+  driver.gate.reconcile(0) // its holder gives it back now
+  expect(control.stats()).toMatchObject({ acquired: 2, released: 2 })
+  expect(control.counts()).toMatchObject({ size: 0 })
+})
+
+test('what the driver closes by itself while it is idle is evicted: so the event says, and so do the totals', async () => {
+  const { driver, control, clock } = newAdopted()
+  driver.idle.push('a', 'b')
+  driver.gate.reconcile(0)
+  const evicted: unknown[] = []
+  control.on('evicted', (event) => evicted.push(event))
+  await clock.advance(70)
+  driver.idle.shift()
+  driver.gate.reconcile(0)
+  expect(evicted).toEqual([{ reason: 'source', idleMs: 70 }])
+  expect(control.stats()).toMatchObject({ evicted: 1, destroyed: 1 })
+})
+
 test('detach refuses who waits, leaves what is out alone, and gives back what comes later', async () => {
   const { driver, control, acquire } = newAdopted({ limitMax: 1 })
   const lease = await acquire()

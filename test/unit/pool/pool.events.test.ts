@@ -29,6 +29,28 @@ test('a resource’s way through the pool is told in events, each once', async (
   })
 })
 
+test('they are told in the order in which they happened: a resource is created before it is lent', async () => {
+  const { pool } = newTestPool()
+  const events = recordEvents(pool, 'created', 'acquired', 'released')
+  const lease = await pool.acquire()
+  lease.release()
+  expect(events.map(({ name }) => name)).toEqual(['created', 'acquired', 'released'])
+  expect(events[0]?.counts).toMatchObject({ creating: 0, live: 1, waiters: 1 })
+})
+
+test('a resource that is no longer idle when its lifetime ends is destroyed, not evicted', async () => {
+  const { pool, clock } = newTestPool({ lifetimeMs: 100 })
+  const evicted = recordEvents(pool, 'evicted')
+  const lease = await pool.acquire()
+  await clock.advance(150)
+  lease.release()
+  await clock.advance(0)
+  await pool.warmUp(2)
+  await Promise.all([pool.drain(), clock.advance(0)])
+  expect(evicted).toEqual([])
+  expect(pool.stats()).toMatchObject({ destroyed: 3, evicted: 0 })
+})
+
 test('what is lent at once has waited for 0 ms', async () => {
   const { pool } = newTestPool()
   await pool.warmUp(1)

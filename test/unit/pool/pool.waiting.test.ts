@@ -314,6 +314,35 @@ test('one more than waitersMax is refused at once, and those who wait keep their
   expect(pool.counts().waiters).toBe(2)
 })
 
+test('with waitersMax 0 who is refused has one opened for the next, one at a time, as long as there is room', async () => {
+  const { pool, factory, clock } = newTestPool({ waitersMax: 0, limitMax: 2, limitInitial: 2 })
+  const refused = () => expect(pool.acquire()).rejects.toMatchObject({ code: 'ERR_POOL_QUEUE_FULL' })
+  await Promise.all([refused(), refused()])
+  expect(factory.creating).toBe(0)
+  await clock.advance(0)
+  expect(pool.counts()).toMatchObject({ live: 1, idle: 1, waiters: 0 })
+  await pool.acquire()
+  await refused()
+  await clock.advance(0)
+  await pool.acquire()
+  await refused()
+  await clock.advance(0)
+  expect(pool.counts()).toMatchObject({ live: 2, inUse: 2, creating: 0 })
+})
+
+test('with waitersMax 0 and creation failing, those refused do not hurry it', async () => {
+  const { pool, factory, clock } = newTestPool({ waitersMax: 0 })
+  factory.behaviour.create = 'fail'
+  let tries = 0
+  pool.on('createFailed', () => tries++)
+  for (let ms = 0; ms < 1_000; ms++) {
+    await pool.acquire().catch(() => {})
+    await clock.advance(1)
+  }
+  expect(tries).toBeGreaterThanOrEqual(3) // at 0, 100, 300, 700 ms
+  expect(tries).toBeLessThanOrEqual(4)
+})
+
 test('with waitersMax 0 only what is idle is lent', async () => {
   const { pool } = newTestPool({ waitersMax: 0 })
   await expect(pool.acquire()).rejects.toBeInstanceOf(QueueFullError)
@@ -327,5 +356,16 @@ test('an acquire of a pool that drains is refused at once', async () => {
   const { pool, lease } = await newBusyPool()
   void pool.drain()
   await expect(pool.acquire()).rejects.toBeInstanceOf(DrainingError)
+  lease.release()
+})
+
+test('a refusal that comes from the pool’s own turn has no frames, which would lead to no caller, and cost the most', async () => {
+  const { pool, clock, lease } = await newBusyPool({ acquireTimeoutMs: 100 })
+  const { stackTraceLimit } = Error
+  const waiting = watch(pool.acquire())
+  await clock.advance(100)
+  const error = waiting.error as Error
+  expect(error.stack).toBe(`${error.name}: ${error.message}`)
+  expect(Error.stackTraceLimit).toBe(stackTraceLimit)
   lease.release()
 })

@@ -1,0 +1,19 @@
+import { show } from './options.ts'
+
+/**
+ * What was thrown, for people; never throwing itself, whatever it was. By its members, since an error of another realm
+ * is no instance of Error here.
+ */
+export function messageOf(thrown: unknown): string {
+  if (typeof thrown === 'string') return thrown
+  if (typeof thrown !== 'object' || thrown === null) return show(thrown)
+  try {
+    const { code, message, name } = thrown as { code?: unknown; message?: unknown; name?: unknown }
+    if (typeof message !== 'string') return show(thrown)
+    // node's AggregateError of a refused connect has an empty message; its code is all it says.
+    const text = message || String(name)
+    return code === undefined || text.includes(String(code)) ? text : `${text} (${String(code)})`
+  } catch {
+    return show(thrown)
+  }
+}
