@@ -20,6 +20,9 @@ const ACQUIRE_TIMEOUT_MS = 2_000
 /** Service is back within this of the server, in ms. */
 const BACK_WITHIN_MS = 2_000
 
+/** A server of a test's own takes half a second to start, and ten on a machine that is ten times overbooked. */
+const OWN_SERVER = { timeout: 120_000 }
+
 const closers: (() => Promise<unknown>)[] = []
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
@@ -100,28 +103,32 @@ async function answeredAtMs(config: pg.ClientConfig): Promise<number> {
 }
 
 describe('the server', () => {
-  test('killed under load and started again: all requests settle, and service is back within 2 s', async () => {
-    const server = await startPostgres()
-    closers.push(() => server.stop())
-    const { pool, control } = adoptedPool({ connectionString: server.url })
-    const { tally, stop } = startLoad(pool, CALLERS, SQL)
-    await until(() => tally.served > 500)
+  test(
+    'killed under load and started again: all requests settle, and service is back within 2 s',
+    OWN_SERVER,
+    async () => {
+      const server = await startPostgres()
+      closers.push(() => server.stop())
+      const { pool, control } = adoptedPool({ connectionString: server.url })
+      const { tally, stop } = startLoad(pool, CALLERS, SQL)
+      await until(() => tally.served > 500)
 
-    for (let outage = 0; outage < 2; outage++) {
-      await server.kill()
-      const { failed } = tally
-      await until(
-        () => tally.failed > failed + 2 * CALLERS,
-        () => tally,
-      )
-      expect(control.counts().live).toBeLessThanOrEqual(1) // the prober
-      const backMs = await backAfterMs(tally, { connectionString: server.url }, () => server.start())
-      expect(backMs).toBeLessThan(BACK_WITHIN_MS)
-    }
-    await stop()
-    expect(tally.open).toBe(0)
-    await expectBooksToBalance(pool, control, server.url)
-  })
+      for (let outage = 0; outage < 2; outage++) {
+        await server.kill()
+        const { failed } = tally
+        await until(
+          () => tally.failed > failed + 2 * CALLERS,
+          () => tally,
+        )
+        expect(control.counts().live).toBeLessThanOrEqual(1) // the prober
+        const backMs = await backAfterMs(tally, { connectionString: server.url }, () => server.start())
+        expect(backMs).toBeLessThan(BACK_WITHIN_MS)
+      }
+      await stop()
+      expect(tally.open).toBe(0)
+      await expectBooksToBalance(pool, control, server.url)
+    },
+  )
 
   test('terminates every connection under load: those in use fail, the rest are served on', async () => {
     const { url } = inject('postgres')
@@ -257,39 +264,47 @@ describe('max_connections', () => {
     return { server, leave }
   }
 
-  test('taken by others: nobody fails, who waits is served by what is open, and the limit is cut below it', async () => {
-    const { server, leave } = await crowdedServer(6)
-    // Five clients for 24 callers may be an overload, on a busy machine; it is not what this is about.
-    const { pool, control } = adoptedPool({ connectionString: server.url, max: 20 }, { queue: 'fifo' })
-    const cuts: { from: number; to: number; reason: string }[] = []
-    control.on('limitChanged', (event) => cuts.push(event))
-    const refused = new Promise((resolve) => control.once('createFailed', resolve))
+  test(
+    'taken by others: nobody fails, who waits is served by what is open, and the limit is cut below it',
+    OWN_SERVER,
+    async () => {
+      const { server, leave } = await crowdedServer(6)
+      // Five clients for 24 callers may be an overload, on a busy machine; it is not what this is about.
+      const { pool, control } = adoptedPool({ connectionString: server.url, max: 20 }, { queue: 'fifo' })
+      const cuts: { from: number; to: number; reason: string }[] = []
+      control.on('limitChanged', (event) => cuts.push(event))
+      const refused = new Promise((resolve) => control.once('createFailed', resolve))
 
-    const { tally, stop } = startLoad(pool, CALLERS, 'select pg_sleep(0.02)')
-    expect(await refused).toMatchObject({ failure: 'refusing', error: { code: '53300' } })
-    await until(
-      () => control.counts().limit < 6,
-      () => ({ counts: control.counts(), cuts }),
-    )
-    const { served } = tally
-    await until(() => tally.served > served + 200)
-    await stop()
-    expect(tally.failures).toEqual({})
-    expect(cuts[0]).toMatchObject({ to: expect.toSatisfy((to: number) => to < 6) })
-    await leave()
-    await expectBooksToBalance(pool, control, server.url)
-  })
+      const { tally, stop } = startLoad(pool, CALLERS, 'select pg_sleep(0.02)')
+      expect(await refused).toMatchObject({ failure: 'refusing', error: { code: '53300' } })
+      await until(
+        () => control.counts().limit < 6,
+        () => ({ counts: control.counts(), cuts }),
+      )
+      const { served } = tally
+      await until(() => tally.served > served + 200)
+      await stop()
+      expect(tally.failures).toEqual({})
+      expect(cuts[0]).toMatchObject({ to: expect.toSatisfy((to: number) => to < 6) })
+      await leave()
+      await expectBooksToBalance(pool, control, server.url)
+    },
+  )
 
-  test('taken by others to the last: callers wait instead of failing, and are served when there is room', async () => {
-    const { server, leave } = await crowdedServer(0)
-    const { pool, control } = adoptedPool({ connectionString: server.url, connectionTimeoutMillis: 5_000 })
-    const refused = new Promise((resolve) => control.once('createFailed', resolve))
-    const waiting = [pool.query(SQL), pool.connect()] as const
-    expect(await refused).toMatchObject({ failure: 'refusing' })
-    expect(pool.waitingCount).toBe(2)
-    await leave()
-    await waiting[0]
-    ;(await waiting[1]).release()
-    await expectBooksToBalance(pool, control, server.url)
-  })
+  test(
+    'taken by others to the last: callers wait instead of failing, and are served when there is room',
+    OWN_SERVER,
+    async () => {
+      const { server, leave } = await crowdedServer(0)
+      const { pool, control } = adoptedPool({ connectionString: server.url, connectionTimeoutMillis: 5_000 })
+      const refused = new Promise((resolve) => control.once('createFailed', resolve))
+      const waiting = [pool.query(SQL), pool.connect()] as const
+      expect(await refused).toMatchObject({ failure: 'refusing' })
+      expect(pool.waitingCount).toBe(2)
+      await leave()
+      await waiting[0]
+      ;(await waiting[1]).release()
+      await expectBooksToBalance(pool, control, server.url)
+    },
+  )
 })
