@@ -885,26 +885,27 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const waitersRefused = this.#refuseToDrain(nowMs)
     const held = [...this.#ledger.entries()].filter(({ lease }) => lease !== undefined)
     const unfinished = this.#view.size - held.length
-    let leasesCut = 0
     this.#isPulsing = true // a listener to the last of them must not find the drain over before it is told how
-    for (const entry of held) if (this.#cutLease(entry, nowMs)) leasesCut += 1
+    // All are cut before the first is told of: a listener who ends another's lease comes too late, and harms nothing.
+    const cut = held.map((entry) => this.#cutLease(entry, nowMs))
+    for (const { entry, leaseMs, tag } of cut) {
+      // One that began outside the gate has a resource that we do not know: it stays where it is.
+      if (entry.isAdopted) this.#gone(entry, 'drain', nowMs)
+      else this.#destroy(entry, 'drain', nowMs)
+      this.#tellReleased(leaseMs, tag)
+    }
     this.#isPulsing = false
-    this.#endDrain(drain, { leasesCut, holders, waitersRefused, unfinished })
+    this.#endDrain(drain, { leasesCut: held.length, holders, waitersRefused, unfinished })
     this.#pulse(nowMs)
   }
 
-  /** @returns whether it was still out: a listener told of the one before may have ended it */
-  #cutLease(entry: Entry<T>, nowMs: number): boolean {
-    const { lease } = entry
-    if (lease === undefined) return false
+  #cutLease(entry: Entry<T>, nowMs: number) {
+    const lease = entry.lease as LeaseInfo
     const leaseMs = nowMs - lease.sinceMs
     this.#observer.ended(nowMs, leaseMs)
     entry.lease = undefined
-    // One that began outside the gate has a resource that we do not know: it stays where it is.
-    if (entry.isAdopted) this.#gone(entry, 'drain', nowMs)
-    else this.#destroy(entry, 'drain', nowMs)
-    this.#tellReleased(leaseMs, lease.tag)
-    return true
+    this.#witness?.ended(lease, nowMs)
+    return { entry, leaseMs, tag: lease.tag }
   }
 
   #refuseToDrain(nowMs: number): number {
