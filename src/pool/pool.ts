@@ -149,8 +149,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#idle = new IdleSet<T>(manner.lends)
     this.#queue = new WaiterQueue<T>(manner.levels)
     this.#view = new View<T>(this.#queue, options.limitInitial, {
-      liveWanted: () =>
-        Math.max(this.#liveMin, this.#liveAhead, this.#liveForNext, this.#warmUp?.liveWanted ?? 0),
+      liveWanted: () => Math.max(this.#liveMin, this.#liveAhead, this.#liveForNext, this.#warmUp?.liveWanted ?? 0),
       creatingMax: () => this.#creatingMax(),
       creatingWanted: () => this.#creatingWanted(),
     })

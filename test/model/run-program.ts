@@ -196,8 +196,9 @@ class Run {
 
   #handBack(lease: Lease<FakeResource>, end: 'release' | 'destroy'): void {
     const ask = this.#askOf.get(lease) as Ask
-    ask.isHandedBack = ask.state === 'granted' // else the drain has cut it
+    ask.isHandedBack = true
     lease[end]()
+    if (ask.state === 'granted') ask.isHandedBack = false // not told at once: the drain had cut it, and is about to say so
   }
 
   /** I5 */
