@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { InvariantViolation } from '../../../src/base/assert.ts'
-import { burstClock, systemClock, TIMER_DELAY_MS_MAX } from '../../../src/base/clock.ts'
+import { systemClock, TIMER_DELAY_MS_MAX } from '../../../src/base/clock.ts'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -53,47 +53,4 @@ test('time goes forward, in milliseconds', () => {
   const beforeMs = systemClock.nowMs()
   vi.advanceTimersByTime(30)
   expect(systemClock.nowMs() - beforeMs).toBe(30)
-})
-
-/** A time that moves by a step at each true reading. */
-function newBurstClock() {
-  const time = { nowMs: 0, stepMs: 0.001, readings: 0 }
-  const read = burstClock(() => {
-    time.readings += 1
-    time.nowMs += time.stepMs
-    return time.nowMs
-  })
-  const readTimes = (times: number): void => {
-    for (let i = 0; i < times; i++) read()
-  }
-  return { time, read, readTimes }
-}
-
-test('readings that are few, or apart from each other, are all true', () => {
-  const { time, readTimes } = newBurstClock()
-  readTimes(16)
-  expect(time.readings).toBe(16)
-  time.stepMs = 0.02
-  readTimes(100)
-  expect(time.readings).toBe(116)
-})
-
-test('in a burst eight readings share one, and none goes back', () => {
-  const { time, read, readTimes } = newBurstClock()
-  readTimes(20)
-  const before = time.readings
-  const seen = Array.from({ length: 80 }, read)
-  expect(time.readings - before).toBe(10)
-  expect(seen).toEqual([...seen].sort((a, b) => a - b))
-})
-
-test('the turn after a burst meets the true time', () => {
-  const { time, read, readTimes } = newBurstClock()
-  readTimes(20)
-  time.nowMs = 500
-  vi.advanceTimersToNextTimer() // the immediate
-  expect(read()).toBe(500 + time.stepMs)
-  const before = time.readings
-  readTimes(15)
-  expect(time.readings - before).toBe(15)
 })
