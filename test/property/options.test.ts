@@ -151,7 +151,7 @@ const CREATE_POOL: CallSpec = {
     acquireTimeoutMs: timeout,
     waitersMax: count({ min: 0, mayBeInfinite: true }),
     queue: only(
-      fc.constantFrom<unknown>('fifo', fifo(), codel(), adaptiveLifo(), { name: 'mine', start: () => fifo() }),
+      fc.constantFrom<unknown>('fifo', fifo(), codel(), adaptiveLifo(), { name: 'mine', start: fifo().start }),
       ...[
         'codel',
         'lifo',
@@ -269,6 +269,10 @@ const WATCH: CallSpec = {
     recoveredAfterMs: real({ min: 0, mayBeInfinite: true }),
     forecastHorizonMs: real({ min: 1, max: 3_600_000 }),
     forecastConfidenceMin: real({ min: 0.5, max: 1 }),
+    waitSloMs: timeout,
+    leaseAgeMs: timeout,
+    reclaimAfterMs: timeout,
+    callSitesPerSecond: real({ min: 0, max: 100_000 }),
   },
 }
 
