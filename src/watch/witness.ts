@@ -13,8 +13,8 @@ export interface WitnessParts {
   readonly ended: (lease: LeaseInfo, nowMs: number, weight: number) => void
 }
 
-/** Call sites that may be looked at in a burst. */
-const BURST = 64
+/** Call sites that may be looked at in a burst: all fifty of one delayed its first grants by 7 to 10 ms. */
+const BURST = 16
 /** While callers wait, it matters more who they are. */
 const PRESSED_TIMES = 4
 /** For so long after the pool was busy, in ms, contexts are followed: switching that on and off has its price, too. */
@@ -24,7 +24,7 @@ const FOLLOW_MS = 60_000
  * DOER: sees who asks, and in whose async context.
  *
  * **Where** costs some microseconds a look, so that there is a budget: all callers of a service that asks for less than
- * a thousand leases a second are seen, and of a busier one a fair sample; a burst as a whole.
+ * a thousand leases a second are seen, and of a busier one a fair sample; of a burst, the first.
  *
  * **In whose context** needs an AsyncLocalStorage. `enterWith` takes 13 ns, but on Node before 24 its mere existence
  * makes every `await` of the process three times as slow (40 → 130 ns). So it exists only while more than half of the
