@@ -90,7 +90,7 @@ export interface CodelOptions {
 /**
  * Controlled delay: in order of arrival, but under standing overload those who have waited long already are refused
  * at once, since they would be served too late, and late service of the old makes everyone late. It judges the time
- * in the queue, never its length: a burst that drains is let through.
+ * in the queue, never its length: a burst that drains is let through, though it may take more than an interval.
  *
  * What is late depends on the caller's patience, so the defaults are shares of acquireTimeoutMs: 50 and 500 ms for
  * one second, and no shedding at all without a timeout. A batch of a thousand acquires under a generous timeout is no
@@ -159,21 +159,32 @@ export function readQueuePolicy(owner: string, given: unknown): QueuePolicy {
   throw new TypeError(`${owner}: queue must be ${allowed}, got ${show(given)}`)
 }
 
+/** A queue whose waits have fallen to less than this share of themselves in an interval, by service alone, drains. */
+const DRAINING_RATIO = 0.75
+
 /**
  * Does a queue stand? The shortest wait of each interval tells: one short wait in it, and the queue is only a burst.
+ * Nor does a queue stand that drains: after the resources that it needed were opened, it is long for a while, and
+ * everybody in it will be served. What falls since others were shed is no such queue.
  * @source folly executors/Codel: judged at the first waiter after an interval's end
  */
 function standingQueue(targetMs: number, intervalMs: number) {
   let minMs = 0
+  let firstMs: number | undefined
   let intervalEndsAtMs = Number.NEGATIVE_INFINITY
   let isStanding = false
   return {
     seen(waitMs: number, nowMs: number): boolean {
       if (nowMs >= intervalEndsAtMs) {
-        isStanding = minMs > targetMs && minMs < Number.POSITIVE_INFINITY
+        const isDraining = !isStanding && firstMs !== undefined && waitMs < DRAINING_RATIO * firstMs
+        isStanding = minMs > targetMs && minMs < Number.POSITIVE_INFINITY && !isDraining
         minMs = waitMs
+        firstMs = waitMs
         intervalEndsAtMs = nowMs + intervalMs
-      } else if (waitMs < minMs) minMs = waitMs
+      } else {
+        firstMs ??= waitMs
+        if (waitMs < minMs) minMs = waitMs
+      }
       return isStanding
     },
     emptied(): void {
@@ -182,6 +193,7 @@ function standingQueue(targetMs: number, intervalMs: number) {
     },
     restart(nowMs: number): void {
       minMs = Number.POSITIVE_INFINITY
+      firstMs = undefined
       isStanding = false
       intervalEndsAtMs = nowMs + intervalMs
     },

@@ -22,7 +22,8 @@ function answersOf(
  * The law itself, without state: the past is read anew for each answer. Time is cut into intervals, each begun by the
  * first waiter to come at or after the end of the one before; overload holds during an interval if every wait of the
  * previous one, and the first to be seen after it excepted, was above the target, and nobody has emptied the queue
- * since that interval began.
+ * since that interval began; unless waits have fallen by a quarter from its first to the first after it, and nobody was
+ * shed in it.
  */
 function referenceCodel(targetMs: number, intervalMs: number, moments: readonly Moment[]): (string | undefined)[] {
   const intervalOf: number[] = []
@@ -35,13 +36,17 @@ function referenceCodel(targetMs: number, intervalMs: number, moments: readonly 
     }
     intervalOf.push(interval)
   }
-  return moments.map(({ waitMs }, i) => {
-    if (waitMs === undefined) return undefined
-    const current = intervalOf[i] ?? 0
+  const firstOf = (wanted: number) => moments.find((m, j) => m.waitMs !== undefined && intervalOf[j] === wanted)?.waitMs
+  const stands = (current: number, i: number): boolean => {
     const wasEmptied = moments.slice(0, i).some((m, j) => m.waitMs === undefined && (intervalOf[j] ?? 0) >= current - 1)
     const before = moments.filter((m, j) => m.waitMs !== undefined && intervalOf[j] === current - 1)
-    const stands = !wasEmptied && before.length > 0 && before.every((m) => (m.waitMs ?? 0) > targetMs)
-    return stands && waitMs > 2 * targetMs ? 'shed' : 'grant'
+    if (wasEmptied || before.length === 0 || before.some((m) => (m.waitMs ?? 0) <= targetMs)) return false
+    const hasFallen = (firstOf(current) ?? 0) < 0.75 * (firstOf(current - 1) ?? 0)
+    return !hasFallen || stands(current - 1, i)
+  }
+  return moments.map(({ waitMs }, i) => {
+    if (waitMs === undefined) return undefined
+    return stands(intervalOf[i] ?? 0, i) && waitMs > 2 * targetMs ? 'shed' : 'grant'
   })
 }
 
@@ -194,4 +199,13 @@ test('codel that nobody was admitted by since the growth has nothing to judge', 
   const decider = codel({ targetMs: 50, intervalMs: 500 }).start(ONE_SECOND)
   decider.grown?.(0)
   expect(decider.admit(200, 600)).toBe('grant')
+})
+
+test('codel lets a queue drain that was long when the pool had grown, and sheds once its waits no longer fall', () => {
+  const decider = codel({ targetMs: 50, intervalMs: 500 }).start(ONE_SECOND)
+  decider.grown?.(0)
+  const falling = [480, 420, 350, 270, 200, 150, 140].map((waitMs, i) => decider.admit(waitMs, 100 * (i + 1)))
+  expect(falling).toEqual(falling.map(() => 'grant'))
+  const level = Array.from({ length: 12 }, (_, i) => decider.admit(140, 800 + 100 * i))
+  expect(level.at(-1)).toBe('shed')
 })

@@ -38,8 +38,8 @@ test('sixteen of a burst are seen, then a thousand a second, and four times as m
   expect(seen(200, 0)).toBe(16)
   expect(seen(200, 10)).toBe(10)
   counts.waiters = 1
-  const sites = Array.from({ length: 200 }, () => witness.asked(20)).filter((caller) => caller?.site !== undefined)
-  expect(sites).toHaveLength(40)
+  const sites = Array.from({ length: 200 }, () => witness.asked(13)).filter((caller) => caller?.site !== undefined)
+  expect(sites).toHaveLength(12)
 })
 
 test('with no budget nobody is looked at', () => {
