@@ -42,9 +42,14 @@ export class FaceSource<T> implements Source<T> {
     return Math.max(0, this.#face.idle() - Math.max(0, this.#face.queued() - this.#face.coming()))
   }
 
-  /** Taken, or being opened, past the gate or before there was one. */
+  /**
+   * Taken, or being opened, past the gate or before there was one. What is being opened for a request that a release has
+   * served meanwhile is nobody's, and will be idle.
+   */
   strangersOut(): number {
-    return Math.max(0, this.#face.total() - this.#face.idle() - this.#outCount - this.#asked)
+    const face = this.#face
+    const nobodys = Math.max(0, face.coming() - face.queued())
+    return Math.max(0, face.total() - face.idle() - this.#outCount - this.#asked - nobodys)
   }
 
   /** In the pool's own queue, and not sent there by us. */
