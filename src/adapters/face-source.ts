@@ -43,8 +43,8 @@ export class FaceSource<T> implements Source<T> {
   }
 
   /**
-   * Taken, or being opened, past the gate or before there was one. What is being opened for a request that a release has
-   * served meanwhile is nobody's, and will be idle.
+   * Taken, or being opened, past the gate or before there was one. What is being opened for a request that a release
+   * has served meanwhile is nobody's, and will be idle.
    */
   strangersOut(): number {
     const face = this.#face
