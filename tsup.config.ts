@@ -10,6 +10,13 @@ const ENTRY_POINTS = {
   'generic-pool/index': 'src/generic-pool/index.ts',
 }
 
+/**
+ * What an entry point is cut into. A bundler keeps or leaves a whole file of ours (`sideEffects: false`), but of a file
+ * that it keeps, every top-level statement that it cannot prove to be harmless: adapt and the adapters are a file of their
+ * own, so that createPool does not bring them in.
+ */
+const PARTS = { adapt: 'src/adapt.ts' }
+
 /** The command stands on the public entry points, as a user would: they stay imports, by the package's own name. */
 const ENTRY_POINT_IMPORTS: Readonly<Record<string, string>> = {
   '../index.ts': 'adaptive-pool',
@@ -60,7 +67,7 @@ export default defineConfig(({ dts }) => {
   return [
     {
       ...shared,
-      entry: ENTRY_POINTS,
+      entry: { ...ENTRY_POINTS, ...PARTS },
       format: isQuick ? 'esm' : ['esm', 'cjs'],
       // Has rollup turn the chunks into CommonJS. tsup's own way, sucrase, lowers class fields too, and assigns static
       // ones after the static blocks that read them: the brands of the errors would be undefined.
