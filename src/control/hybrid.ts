@@ -225,30 +225,48 @@ function foreseeing(state: HybridState, sample: Sample, settings: Settings): Hyb
   return { ...state, forecast, foreseen: inUse > 0 ? Math.min(Math.ceil(staffed(inUse)), ceiling, sample.limitMax) : 0 }
 }
 
-/** Opens what is foreseen, and sees to it that a pool at rest is woken in time for it. */
-function ahead({ foreseen, forecast }: HybridState, decision: Decision, sample: Sample): Decision {
+/**
+ * Opens what is foreseen, and what a surge needs, and sees to it that a pool at rest is woken in time for what is
+ * foreseen. The engine opens for those who wait; but while a surge lasts, others come while a connect is under way.
+ */
+function ahead(state: HybridState, decision: Decision, sample: Sample): Decision {
+  const { foreseen, forecast } = state
   const { arrivals, waiters, inUse, creating, epochMs } = sample
+  const isSurge = waiters > 0 && state.rate.ms >= SURGE_MS_MIN
+  const surging = isSurge ? Math.min(Math.ceil(believed(state, steadyDemand(state))), decision.limit) : 0
+  if (surging > foreseen) return { ...decision, liveMin: surging }
   const isResting = arrivals + waiters + inUse + creating === 0
   if (foreseen > 0) return { ...decision, liveMin: foreseen, ...(isResting ? { wakeInMs: FORESEEN_PAUSE_MS } : {}) }
   const wakeInMs = isResting ? foreseenInMs(forecast, epochMs) : Number.POSITIVE_INFINITY
   return wakeInMs < Number.POSITIVE_INFINITY ? { ...decision, wakeInMs } : decision
 }
 
+/** What comes within less than this, in ms, may be a burst: the releases of the next moment absorb it. */
+const SURGE_MS_MIN = 50
+
 /** How often a pool at rest looks whether what it waits for has come or is over, in ms. */
 const FORESEEN_PAUSE_MS = 1_000
 
-/** Layers 1 and 3. */
+/** Layer 1. */
 function demandOf(state: HybridState, sample: Sample): number {
-  const { rate, leases, completionsPerMsMax, ceiling = Number.POSITIVE_INFINITY } = state
+  const steady = steadyDemand(state)
+  const backlog = Math.min(
+    (sample.waiters / BACKLOG_MS) * unloadedLeaseMs(state.leases),
+    state.createsPerMs * BACKLOG_MS,
+  )
+  return Math.ceil(believed(state, steady + Math.min(backlog, BACKLOG_RATIO_MAX * steady)))
+}
+
+function steadyDemand({ rate, leases }: HybridState): number {
+  return staffed(arrivalsPerMs(rate) * unloadedLeaseMs(leases))
+}
+
+/** Layer 3. */
+function believed({ leases, completionsPerMsMax, ceiling = Number.POSITIVE_INFINITY }: HybridState, demand: number) {
   const leaseMs = unloadedLeaseMs(leases)
-  const steady = staffed(arrivalsPerMs(rate) * leaseMs)
-  const backlog = Math.min((sample.waiters / BACKLOG_MS) * leaseMs, state.createsPerMs * BACKLOG_MS)
-  const demand = steady + Math.min(backlog, BACKLOG_RATIO_MAX * steady)
   const isLoaded = leases.recentMs > LOADED_RATIO * leaseMs
-  const believed = isLoaded
-    ? Math.min(demand, BELIEVED_RATIO * (largestOf(completionsPerMsMax) ?? 0) * leaseMs)
-    : demand
-  return Math.ceil(Math.min(believed, ceiling))
+  const completed = (largestOf(completionsPerMsMax) ?? 0) * leaseMs
+  return Math.min(isLoaded ? Math.min(demand, BELIEVED_RATIO * completed) : demand, ceiling)
 }
 
 /** Leases that take this much longer than unloaded ones speak of a loaded backend, not of chance. */
