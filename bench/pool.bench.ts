@@ -1,125 +1,200 @@
 /**
- * The question: what does an acquire with its release cost, beside other pools and beside the least it can cost?
+ * The question: what does an acquire with its release cost, beside other pools and beside the least it can cost? And how
+ * much memory does a waiter take, and an idle resource?
  *
- * Each case runs in fresh processes. In a process all subjects take turns, round by round, in an order that alternates,
- * so that whatever the machine does meanwhile meets all of them; a round's times are compared only with each other.
+ * Each subject has a process of its own, so that nobody pays for another's garbage, timers or async hooks. The processes
+ * take turns, round by round, in an order that alternates, while all others sleep: whatever the machine does meanwhile
+ * meets all of them, and a round's times are compared only with each other. Then once more, with fresh processes.
  *
  *     npm run bench -- [case…] [--processes 3] [--rounds 30] [--only subject,…] [--json file]
  */
-import { spawnSync } from 'node:child_process'
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import type { Loops } from './support/loops.ts'
+import { cycles, waves } from './support/loops.ts'
 import { AGAIN, type OpenPool, SUBJECTS, type Subject } from './support/subjects.ts'
 
 interface Case {
   readonly name: string
+  readonly unit: 'ns per cycle' | 'bytes each'
   readonly resources: number
-  /** Of one round. */
-  readonly cycles: number
-  run(loops: Loops, pool: OpenPool): Promise<void>
-  readonly timeoutMs?: number
+  /** One round: how much one of its cycles cost, or how much memory one of its things takes. */
+  run(pool: OpenPool, before: Before): Promise<number>
+  /** @defaultValue as many as are asked for */
+  readonly roundsMax?: number
+}
+
+/** What was there before the pool was. */
+interface Before {
+  readonly heapBytes: number
 }
 
 const CASES: readonly Case[] = [
-  callers(1, 10, 20_000),
-  callers(100, 10, 20_000),
-  callers(5_000, 10, 20_000),
+  callers(1, 10, 50_000),
+  callers(100, 10, 50_000),
+  callers(5_000, 10, 50_000),
   callers(100_000, 10, 200_000),
-  callers(1, 1_000, 20_000),
-  callers(1, 10_000, 20_000),
-  lentAtOnce(10, 20_000),
-  lentAtOnce(1_000, 20_000),
-  lentAtOnce(10_000, 20_000),
+  callers(1, 1_000, 50_000),
+  callers(1, 10_000, 50_000),
+  lentAtOnce(10, 50_000),
+  lentAtOnce(1_000, 50_000),
+  lentAtOnce(10_000, 50_000),
+  memoryOfWaiters(100_000),
+  memoryOfIdle(10_000),
 ]
 
-function callers(count: number, resources: number, cycles: number): Case {
+function callers(count: number, resources: number, times: number): Case {
   return {
     name: `${count}-on-${resources}`,
+    unit: 'ns per cycle',
     resources,
-    cycles,
-    run: (loops, pool) => loops.cycles(pool, count, cycles / count),
+    run: (pool) => nsEach(times, () => cycles(pool, count, times / count)),
   }
 }
 
-function lentAtOnce(resources: number, cycles: number): Case {
+function lentAtOnce(resources: number, times: number): Case {
   return {
     name: `all-of-${resources}`,
+    unit: 'ns per cycle',
     resources,
-    cycles,
-    run: (loops, pool) => loops.waves(pool, resources, cycles / resources),
+    run: (pool) => nsEach(times, () => waves(pool, resources, times / resources)),
   }
 }
 
-/** ns per cycle, round by round, in one process: rounds of the same index ran side by side. */
+async function nsEach(times: number, run: () => Promise<void>): Promise<number> {
+  globalThis.gc?.({ type: 'minor' } as never)
+  const startedAt = process.hrtime.bigint()
+  await run()
+  return Number(process.hrtime.bigint() - startedAt) / times
+}
+
+/** Its promise is part of it: nobody waits without one. */
+function memoryOfWaiters(count: number): Case {
+  return {
+    name: `memory-of-${count}-waiters`,
+    unit: 'bytes each',
+    resources: 10,
+    roundsMax: 1,
+    async run(pool) {
+      const leases = await Promise.all(Array.from({ length: 10 }, () => pool.acquire()))
+      const asked: Promise<unknown>[] = new Array(count)
+      const beforeBytes = heapBytes()
+      for (let i = 0; i < count; i++) asked[i] = pool.acquire()
+      const bytes = (heapBytes() - beforeBytes) / count
+      for (const lease of leases) pool.release(lease)
+      for (const one of asked) pool.release(await one)
+      return bytes
+    },
+  }
+}
+
+/** With the pool around them. */
+function memoryOfIdle(count: number): Case {
+  return {
+    name: `memory-of-${count}-idle`,
+    unit: 'bytes each',
+    resources: count,
+    roundsMax: 1,
+    async run(pool, before) {
+      const bytes = (heapBytes() - before.heapBytes) / count
+      pool.release(await pool.acquire())
+      return bytes
+    },
+  }
+}
+
+function heapBytes(): number {
+  for (let i = 0; i < 3; i++) globalThis.gc?.()
+  return process.memoryUsage().heapUsed
+}
+
+/** What rounds cost, round by round, by subject: rounds of the same index ran side by side. */
 type Times = Readonly<Record<string, readonly number[]>>
 
-async function measure(wanted: Case, subjects: readonly Subject[], rounds: number): Promise<Times> {
-  const times: Record<string, number[]> = {}
-  const runs: (() => Promise<number>)[] = []
-  for (const { name, open } of subjects) {
-    const loops = (await import(`./support/loops.ts?of=${encodeURIComponent(name)}`)) as Loops
-    const pool = await open(wanted.resources)
-    times[name] = []
-    runs.push(async () => {
-      globalThis.gc?.({ type: 'minor' } as never)
-      const startedAt = process.hrtime.bigint()
-      await wanted.run(loops, pool)
-      return Number(process.hrtime.bigint() - startedAt) / wanted.cycles
-    })
-  }
-  const names = subjects.map(({ name }) => name)
-  for (let round = -WARM_UP_ROUNDS; round < rounds; round++) {
-    const order = runs.map((_, i) => (round % 2 === 0 ? i : runs.length - 1 - i))
-    for (const i of order) {
-      const ns = await (runs[i] as () => Promise<number>)()
-      if (round >= 0) times[names[i] as string]?.push(ns)
-      await new Promise(setImmediate) // timers and housekeeping get their turn, outside the timing
+const WARM_UP_ROUNDS = 5
+
+async function measure(wanted: Case, subjects: readonly Subject[], roundsAsked: number): Promise<Times> {
+  const rounds = Math.min(roundsAsked, wanted.roundsMax ?? Number.POSITIVE_INFINITY)
+  const warmUp = wanted.roundsMax === undefined ? WARM_UP_ROUNDS : 0
+  const times: Record<string, number[]> = Object.fromEntries(subjects.map(({ name }) => [name, []]))
+  const workers: { readonly name: string; readonly worker: ChildProcess }[] = []
+  try {
+    for (const { name } of subjects) workers.push({ name, worker: await startWorker(wanted, name) })
+    for (let round = -warmUp; round < rounds; round++) {
+      for (const { name, worker } of round % 2 === 0 ? workers : workers.toReversed()) {
+        const cost = await roundOf(worker)
+        if (round >= 0) times[name]?.push(cost)
+      }
     }
+  } finally {
+    for (const { worker } of workers) worker.kill()
   }
   return times
 }
 
-const WARM_UP_ROUNDS = 5
-
-/** In a process of its own. */
-function measureApart(wanted: Case, only: string | undefined, rounds: number): Times {
-  const flags = ['--expose-gc', '--import', 'tsx', fileURLToPath(import.meta.url), '--worker', '--rounds', `${rounds}`]
-  const args = [...flags, ...(only === undefined ? [] : ['--only', only]), wanted.name]
-  const { stdout, status } = spawnSync(process.execPath, args, {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
+async function startWorker(wanted: Case, subject: string): Promise<ChildProcess> {
+  const worker = fork(fileURLToPath(import.meta.url), ['--worker', subject, wanted.name], {
+    execArgv: ['--expose-gc', '--import', 'tsx'],
   })
-  if (status !== 0) throw new Error(`${wanted.name}: exit ${status}`)
-  return JSON.parse(stdout) as Times
+  await answerOf(worker)
+  return worker
+}
+
+function roundOf(worker: ChildProcess): Promise<number> {
+  worker.send('round')
+  return answerOf(worker)
+}
+
+async function answerOf(worker: ChildProcess): Promise<number> {
+  const exited = new AbortController()
+  const gone = once(worker, 'exit', { signal: exited.signal }).then(([code]) => {
+    throw new Error(`a worker left with exit code ${code}`)
+  })
+  const [cost] = (await Promise.race([once(worker, 'message'), gone])) as [number]
+  exited.abort()
+  gone.catch(() => {})
+  return cost
+}
+
+/** In a process of its own: a round whenever it is told to. */
+async function work(wanted: Case, { open }: Subject): Promise<void> {
+  const before = { heapBytes: heapBytes() }
+  const pool = await open(wanted.resources)
+  process.on('message', async () => {
+    process.send?.(await wanted.run(pool, before))
+  })
+  process.send?.(0)
 }
 
 interface Row {
   readonly case: string
   readonly subject: string
   readonly kind: Subject['kind']
-  /** ns per cycle: median over all rounds, and the quartiles. */
-  readonly ns: number
-  readonly nsLow: number
-  readonly nsHigh: number
-  /** Median of the paired ratios: its time by the floor's, and by ours. */
+  /** ns or bytes: median over all rounds, and the quartiles. */
+  readonly cost: number
+  readonly costLow: number
+  readonly costHigh: number
+  readonly unit: Case['unit']
+  /** Median of the paired ratios: its cost by the floor's, and by ours. */
   readonly byFloor: number
   readonly byOurs: number
 }
 
 function rowsOf(wanted: Case, runs: readonly Times[], subjects: readonly Subject[]): Row[] {
   return subjects.map(({ name, kind }) => {
-    const ns = runs.flatMap((run) => run[name] ?? []).sort((a, b) => a - b)
+    const costs = runs.flatMap((run) => run[name] ?? []).sort((a, b) => a - b)
     const by = (other: string): number => median(runs.map((run) => pairedRatio(run[name], run[other])))
     return {
       case: wanted.name,
       subject: name,
       kind,
-      ns: quantile(ns, 0.5),
-      nsLow: quantile(ns, 0.25),
-      nsHigh: quantile(ns, 0.75),
+      unit: wanted.unit,
+      cost: quantile(costs, 0.5),
+      costLow: quantile(costs, 0.25),
+      costHigh: quantile(costs, 0.75),
       byFloor: by('floor'),
       byOurs: by('adaptive-pool'),
     }
@@ -143,11 +218,12 @@ function quantile(sorted: readonly number[], q: number): number {
 
 function print(rows: readonly Row[]): void {
   const width = Math.max(...rows.map(({ subject }) => subject.length))
-  console.log(`\n${rows[0]?.case}${' '.repeat(width)} ns per cycle (quartiles)   × floor   × ours`)
-  for (const { subject, ns, nsLow, nsHigh, byFloor, byOurs } of rows) {
-    const spread = `(${nsLow.toFixed(0)}-${nsHigh.toFixed(0)})`
+  const title = `\n${rows[0]?.case}, ${rows[0]?.unit}`
+  console.log(`${title.padEnd(width + 4)} median (quartiles)   × floor   × ours`)
+  for (const { subject, cost, costLow, costHigh, byFloor, byOurs } of rows) {
+    const spread = `(${costLow.toFixed(0)}-${costHigh.toFixed(0)})`
     const ratios = `${byFloor.toFixed(2).padStart(8)} ${byOurs.toFixed(2).padStart(8)}`
-    console.log(`  ${subject.padEnd(width)} ${ns.toFixed(0).padStart(7)} ${spread.padEnd(14)} ${ratios}`)
+    console.log(`  ${subject.padEnd(width)} ${cost.toFixed(0).padStart(7)} ${spread.padEnd(14)} ${ratios}`)
   }
   const off = Math.abs((rows.find(({ subject }) => subject === AGAIN)?.byOurs ?? 1) - 1)
   if (off > 0.1) console.log(`  NOISY: the same code twice is ${(off * 100).toFixed(0)} % apart`)
@@ -160,21 +236,21 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '30' },
     only: { type: 'string' },
     json: { type: 'string' },
-    worker: { type: 'boolean', default: false },
+    worker: { type: 'string' },
   },
 })
 const cases = CASES.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
 const only = values.only?.split(',')
 const subjects = SUBJECTS.filter(({ name }) => only === undefined || only.includes(name))
-if (values.worker) {
-  const times = await measure(cases[0] as Case, subjects, Number(values.rounds))
-  process.stdout.write(JSON.stringify(times), () => process.exit()) // peers leave timers behind
-} else {
+const worker = SUBJECTS.find(({ name }) => name === values.worker)
+if (worker !== undefined) await work(cases[0] as Case, worker)
+else await compareAll()
+
+async function compareAll(): Promise<void> {
   const rows: Row[] = []
   for (const wanted of cases) {
-    const runs = Array.from({ length: Number(values.processes) }, () =>
-      measureApart(wanted, values.only, Number(values.rounds)),
-    )
+    const runs: Times[] = []
+    while (runs.length < Number(values.processes)) runs.push(await measure(wanted, subjects, Number(values.rounds)))
     const some = rowsOf(wanted, runs, subjects)
     print(some)
     rows.push(...some)

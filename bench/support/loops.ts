@@ -1,13 +1,4 @@
-/**
- * What is timed. Imported once for each subject (`./loops.ts?of=tarn`), so that each has functions of its own to be
- * compiled for it: in shared ones every call would see ten kinds of pool, and cost all of them the same detour.
- */
 import type { OpenPool } from './subjects.ts'
-
-export interface Loops {
-  cycles(pool: OpenPool, callers: number, cyclesEach: number): Promise<void>
-  waves(pool: OpenPool, size: number, waves: number): Promise<void>
-}
 
 /** `callers` at once, each of which acquires and releases, again and again. */
 export async function cycles(pool: OpenPool, callers: number, cyclesEach: number): Promise<void> {
