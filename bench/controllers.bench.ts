@@ -10,7 +10,8 @@
  *     npm run bench:controllers -- --seeds 3 --controllers hybrid --scenarios brown-out,leak
  *     npm run bench:controllers -- --queue fifo --scenarios classic
  *
- * --out FILE writes the page with the pictures, --json FILE the figures; --workers N processes (2).
+ * --out FILE writes the page with the pictures, --json FILE the figures; --workers N processes (2). --search looks for
+ * the oracle's sizes afresh: to be done when a scenario or the model of the backend has changed.
  */
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -32,6 +33,7 @@ const { values } = parseArgs({
     scenarios: { type: 'string', default: Object.keys(scenarios).join(',') },
     queue: { type: 'string', default: 'codel' },
     workers: { type: 'string', default: '2' },
+    search: { type: 'boolean', default: false },
     out: { type: 'string' },
     json: { type: 'string' },
   },
@@ -55,7 +57,7 @@ const farm = new Farm(Number(values.workers), (done, all) => {
   )
 })
 
-const oracles = await findOracles(farm, names, queue, seeds)
+const oracles = await findOracles(farm, names, queue, seeds, values.search)
 const single = bestSingleSizes(oracles)
 const rivals = [...new Set([`fixed-${single.byWorst}`, `fixed-${single.byMean}`])]
 const contestants = [...values.controllers.split(',').filter((name) => name !== ''), ...rivals]

@@ -8,10 +8,12 @@ import { type Outcome, type RunSpec, run, sizeOf } from './run.ts'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const CACHE = join(ROOT, 'node_modules/.cache/adaptive-pool')
 
-/** What a run of a fixed size depends on, besides its options. A decision of somebody's depends on all of control/. */
+/** What a run of a fixed size depends on, besides its options. */
 const ENGINE = ['src/base', 'src/pool', 'src/measure', 'src/sim', 'src/handle.ts', 'src/create-pool.ts']
 const LOOP = ['src/control/control-loop.ts', 'src/control/guards.ts', 'src/control/fixed.ts']
+/** What a decision of somebody's depends on besides; what only one decider is made of is no matter of the others. */
 const DECIDERS = ['src/control', 'bench/controllers/rivals.ts', 'bench/controllers/run.ts']
+const HYBRID_ONLY = ['hybrid.ts', 'arm.ts', 'forecast.ts']
 
 /**
  * Runs simulations in processes of their own, and keeps what came out for as long as the code that made it stays the
@@ -22,7 +24,8 @@ export class Farm {
   readonly #tell: (done: number, all: number) => void
   readonly #file: string
   readonly #known = new Map<string, Outcome>()
-  readonly #decidersHash = hashOf(DECIDERS)
+  readonly #hybridHash = hashOf(DECIDERS)
+  readonly #othersHash = hashOf(DECIDERS, HYBRID_ONLY)
 
   constructor(workers: number, tell: (done: number, all: number) => void) {
     this.#workers = workers
@@ -82,8 +85,8 @@ export class Farm {
   }
 
   #keyOf({ scenario, controller, queue, seed }: RunSpec): string {
-    const decider = sizeOf(controller) === undefined ? `${controller}@${this.#decidersHash}` : controller
-    return `${scenario} ${decider} ${queue} ${seed}`
+    const hash = controller === 'hybrid' ? this.#hybridHash : this.#othersHash
+    return `${scenario} ${sizeOf(controller) === undefined ? `${controller}@${hash}` : controller} ${queue} ${seed}`
   }
 }
 
@@ -92,13 +95,14 @@ export function serveRuns(): void {
   process.on('message', (spec: RunSpec) => void run(spec).then((outcome) => process.send?.(outcome)))
 }
 
-function hashOf(paths: readonly string[]): string {
+function hashOf(paths: readonly string[], without: readonly string[] = []): string {
   const hash = createHash('sha256')
   for (const path of paths) {
     const full = join(ROOT, path)
     const files = path.endsWith('.ts')
       ? [full]
       : readdirSync(full)
+          .filter((name) => !without.includes(name))
           .sort()
           .map((name) => join(full, name))
     for (const file of files) hash.update(readFileSync(file))

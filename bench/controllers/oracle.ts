@@ -1,11 +1,16 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { type ScenarioName, scenarios } from '../../src/sim/index.ts'
 import type { Farm } from './farm.ts'
 import { limitMaxOf, type Outcome } from './run.ts'
 
 /** Densest where the knees are; about a peak, a fifth more or less hardly matters. */
 const SIZES = [3, 5, 8, 10, 12, 15, 18, 22, 26, 30, 35, 48, 68, 100, 130, 200]
-/** The best few of the first seed are looked at with all seeds. */
+/** The best few of the search are looked at with all seeds. */
 const FINALISTS = 2
+/** What the search has found: goodput by queue, scenario and size. Kept beside this file, since it rarely changes. */
+const CURVES_FILE = fileURLToPath(new URL('./curves.txt', import.meta.url))
+const SEARCH_SEED = 1
 
 /** What somebody could have had who knew everything but how to move. */
 export interface Oracle {
@@ -15,32 +20,30 @@ export interface Oracle {
   readonly outcomes: readonly Outcome[]
   /** The smallest size that does as well, to within half a per cent: what is truly needed. */
   readonly need: number
-  /** Goodput by size, first seed. */
+  /** Goodput by size, with the one seed of the search. */
   readonly curve: ReadonlyMap<number, number>
 }
 
-/** By search: every size with the first seed, the best few with all. */
+type Queue = 'codel' | 'fifo'
+type Curve = ReadonlyMap<number, number>
+
+/** Every size with one seed, as far as `isAfresh` or no earlier search has; then the best few with all seeds. */
 export async function findOracles(
   farm: Farm,
   names: readonly ScenarioName[],
-  queue: 'codel' | 'fifo',
+  queue: Queue,
   seeds: readonly number[],
+  isAfresh: boolean,
 ): Promise<readonly Oracle[]> {
-  const grid = names.flatMap((scenario) =>
-    SIZES.filter((size) => size <= limitMaxOf(scenarios[scenario])).map((size) => ({ scenario, size })),
-  )
-  const specOf = ({ scenario, size }: (typeof grid)[number], seed: number) =>
-    ({ scenario, controller: `fixed-${size}`, queue, seed }) as const
-  const first = await farm.runAll(grid.map((cell) => specOf(cell, seeds[0] ?? 1)))
-  const curves = new Map(names.map((name) => [name, new Map<number, number>()]))
-  grid.forEach(({ scenario, size }, at) => {
-    curves.get(scenario)?.set(size, first[at]?.goodput ?? 0)
-  })
+  const curves = await curvesOf(farm, names, queue, isAfresh)
   const finals = names.flatMap((scenario) => {
     const ranked = [...(curves.get(scenario) ?? [])].sort(([a, x], [b, y]) => y - x || a - b)
     return ranked.slice(0, FINALISTS).map(([size]) => ({ scenario, size }))
   })
-  const all = await farm.runAll(finals.flatMap((cell) => seeds.map((seed) => specOf(cell, seed))))
+  const specs = finals.flatMap(({ scenario, size }) =>
+    seeds.map((seed) => ({ scenario, controller: `fixed-${size}`, queue, seed })),
+  )
+  const all = await farm.runAll(specs)
   return names.map((scenario) => {
     const candidates = finals
       .map((cell, at) => ({ ...cell, outcomes: all.slice(at * seeds.length, (at + 1) * seeds.length) }))
@@ -51,6 +54,47 @@ export async function findOracles(
     const need = [...curve].find(([, goodput]) => goodput >= enough)?.[0] ?? best.size
     return { scenario, size: best.size, outcomes: best.outcomes, need, curve }
   })
+}
+
+async function curvesOf(
+  farm: Farm,
+  names: readonly ScenarioName[],
+  queue: Queue,
+  isAfresh: boolean,
+): Promise<ReadonlyMap<ScenarioName, Curve>> {
+  const known = readCurves()
+  const missing = names.filter((name) => isAfresh || !known.has(`${queue} ${name}`))
+  const grid = missing.flatMap((scenario) =>
+    SIZES.filter((size) => size <= limitMaxOf(scenarios[scenario])).map((size) => ({ scenario, size })),
+  )
+  const outcomes = await farm.runAll(
+    grid.map(({ scenario, size }) => ({ scenario, controller: `fixed-${size}`, queue, seed: SEARCH_SEED })),
+  )
+  for (const name of missing) known.set(`${queue} ${name}`, new Map())
+  grid.forEach(({ scenario, size }, at) => {
+    known.get(`${queue} ${scenario}`)?.set(size, Number((outcomes[at]?.goodput ?? 0).toFixed(5)))
+  })
+  if (missing.length > 0) writeCurves(known)
+  return new Map(names.map((name) => [name, known.get(`${queue} ${name}`) ?? new Map()]))
+}
+
+/** By queue and scenario. A line of the file: `codel step-up 3:0.51317 5:0.63467 …`. */
+function readCurves(): Map<string, Map<number, number>> {
+  if (!existsSync(CURVES_FILE)) return new Map()
+  const lines = readFileSync(CURVES_FILE, 'utf8').trim().split('\n')
+  return new Map(
+    lines.map((line) => {
+      const [queue, scenario, ...points] = line.split(' ')
+      return [`${queue} ${scenario}`, new Map(points.map((point) => point.split(':').map(Number) as [number, number]))]
+    }),
+  )
+}
+
+function writeCurves(curves: ReadonlyMap<string, Curve>): void {
+  const lines = Array.from(curves, ([key, curve]) =>
+    [key, ...Array.from(curve, ([size, goodput]) => `${size}:${goodput}`)].join(' '),
+  )
+  writeFileSync(CURVES_FILE, `${lines.sort().join('\n')}\n`)
 }
 
 /** The one size for everything: the best in its worst scenario, and the best in the mean. */

@@ -258,22 +258,27 @@ class Simulation {
   }
 
   #serve(visit: Visit, lease: GateLease<SimulatedResource>): void {
-    const { job, arrivedAtMs, kind } = visit
-    const done = (error?: Error): void => {
-      if (error !== undefined) {
-        lease.destroy(error)
-        this.#failed(visit, 'failed')
-        return
-      }
-      if (job.isLeaked !== true) lease.release()
-      else this.#pool.answered(lease)
-      this.#tally.completed(arrivedAtMs, this.#clock.nowMs())
-      this.#answer(kind)
-    }
+    const { job, kind } = visit
     const { connection } = lease.resource
     this.#pool.asked(lease, kind?.tag ?? 'statement')
-    if (job.holdMs > 0) this.#backend.serve(connection, job, done, () => this.#pool.answered(lease))
-    else this.#backend.serve(connection, job, done)
+    this.#backend.serve(
+      connection,
+      job,
+      (error) => this.#served(visit, lease, error),
+      job.holdMs > 0 ? () => this.#pool.answered(lease) : undefined,
+    )
+  }
+
+  #served(visit: Visit, lease: GateLease<SimulatedResource>, error: Error | undefined): void {
+    if (error !== undefined) {
+      lease.destroy(error)
+      this.#failed(visit, 'failed')
+      return
+    }
+    if (visit.job.isLeaked !== true) lease.release()
+    else this.#pool.answered(lease)
+    this.#tally.completed(visit.arrivedAtMs, this.#clock.nowMs())
+    this.#answer(visit.kind)
   }
 
   #failed(visit: Visit, loss: Loss): void {
