@@ -2,7 +2,11 @@
  * The question: does an adopted pool ride out a spike as well as the best static size, which nobody knew before?
  *
  * A real PostgreSQL, an open-loop Poisson load (latency counts from when a request was due), each static size and the
- * adopted pool in turn over the same server with the same arrivals. Compare within one run only.
+ * adopted pool in turn over the same server with the same arrivals. Compare within one run only: how many connections
+ * a static pool has open when the spike comes is left to chance by the connects of its cold start (`open before it`).
+ * So there is one more row, `knew`: a pool of ten whose operator sets the best static size at the very moment.
+ *
+ * `cpu` offers shares of what the machine can do, measured first, so that it is the same spike on every machine.
  *
  *     npm run bench:pg-spike -- [io|cpu] [runs] [adopted]
  *
@@ -18,8 +22,9 @@ import { poisson } from '../src/sim/workload.ts'
 
 interface Spike {
   readonly sql: string
-  /** Requests per second in each phase, and how long it lasts. */
+  /** Requests per second in each phase, or the share of what the server can do, and how long it lasts. */
   readonly phases: readonly { readonly ratePerSecond: number; readonly durationMs: number }[]
+  readonly areShares?: boolean
   readonly staticSizes: readonly number[]
   readonly limitMax: number
 }
@@ -40,8 +45,9 @@ const SPIKES: Readonly<Record<string, Spike>> = {
   },
   cpu: {
     sql: 'select sum(i) from generate_series(1,20000) i',
-    phases: phases(100, 700),
-    staticSizes: [2, 20, 40, 160],
+    phases: phases(0.1, 0.75),
+    areShares: true,
+    staticSizes: [2, 5, 20, 40, 160],
     limitMax: 160,
   },
 }
@@ -56,6 +62,7 @@ function phases(quiet: number, spike: number): Spike['phases'] {
 
 interface Outcome {
   readonly pool: string
+  readonly openBefore: number
   readonly offered: number
   readonly failedShare: number
   readonly p50: number
@@ -63,8 +70,32 @@ interface Outcome {
   readonly limits: readonly { readonly atMs: number; readonly limit: number }[]
 }
 
-async function run(spike: Spike, url: string, size: number | 'adopted', seed: number): Promise<Outcome> {
-  const max = size === 'adopted' ? 10 : size
+/** Requests per second that the server answers when always asked by as many as is good for it. */
+async function capacityPerSecond(sql: string, url: string): Promise<number> {
+  const pool = new pg.Pool({ connectionString: url, max: 8 })
+  const measure = async (durationMs: number): Promise<number> => {
+    let answered = 0
+    const endsAtMs = performance.now() + durationMs
+    const ask = async (): Promise<void> => {
+      while (performance.now() < endsAtMs) {
+        await pool.query(sql)
+        answered += 1
+      }
+    }
+    await Promise.all(Array.from({ length: 8 }, ask))
+    return (answered * 1_000) / durationMs
+  }
+  await measure(500)
+  const perSecond = await measure(2_000)
+  await pool.end()
+  return perSecond
+}
+
+type Contestant = number | 'adopted' | { readonly knew: number }
+
+async function run(spike: Spike, url: string, contestant: Contestant, seed: number): Promise<Outcome> {
+  const size = typeof contestant === 'object' ? 'knew' : contestant
+  const max = typeof size === 'number' ? size : 10
   const pool = new pg.Pool({ connectionString: url, max, connectionTimeoutMillis: 1_000 })
   pool.on('error', () => {})
   const limits: { atMs: number; limit: number }[] = []
@@ -75,6 +106,11 @@ async function run(spike: Spike, url: string, size: number | 'adopted', seed: nu
       if (process.env.BENCH_TRACE) trace(record, startedAtMs)
     })
   }
+  let openBefore = 0
+  const edge = setTimeout(() => {
+    openBefore = pool.totalCount
+    if (typeof contestant === 'object') pool.options.max = contestant.knew
+  }, spike.phases[0]?.durationMs)
   const durationMs = spike.phases.reduce((sum, phase) => sum + phase.durationMs, 0)
   const latencies: number[] = []
   let failed = 0
@@ -90,12 +126,21 @@ async function run(spike: Spike, url: string, size: number | 'adopted', seed: nu
       else failed += 1
     },
   })
+  clearTimeout(edge)
   await pool.end()
   latencies.sort((a, b) => a - b)
   const quantile = (q: number): number =>
     latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * q))] ?? 0
   const offered = latencies.length + failed
-  return { pool: String(size), offered, failedShare: failed / offered, p50: quantile(0.5), p99: quantile(0.99), limits }
+  return {
+    pool: String(size),
+    openBefore,
+    offered,
+    failedShare: failed / offered,
+    p50: quantile(0.5),
+    p99: quantile(0.99),
+    limits,
+  }
 }
 
 function rateAt(phases: Spike['phases'], atMs: number): number {
@@ -138,13 +183,14 @@ function longestAbove(limits: Outcome['limits'], bound: number): number {
 
 /** Of the static sizes without a failure, the one with the lowest p99. */
 function bestOf(outcomes: readonly Outcome[]): Outcome | undefined {
-  const clean = outcomes.filter(({ pool, failedShare }) => pool !== 'adopted' && failedShare === 0)
+  const clean = outcomes.filter(({ pool, failedShare }) => Number(pool) > 0 && failedShare === 0)
   return clean.sort((a, b) => a.p99 - b.p99)[0]
 }
 
 function describe(outcome: Outcome, best: Outcome | undefined): string {
-  const { pool, offered, failedShare, p50, p99, limits } = outcome
-  const figures = `${pool.padStart(8)}: ${offered} offered, ${(failedShare * 100).toFixed(2)} % failed`
+  const { pool, openBefore, offered, failedShare, p50, p99, limits } = outcome
+  const open = `${openBefore} open before it`
+  const figures = `${pool.padStart(8)}: ${open}, ${offered} offered, ${(failedShare * 100).toFixed(2)} % failed`
   const latency = `p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms`
   if (pool !== 'adopted') return `${figures}, ${latency}`
   const top = `limit up to ${Math.max(0, ...limits.map(({ limit }) => limit))}`
@@ -155,19 +201,32 @@ function describe(outcome: Outcome, best: Outcome | undefined): string {
 }
 
 const [name = 'io', runs = '1', only] = process.argv.slice(2)
-const spike = SPIKES[name]
-if (spike === undefined) throw new RangeError(`spike must be one of ${Object.keys(SPIKES).join(', ')}, got ${name}`)
-const sizes = only === 'adopted' ? [] : spike.staticSizes
+const named = SPIKES[name]
+if (named === undefined) throw new RangeError(`spike must be one of ${Object.keys(SPIKES).join(', ')}, got ${name}`)
+const sizes = only === 'adopted' ? [] : named.staticSizes
 const server = await startPostgres({ maxConnections: 250 })
+
+function scaled(spike: Spike, capacity: number): Spike {
+  const phases = spike.phases.map((phase) => ({ ...phase, ratePerSecond: phase.ratePerSecond * capacity }))
+  return { ...spike, phases }
+}
+
 try {
+  const capacity = named.areShares ? await capacityPerSecond(named.sql, server.url) : 1
+  const spike = named.areShares ? scaled(named, capacity) : named
+  if (named.areShares) console.log(`This machine answers ${capacity.toFixed(0)} of them a second.`)
   for (let round = 1; round <= Number(runs); round++) {
     console.log(`\n${name}, run ${round}: ${spike.sql}`)
     const outcomes: Outcome[] = []
-    for (const size of [...sizes, 'adopted'] as const) {
-      const outcome = await run(spike, server.url, size, round)
+    const show = async (contestant: Contestant): Promise<void> => {
+      const outcome = await run(spike, server.url, contestant, round)
       outcomes.push(outcome)
       console.log(`  ${describe(outcome, bestOf(outcomes))}`)
     }
+    for (const size of sizes) await show(size)
+    const best = bestOf(outcomes)
+    if (best !== undefined) await show({ knew: Number(best.pool) })
+    await show('adopted')
   }
 } finally {
   await server.stop()
