@@ -348,10 +348,15 @@ function hasSlowedByItself({ leases, inUseCalm, leaseMsCalm }: HybridState, samp
   return slowdown > SLOWDOWN_MIN && slowdown * Math.max(1, inUseCalm) > sample.inUseMean
 }
 
-/** A trial is judged at this many standard deviations, not before ARM_MS_FIRST, and at ARM_MS_MAX by likelihood. */
+/** A trial is judged at this many standard deviations, not before ARM_MS_FIRST; by likelihood when it tells no more. */
 const SIGMAS = 2.5
 const ARM_MS_FIRST = 100
 const ARM_MS_MAX = 5_000
+/**
+ * With so many times the completions of what it is compared with, an arm tells hardly more by lasting longer: what is
+ * left of the doubt is the other's. After a fail-over to a small server a trial too high cost five seconds of service.
+ */
+const FUTILE_RATIO = 4
 /** Surely beyond this elasticity, the backend was not the bottleneck at all: leases take as long by themselves. */
 const UNLOADED_ELASTICITY = 0.5
 
@@ -363,7 +368,8 @@ function judge(state: HybridState, from: Arm, sample: Sample, { elasticityMin }:
   if (arm.ms < ARM_MS_FIRST) return hold(state, sample, 'probing')
   const sigmas = isUp ? compare(from, arm, elasticityMin) : compare(arm, from, elasticityMin)
   const isDecisive = Math.abs(sigmas) >= SIGMAS
-  if (!isDecisive && arm.ms < ARM_MS_MAX) return hold(state, sample, 'probing')
+  const tellsMore = arm.completions < FUTILE_RATIO * Math.max(ARM_COMPLETIONS_MIN, from.completions)
+  if (!isDecisive && tellsMore && arm.ms < ARM_MS_MAX) return hold(state, sample, 'probing')
   // Twice as many were tried since leases were long by themselves: then completions would be twice as many, nearly.
   const isDoubled = arm.limit >= DOUBLED_RATIO * from.limit
   const isLargerWorthIt = !isDecisive && isDoubled ? compare(from, arm, UNLOADED_ELASTICITY) > 0 : sigmas > 0

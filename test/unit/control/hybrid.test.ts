@@ -95,6 +95,15 @@ describe('a brown-out: 40 % of the capacity', () => {
   })
 })
 
+test('a trial ends when it can tell no more than what it is compared with: seconds of the wrong limit are dear', () => {
+  const small = (n: number): number => 25 * (1 + 0.06 * (n - 1) + 0.009 * n * (n - 1))
+  const leaseMs = (n: number, atMs: number): number => (atMs < 10_000 ? 11 : small(n))
+  const steps = flow(hybrid(), { durationMs: 20_000, limit: 18, arrivalsPerSecond: () => 260, leaseMs })
+  const begun = steps.find(({ reason }) => reason === 'probe-up')?.sample.atMs ?? Number.NaN
+  const ended = steps.find(({ reason }) => reason === 'probe-failed')?.sample.atMs ?? Number.NaN
+  expect(ended - begun).toBeLessThan(2_000)
+})
+
 test('a limit far beyond the knee is found to be too high, and cut step by step', () => {
   const leaseMs = (n: number): number => loaded(n)
   const steps = flow(hybrid(), { durationMs: 30_000, limit: 180, arrivalsPerSecond: () => 1_300, leaseMs })
