@@ -180,7 +180,6 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
     this.#witness = new Witness({
       counts,
       sitesPerMs: watch.callSitesPerSecond / 1_000,
-      follows: watch.callSitesPerSecond > 0,
       ended: (lease, nowMs, weight) => this.#profiler.leaseEnded(lease, nowMs, weight),
     })
     return { witness: this.#witness, work: this.#profiler }
@@ -203,7 +202,7 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
 
   /**
    * Where the time of leases goes, by tag or call site: in queries, and held without one. Everyone who ends a lease is
-   * in it up to a thousand a second, and a sample of a busier pool; with `watch: false`, nobody.
+   * in it up to three hundred a second, and a sample of a busier pool; with `watch: false`, nobody.
    */
   profile(): Profile {
     return this.#profiler.profile()

@@ -119,10 +119,26 @@ export type CreateFailureClass =
 /** How a waiter left the queue without a lease. */
 export type RefusalKind = 'timedOut' | 'shed' | 'aborted' | 'queueFull' | 'createFailed' | 'draining'
 
+/** A place in somebody's code: where it calls, or awaits. */
+export interface CodePlace {
+  /** "saveOrder (routes/order.js:42:15)" */
+  readonly site: string
+  /** The same for all places in one function. */
+  readonly fn: string
+  /** Its own; no other place has it. */
+  readonly at: number
+  /** Whether the function waits there for an answer, and is not running. */
+  readonly isAsync: boolean
+}
+
 /** Who asked for a lease, as far as it was looked at. */
 export interface Caller {
   /** Where in the code; undefined: not known. Put into words at the first reading, hence not on the hot path. */
   readonly site: string | undefined
+  /** The whole way from the application to the pool, innermost first; empty: not known. Costs more than `site`. */
+  readonly path: readonly CodePlace[]
+  /** The same for those who asked in one run of code, without an `await` between them; of later ones it is higher. */
+  readonly run: number
   /** Whether its async context was followed: only then `above` says anything. */
   readonly isFollowed: boolean
   /** The nearest caller in whose async context this one asked, and whose lease had not ended by then. */

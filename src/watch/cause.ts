@@ -122,11 +122,11 @@ function findKnot(view: View): Finding | undefined {
   const { counts, sample, insight } = view
   const { knot } = insight
   if (counts.waiters === 0 || counts.inUse < counts.limit || !isKnotted(knot, counts.inUse)) return undefined
-  const isAll = knot.followed >= counts.inUse
+  const isAll = knot.known >= counts.inUse
   const confidence = isAll ? 0.95 : sample.completions === 0 ? 0.9 : 0.6
   const evidence = [
     fact('leases whose holder waits for another', knot.blocked),
-    fact('leases whose holder is known', knot.followed),
+    fact('leases whose holder is known', knot.known),
     ...(knot.heldAt === undefined ? [] : [fact('held at', knot.heldAt)]),
     ...(knot.askedAt === undefined ? [] : [fact('asked again at', knot.askedAt)]),
     ...line(view),

@@ -1,5 +1,4 @@
-import type { Knot } from './knot.ts'
-import { NO_KNOT } from './knot.ts'
+import { type Knot, NO_KNOT } from './knot-found.ts'
 import { NONE_OVERDUE, type Overdue } from './overdue.ts'
 import type { Profiler, Slowdown } from './profile.ts'
 

@@ -24,7 +24,8 @@ import {
 import { type Outlook, outlookOfQueue, outlookOfTrend, type QueueSeen } from './forecast.ts'
 import { holdersOf } from './holders.ts'
 import { type Insight, NO_INSIGHT, slownessOf } from './insight.ts'
-import { findKnot, NO_KNOT } from './knot.ts'
+import { findKnot } from './knot.ts'
+import { NO_KNOT } from './knot-found.ts'
 import { NO_SAMPLE } from './no-sample.ts'
 import { findOverdue } from './overdue.ts'
 import type { Profiler } from './profile.ts'
@@ -77,6 +78,8 @@ const OVERDUE_TIMES_LONG = 10
 const OVERDUE_MS_MIN = 1_000
 const LEAKED_TIMES_LONG = 20
 const LEAKED_MS_MIN = 10_000
+/** So many times what a lease takes: by then, one should have come back. */
+const SILENT_LEASES = 3
 /** Who has ended a lease of an hour may hold another for as long, and longer. */
 const LEAKED_TIMES_LONGEST = 3
 
@@ -260,7 +263,9 @@ export class Watch {
       leakedMs: (holder) =>
         leaseAgeMs ?? Math.max(learnedMs, LEAKED_TIMES_LONGEST * (profiler?.longestOf(holder) ?? 0)),
     })
-    const knot = isStill && waiters > 0 && idle === 0 ? findKnot(leases(), whoWaits()) : NO_KNOT
+    const { silentMs, leaseMs } = this.#signals
+    const isSilent = silentMs >= SILENT_LEASES * leaseMs
+    const knot = isStill && waiters > 0 && idle === 0 ? findKnot(leases(), whoWaits(), isSilent) : NO_KNOT
     return { ...NO_INSIGHT, overdue, knot }
   }
 

@@ -1,66 +1,80 @@
 import { AsyncLocalStorage, executionAsyncResource } from 'node:async_hooks'
-import type { Caller, LeaseInfo, LeaseWitness, LiveCounts } from '../pool/contract.ts'
-import { type Stack, siteOf, takeStack } from './call-site.ts'
+import type { Caller, CodePlace, LeaseInfo, LeaseWitness, LiveCounts } from '../pool/contract.ts'
+import { type Frame, framesOf, pathOf, type Stack, siteOf, takeStack } from './call-site.ts'
 
 /** What a witness is made of. */
 export interface WitnessParts {
   readonly counts: LiveCounts
-  /** Call sites looked at per ms, at most, and while callers wait; >= 0. */
+  /** Call sites looked at per ms, at most; >= 0. 0: nobody is looked at, and no context followed. */
   readonly sitesPerMs: number
-  /** Whether async contexts may be followed while the pool is busy. */
-  readonly follows: boolean
   /** A lease has ended whose caller or tag is known; `weight`: for how many leases it stands. */
   readonly ended: (lease: LeaseInfo, nowMs: number, weight: number) => void
+  /** Whether following contexts costs next to nothing. @defaultValue as Node's own are made */
+  readonly isFollowingCheap?: boolean
 }
 
-/** Call sites that may be looked at in a burst: all fifty of one delayed its first grants by 7 to 10 ms. */
+/** How the pool stands for somebody who asks: most of it is in the cupboard; it is not; he will have to wait. */
+const CALM = 0
+const CROWDED = 1
+const FULL = 2
+/** Call sites that may be looked at in a burst, in each: all fifty of one delayed its first grants by 7 to 10 ms. */
 const BURST = 16
-/** While callers wait, it matters more who they are. */
-const PRESSED_TIMES = 4
-/** For so long after the pool was busy, in ms, contexts are followed: switching that on and off has its price, too. */
+/** Everything stands still: no lease has ended for so long, in ms, and for so many times what one takes. */
+const STILL_MS_MIN = 250
+const STILL_LEASES = 2
+/** For so long after that, in ms, contexts are followed: longer than most wait before they try again. */
 const FOLLOW_MS = 60_000
+const LEASE_SMOOTHING = 0.1
 
 /**
  * DOER: sees who asks, and in whose async context.
  *
- * **Where** costs some microseconds a look, so that there is a budget: all callers of a service that asks for less than
- * a thousand leases a second are seen, and of a busier one a fair sample; of a burst, the first.
+ * **Where** costs some microseconds a look, so that there is a budget: all callers of a service that asks for fewer
+ * leases a second are seen, and of a busier one a fair sample; of a burst, the first. What is saved is kept for each
+ * situation apart: calm traffic must not use up what is wanted of those who take the last leases, and of those who
+ * wait.
  *
- * **In whose context** needs an AsyncLocalStorage. `enterWith` takes 13 ns, but on Node before 24 its mere existence
- * makes every `await` of the process three times as slow (40 → 130 ns). So it exists only while more than half of the
- * limit is out or callers wait: with fewer leases out, nobody can be locked out by them.
+ * **In whose context** needs an AsyncLocalStorage, whose mere existence makes, on Node before 24, every `await` of the
+ * process three times as slow (40 → 130 ns). There it exists only once everything stands still, and for a while after:
+ * those who are stuck by then are told apart by their stacks (see knot.ts), those who come next by their contexts.
  */
 export class Witness implements LeaseWitness {
   readonly #parts: WitnessParts
-  #budget = BURST
+  readonly #isFollowingCheap: boolean
+  /** Looks left, in each situation. */
+  readonly #budgets = [BURST, BURST, BURST]
   #seenAtMs = Number.NEGATIVE_INFINITY
+  /** When a lease last ended, or could have been had. */
+  #movedAtMs = Number.NEGATIVE_INFINITY
   #followUntilMs = Number.NEGATIVE_INFINITY
+  #leaseMs = 0
   #contexts: AsyncLocalStorage<CallerRecord> | undefined
   /** Leases whose caller and tag are unknown, since one was known. */
   #unknown = 0
-  /** Of Node's with AsyncContextFrame: which synchronous run this is. */
-  #section = 0
-  #isSectionOpen = false
+  /** Which synchronous run of code this is. */
+  #run = 0
+  #isRunOpen = false
 
   constructor(parts: WitnessParts) {
     this.#parts = parts
+    this.#isFollowingCheap = parts.isFollowingCheap ?? !('kResourceStore' in new AsyncLocalStorage())
   }
 
   asked(nowMs: number): Caller | undefined {
-    const { counts, follows, sitesPerMs } = this.#parts
-    const { waiters } = counts
-    const perMs = waiters > 0 ? PRESSED_TIMES * sitesPerMs : sitesPerMs
-    const budget = this.#budget + (nowMs - this.#seenAtMs) * perMs
-    this.#seenAtMs = nowMs
-    this.#budget = budget < BURST ? budget : BURST
-    const isBusy = follows && (waiters > 0 || 2 * (counts.inUse + 1) > counts.limit)
-    if (isBusy) this.#followUntilMs = nowMs + FOLLOW_MS
-    const isFollowed = isBusy || nowMs < this.#followUntilMs
-    const isLookedAt = this.#budget >= 1 && sitesPerMs > 0
-    if (isLookedAt) this.#budget -= 1
-    if (isFollowed) return this.#follow(isLookedAt ? takeStack() : undefined)
+    const { counts, sitesPerMs } = this.#parts
+    if (sitesPerMs === 0) return undefined
+    const { inUse, limit, waiters } = counts
+    const wanted = inUse + waiters // a driver hands out by promise: within the limit, who waits is being served
+    const situation = wanted >= limit ? FULL : 2 * (wanted + 1) > limit ? CROWDED : CALM
+    const stack = this.#isDue(nowMs, situation) ? takeStack() : undefined
+    if (situation !== FULL) this.#movedAtMs = nowMs
+    else if (nowMs - this.#movedAtMs > Math.max(STILL_MS_MIN, STILL_LEASES * this.#leaseMs)) {
+      this.#followUntilMs = nowMs + FOLLOW_MS
+    }
+    const isFollowed = this.#isFollowingCheap ? situation !== CALM : nowMs < this.#followUntilMs
+    if (isFollowed) return this.#follow(stack)
     if (this.#contexts !== undefined) this.#followNoMore()
-    return isLookedAt ? new CallerRecord(takeStack(), false, undefined, undefined) : undefined
+    return stack === undefined ? undefined : new CallerRecord(stack, this.#runNow(), false, undefined, undefined)
   }
 
   /** Nothing is out and nobody asks: a process should not go on paying for contexts that nobody looks at. */
@@ -69,14 +83,25 @@ export class Witness implements LeaseWitness {
   }
 
   ended(lease: LeaseInfo, nowMs: number): void {
-    const { caller } = lease
+    const caller = lease.caller as CallerRecord | undefined
+    this.#movedAtMs = nowMs
+    this.#leaseMs += LEASE_SMOOTHING * (nowMs - lease.sinceMs - this.#leaseMs)
     // Else leases that overlap, each asked for under the one before, would keep a chain alive that never ends.
-    if (caller !== undefined) (caller as CallerRecord).above = undefined
+    if (caller !== undefined) caller.above = undefined
     if (lease.tag !== undefined || this.#parts.sitesPerMs === 0) this.#parts.ended(lease, nowMs, 1)
-    else if ((caller as CallerRecord | undefined)?.isLookedAt === true) {
+    else if (caller?.isLookedAt === true) {
       this.#parts.ended(lease, nowMs, this.#unknown + 1)
       this.#unknown = 0
     } else this.#unknown += 1
+  }
+
+  #isDue(nowMs: number, situation: number): boolean {
+    const earned = (nowMs - this.#seenAtMs) * this.#parts.sitesPerMs
+    const budget = Math.min(BURST, earned + (this.#budgets[situation] as number))
+    const isDue = budget >= 1
+    this.#seenAtMs = nowMs
+    this.#budgets[situation] = isDue ? budget - 1 : budget
+    return isDue
   }
 
   /**
@@ -87,24 +112,26 @@ export class Witness implements LeaseWitness {
   #follow(stack: Stack | undefined): Caller {
     this.#contexts ??= new AsyncLocalStorage()
     const found = this.#contexts.getStore()
-    const place = this.#place()
+    const run = this.#runNow()
+    const place = 'kResourceStore' in this.#contexts ? executionAsyncResource() : run
     const above = found === undefined ? undefined : heldFrom(found.place === place ? found.above : found)
-    const caller = new CallerRecord(stack, true, above, place)
+    const caller = new CallerRecord(stack, run, true, above, place)
     this.#contexts.enterWith(caller)
     return caller
   }
 
-  /** What is the same for those who ask in one run of code, and differs after any `await`. */
-  #place(): unknown {
-    if ('kResourceStore' in (this.#contexts as object)) return executionAsyncResource()
-    if (!this.#isSectionOpen) {
-      this.#isSectionOpen = true
-      this.#section += 1
-      queueMicrotask(() => {
-        this.#isSectionOpen = false
-      })
+  /** The same for those who ask in one run of code, another after any `await`. */
+  #runNow(): number {
+    if (!this.#isRunOpen) {
+      this.#isRunOpen = true
+      this.#run += 1
+      queueMicrotask(this.#endRun)
     }
-    return this.#section
+    return this.#run
+  }
+
+  readonly #endRun = (): void => {
+    this.#isRunOpen = false
   }
 
   #followNoMore(): void {
@@ -120,29 +147,41 @@ function heldFrom(caller: Caller | undefined): Caller | undefined {
   return held
 }
 
+const NO_FRAMES: readonly Frame[] = []
+
 class CallerRecord implements Caller {
   readonly isFollowed: boolean
+  readonly run: number
   above: Caller | undefined
   lease: LeaseInfo | undefined = undefined
+  /** In which async resource, or run, it asked. */
   readonly place: unknown
+  readonly isLookedAt: boolean
   #stack: Stack | undefined
-  #site: string | undefined
+  #frames: readonly Frame[] = NO_FRAMES
 
-  constructor(stack: Stack | undefined, isFollowed: boolean, above: Caller | undefined, place: unknown) {
+  constructor(stack: Stack | undefined, run: number, isFollowed: boolean, above: Caller | undefined, place: unknown) {
     this.#stack = stack
+    this.isLookedAt = stack !== undefined
+    this.run = run
     this.isFollowed = isFollowed
     this.above = above
     this.place = place
   }
 
-  get isLookedAt(): boolean {
-    return this.#stack !== undefined || this.#site !== undefined
+  get site(): string | undefined {
+    return siteOf(this.#read())
   }
 
-  get site(): string | undefined {
-    if (this.#stack === undefined) return this.#site
-    this.#site = siteOf(this.#stack) ?? ''
-    this.#stack = undefined
-    return this.#site === '' ? undefined : this.#site
+  get path(): readonly CodePlace[] {
+    return pathOf(this.#read())
+  }
+
+  #read(): readonly Frame[] {
+    if (this.#stack !== undefined) {
+      this.#frames = framesOf(this.#stack)
+      this.#stack = undefined
+    }
+    return this.#frames
   }
 }

@@ -46,6 +46,75 @@ test('a nested-acquire deadlock is reported within a window, with both call site
   await Promise.all(all)
 })
 
+test('so is one that begins under load, in a single function, after thousands of leases that have come back', async () => {
+  const clock = new VirtualClock()
+  const limits = { limitMax: 20, limitInitial: 20, warmUp: 20 }
+  const { pool, warnings } = await warnedPool({ clock, ...limits, watch: { callSitesPerSecond: 1_000 } })
+  await clock.advance(1)
+  const sleep = (ms: number) => new Promise<void>((resolve) => clock.startTimer(ms, resolve))
+  async function view() {
+    const lease = await pool.acquire()
+    await sleep(10)
+    lease.release()
+    await sleep(1)
+    const other = await pool.acquire()
+    await sleep(10)
+    other.release()
+  }
+  async function order() {
+    const lease = await pool.acquire()
+    await sleep(10)
+    const other = await pool.acquire()
+    other.release()
+    lease.release()
+  }
+  const all: Promise<unknown>[] = []
+  for (let atMs = 0; atMs < 2_000; atMs += 2) {
+    all.push(view())
+    await clock.advance(2)
+  }
+  expect(warnings.map(({ kind }) => kind)).not.toContain('self-deadlock')
+  await clock.advance(100)
+  for (let i = 0; i < 20; i++) all.push(order())
+  await clock.advance(15)
+  const tangledAtMs = clock.nowMs()
+  while (clock.nowMs() < tangledAtMs + 300 && !warnings.some(({ kind }) => kind === 'self-deadlock')) {
+    all.push(view()) // traffic goes on
+    await clock.advance(5)
+  }
+  const knot = warnings.find(({ kind }) => kind === 'self-deadlock')
+  expect(knot?.message).toMatch(/Held at order \(.*leases\.test\.ts.*asked again at order \(.*leases\.test\.ts/)
+  const drained = pool.drain({ timeoutMs: 10 })
+  await clock.advance(100)
+  await drained
+  await Promise.allSettled(all)
+})
+
+test('a backend that stalls under handlers who ask twice, one after the other, is no deadlock', async () => {
+  const clock = new VirtualClock()
+  const { pool, warnings } = await warnedPool({ clock, queue: 'fifo', watch: { callSitesPerSecond: 1_000 } })
+  await clock.advance(1)
+  let isStalled = false
+  const query = async () => {
+    const lease = await pool.acquire()
+    await new Promise<void>((resolve) => clock.startTimer(isStalled ? 1_500 : 10, resolve))
+    lease.release()
+  }
+  async function handler() {
+    await query()
+    await query()
+  }
+  const all: Promise<unknown>[] = []
+  for (let atMs = 0; atMs < 3_000; atMs += 5) {
+    isStalled = atMs > 1_000
+    if (atMs < 1_500) all.push(handler().catch(() => {}))
+    await clock.advance(5)
+  }
+  expect(warnings.map(({ kind }) => kind)).not.toContain('self-deadlock')
+  await clock.advance(10_000)
+  await Promise.all(all)
+})
+
 test('parallel queries of one request on a busy pool are no deadlock', async () => {
   const clock = new VirtualClock()
   const { pool, warnings } = await warnedPool({ clock, queue: 'fifo', watch: { callSitesPerSecond: 1_000 } })

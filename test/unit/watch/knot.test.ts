@@ -3,13 +3,13 @@ import type { Caller, LeaseInfo } from '../../../src/pool/contract.ts'
 import { findKnot, isKnotted } from '../../../src/watch/knot.ts'
 
 function holder(site: string, above?: Caller): Caller & { lease: LeaseInfo } {
-  const caller = { site, isFollowed: true, above, lease: undefined as unknown as LeaseInfo }
+  const caller = { site, path: [], run: 0, isFollowed: true, above, lease: undefined as unknown as LeaseInfo }
   caller.lease = { tag: undefined, sinceMs: 0, caller, hasEnded: false }
   return caller
 }
 
 function asker(site: string, above?: Caller) {
-  return { tag: undefined, sinceMs: 5, caller: { site, isFollowed: true, above, lease: undefined } }
+  return { tag: undefined, sinceMs: 5, caller: { site, path: [], run: 0, isFollowed: true, above, lease: undefined } }
 }
 
 test('when every holder waits for another lease, it is a knot, and both places are named', () => {
@@ -17,8 +17,9 @@ test('when every holder waits for another lease, it is a knot, and both places a
   const knot = findKnot(
     holders.map(({ lease }) => lease),
     holders.map((one) => asker('inner.ts:2', one)),
+    false,
   )
-  expect(knot).toMatchObject({ followed: 4, blocked: 4, heldAt: 'outer.ts:1', askedAt: 'inner.ts:2' })
+  expect(knot).toMatchObject({ known: 4, blocked: 4, heldAt: 'outer.ts:1', askedAt: 'inner.ts:2' })
   expect(isKnotted(knot, 4)).toBe(true)
 })
 
@@ -27,6 +28,7 @@ test('holders who work while others wait are none', () => {
   const knot = findKnot(
     holders.map(({ lease }) => lease),
     [asker('inner.ts:2', holders[0]), asker('elsewhere.ts:3')],
+    true,
   )
   expect(isKnotted(knot, 4)).toBe(false)
 })
@@ -40,6 +42,7 @@ test('a context that was handed on from caller to caller is none, though all of 
   const knot = findKnot(
     holders.map(({ lease }) => lease),
     [asker('worker.ts:1', above), asker('worker.ts:1', above)],
+    false,
   )
   expect(knot).toMatchObject({ blocked: 4, directlyBlocked: 1 })
   expect(isKnotted(knot, 4)).toBe(false)
@@ -47,10 +50,10 @@ test('a context that was handed on from caller to caller is none, though all of 
 
 test('a single lease whose holder waits is a knot by itself', () => {
   const one = holder('outer.ts:1')
-  expect(isKnotted(findKnot([one.lease], [asker('inner.ts:2', one)]), 1)).toBe(true)
+  expect(isKnotted(findKnot([one.lease], [asker('inner.ts:2', one)], false), 1)).toBe(true)
 })
 
 test('what is known of a tenth of the leases decides nothing', () => {
   const one = holder('outer.ts:1')
-  expect(isKnotted(findKnot([one.lease], [asker('inner.ts:2', one)]), 10)).toBe(false)
+  expect(isKnotted(findKnot([one.lease], [asker('inner.ts:2', one)], false), 10)).toBe(false)
 })

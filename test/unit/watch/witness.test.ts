@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { createPool } from '../../../src/create-pool.ts'
 import type { Caller, LeaseInfo } from '../../../src/pool/contract.ts'
 import { Witness } from '../../../src/watch/witness.ts'
 import { countsByHand } from '../../support/counts-by-hand.ts'
 
-function newWitness({ inUse = 0, waiters = 0, sitesPerMs = 1 } = {}) {
+function newWitness({ inUse = 0, waiters = 0, sitesPerMs = 1, isFollowingCheap = false } = {}) {
   const counts = {
     ...countsByHand({ limit: 10, inUse, waiters }),
     oldestWaitSinceMs: undefined,
@@ -15,7 +14,7 @@ function newWitness({ inUse = 0, waiters = 0, sitesPerMs = 1 } = {}) {
   const witness = new Witness({
     counts,
     sitesPerMs,
-    follows: true,
+    isFollowingCheap,
     ended: (lease, _, weight) => ended.push([lease, weight]),
   })
   return { witness, counts, ended }
@@ -31,33 +30,68 @@ test('the call site is the first place outside of the library', () => {
   )
 })
 
-test('sixteen of a burst are seen, then a thousand a second, and four times as many while callers wait', () => {
+test('sixteen of a burst are seen, then a thousand a second; as many again of those who have to wait, at no higher rate', () => {
   const { witness, counts } = newWitness()
   const seen = (times: number, atMs: number) =>
     Array.from({ length: times }, () => witness.asked(atMs)).filter((caller) => caller !== undefined).length
   expect(seen(200, 0)).toBe(16)
   expect(seen(200, 10)).toBe(10)
-  counts.waiters = 1
-  const sites = Array.from({ length: 200 }, () => witness.asked(13)).filter((caller) => caller?.site !== undefined)
-  expect(sites).toHaveLength(12)
+  counts.inUse = 10
+  expect(seen(200, 10)).toBe(16)
+  expect(seen(200, 13)).toBe(3)
 })
 
 test('with no budget nobody is looked at', () => {
   expect(newWitness({ sitesPerMs: 0 }).witness.asked(0)).toBeUndefined()
 })
 
-test('while most leases are in the cupboard, nobody is followed', () => {
-  expect(newWitness({ inUse: 4 }).witness.asked(0)?.isFollowed).toBe(false)
-  expect(newWitness({ inUse: 5 }).witness.asked(0)?.isFollowed).toBe(true)
+test('where following is cheap, nobody is followed while most leases are in the cupboard', () => {
+  expect(newWitness({ inUse: 4, isFollowingCheap: true }).witness.asked(0)?.isFollowed).toBe(false)
+  expect(newWitness({ inUse: 5, isFollowingCheap: true }).witness.asked(0)?.isFollowed).toBe(true)
 })
 
-test('nobody is followed any more once the pool is at rest', () => {
-  const { witness, counts } = newWitness({ inUse: 9 })
-  expect(witness.asked(0)?.isFollowed).toBe(true)
-  counts.inUse = 0
-  expect(witness.asked(1)?.isFollowed).toBe(true) // it was busy a moment ago
+test('where it is not, nobody is followed until everything has stood still, and nobody once the pool is at rest', () => {
+  const { witness, counts } = newWitness()
+  const isFollowed = (atMs: number) => witness.asked(atMs)?.isFollowed
+  counts.inUse = 9
+  expect(isFollowed(0)).toBe(false)
+  counts.inUse = 10
+  counts.waiters = 5
+  for (let atMs = 10; atMs <= 1_000; atMs += 10) {
+    expect(isFollowed(atMs)).toBe(false) // crowded, but leases come back
+    witness.ended({ tag: undefined, sinceMs: atMs - 20 }, atMs)
+  }
+  expect(isFollowed(1_250)).toBe(false)
+  expect(isFollowed(1_251)).toBe(true)
+  witness.ended({ tag: undefined, sinceMs: 900 }, 1_260)
+  expect(isFollowed(30_000)).toBe(true) // for those who try again
+  Object.assign(counts, { inUse: 0, waiters: 0 })
   witness.rest()
-  expect(witness.asked(2)?.isFollowed).toBe(false)
+  expect(isFollowed(30_001)).toBe(false)
+})
+
+test('leases that take long are no standstill for as long', () => {
+  const { witness, counts } = newWitness({ waiters: 1, inUse: 10 })
+  for (let atMs = 0; atMs <= 60_000; atMs += 1_000) witness.ended({ tag: undefined, sinceMs: atMs - 1_000 }, atMs)
+  counts.waiters = 1
+  expect(witness.asked(61_500)?.isFollowed).toBe(false)
+  expect(witness.asked(62_500)?.isFollowed).toBe(true)
+})
+
+test('the way to a call site is read outwards, across awaits', async () => {
+  const { witness } = newWitness()
+  async function inner() {
+    await null
+    return witness.asked(0)
+  }
+  async function outer() {
+    return await inner()
+  }
+  const path = (await outer())?.path ?? []
+  expect(path.slice(0, 2).map(({ site, isAsync }) => [site.split(' ')[0], isAsync])).toEqual([
+    ['inner', false],
+    ['outer', true],
+  ])
 })
 
 test('a lease that was looked at stands for those before it that were not', () => {
@@ -69,23 +103,28 @@ test('a lease that was looked at stands for those before it that were not', () =
   expect(ended.map(([, weight]) => weight)).toEqual([4, 1])
 })
 
-/** Has callers ask of a real pool, and tells who asked for the last lease while it held another. */
+/** Has callers ask of a witness that follows them, and tells under whose lease each asked. */
 async function aboveIn(ask: (acquire: () => Promise<{ release(): void }>) => Promise<unknown>) {
-  const pool = createPool({ create: () => ({}), destroy: () => {}, limitMax: 4, limitInitial: 4, warmUp: 4 })
-  await sleep(1)
+  const { witness } = newWitness({ inUse: 9, isFollowingCheap: true })
   const above: (string | undefined)[] = []
   await ask(async () => {
-    const lease = await pool.acquire()
-    above.push((lease as unknown as LeaseInfo).caller?.above?.site) // now: once a lease ends, it is forgotten
-    return lease
+    const caller = witness.asked(performance.now()) as Caller
+    above.push(caller.above?.site) // now: once a lease ends, it is forgotten
+    const lease = { tag: undefined, sinceMs: 0, caller, hasEnded: false }
+    caller.lease = lease
+    return {
+      release: () => {
+        lease.hasEnded = true
+        witness.ended(lease, 0)
+      },
+    }
   })
-  await pool.drain({ timeoutMs: 1 })
+  witness.rest()
   return above
 }
 
 test('who holds a lease and asks for another is known, across timers and functions', async () => {
   const above = await aboveIn(async (acquire) => {
-    const warm = [await acquire(), await acquire()]
     async function holder() {
       const lease = await acquire()
       await sleep(1)
@@ -93,14 +132,9 @@ test('who holds a lease and asks for another is known, across timers and functio
       lease.release()
     }
     const asker = async () => (await acquire()).release()
-    for (const lease of warm) lease.release()
-    const held = await acquire() // busy enough to be followed
-    const other = await acquire()
     await holder()
-    held.release()
-    other.release()
   })
-  expect(above.at(-1)).toMatch(/witness.test.ts/)
+  expect(above).toEqual([undefined, expect.stringMatching(/witness.test.ts/)])
 })
 
 test('siblings that ask at once hold nothing of each other', async () => {
@@ -112,22 +146,20 @@ test('siblings that ask at once hold nothing of each other', async () => {
 })
 
 test('nor does one that asks from the same interval, later', async () => {
-  const pool = createPool({ create: () => ({}), destroy: () => {}, limitMax: 4, limitInitial: 4, warmUp: 4 })
-  await sleep(1)
-  const above: (Caller | undefined)[] = []
-  await new Promise<void>((resolve) => {
-    const interval = setInterval(() => {
-      void pool.acquire().then(
-        (lease) => above.push((lease as unknown as LeaseInfo).caller?.above),
-        () => {},
-      )
-      if (above.length < 4) return
-      clearInterval(interval)
-      resolve()
-    }, 1)
-  })
-  await pool.drain({ timeoutMs: 5 })
-  expect(above.every((one) => one === undefined)).toBe(true)
+  const above = await aboveIn(
+    (acquire) =>
+      new Promise<void>((resolve) => {
+        let times = 0
+        const interval = setInterval(() => {
+          void acquire()
+          times += 1
+          if (times < 4) return
+          clearInterval(interval)
+          resolve()
+        }, 1)
+      }),
+  )
+  expect(above).toEqual([undefined, undefined, undefined, undefined])
 })
 
 test('a lease that has ended is held no more', async () => {

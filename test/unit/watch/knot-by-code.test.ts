@@ -1,0 +1,100 @@
+import { expect, test } from 'vitest'
+import type { Caller, LeaseInfo, WaiterInfo } from '../../../src/pool/contract.ts'
+import { findKnot, isKnotted } from '../../../src/watch/knot.ts'
+import { Witness } from '../../../src/watch/witness.ts'
+import { countsByHand } from '../../support/counts-by-hand.ts'
+
+/** Real stacks, by callers of a pool of which all is out: who gets a lease at once, and who waits. */
+function standstill() {
+  const counts = { ...countsByHand({ limit: 100 }), oldestWaitSinceMs: undefined, waitingSinceMs: undefined }
+  const witness = new Witness({ counts, sitesPerMs: 1_000, isFollowingCheap: false, ended: () => {} })
+  const leases: LeaseInfo[] = []
+  const waiters: WaiterInfo[] = []
+  let atMs = 0
+  const ask = () => {
+    atMs += 1
+    return witness.asked(atMs) as Caller
+  }
+  return {
+    leases,
+    waiters,
+    lend: async () => {
+      const lease = { tag: undefined, sinceMs: atMs, caller: ask(), work: undefined }
+      leases.push(lease)
+      return lease
+    },
+    wait: async () => {
+      waiters.push({ tag: undefined, sinceMs: atMs, caller: ask() })
+    },
+    isKnot: () => isKnotted(findKnot(leases, waiters, true), leases.length),
+    knot: () => findKnot(leases, waiters, true),
+  }
+}
+
+test('who has gone on in the function in which the leases were asked for, and asks again there, holds and waits', async () => {
+  const { lend, wait, isKnot, knot, leases, waiters } = standstill()
+  async function handler() {
+    await lend()
+    await wait()
+  }
+  for (let i = 0; i < 4; i++) await handler()
+  expect(isKnot()).toBe(true)
+  expect(knot()).toMatchObject({ known: 4, blocked: 4 })
+  expect(isKnotted(findKnot(leases, waiters, false), 4)).toBe(false) // as long as leases may still come back
+})
+
+test('so does who asks in a function that it has called', async () => {
+  const { lend, wait, isKnot } = standstill()
+  async function audit() {
+    await null
+    await wait()
+  }
+  async function withLease(work: () => Promise<void>) {
+    await lend()
+    await work()
+  }
+  const handler = () => withLease(audit)
+  for (let i = 0; i < 4; i++) await handler()
+  expect(isKnot()).toBe(true)
+})
+
+test('new callers on the way by which the leases were asked for do not', async () => {
+  const { lend, wait, isKnot } = standstill()
+  const handler = async (ask: () => Promise<unknown>) => {
+    await null
+    await ask()
+  }
+  for (const ask of [lend, lend, lend, lend, wait, wait, wait, wait, wait, wait]) await handler(ask)
+  expect(isKnot()).toBe(false)
+})
+
+test('fewer who have gone on than leases are out do not', async () => {
+  const { lend, wait, isKnot } = standstill()
+  async function handler(hasMore: boolean) {
+    await lend()
+    if (hasMore) await wait()
+  }
+  for (let i = 0; i < 4; i++) await handler(i < 2)
+  expect(isKnot()).toBe(false)
+})
+
+test('siblings that ask at once do not', async () => {
+  const { lend, wait, isKnot } = standstill()
+  async function handler() {
+    await null
+    await Promise.all([lend(), wait(), wait()])
+  }
+  for (let i = 0; i < 4; i++) await handler()
+  expect(isKnot()).toBe(false)
+})
+
+test('a lease with a query running does not: its holder waits for the query', async () => {
+  const { lend, wait, isKnot } = standstill()
+  async function handler() {
+    const lease = await lend()
+    Object.assign(lease, { work: { queryMs: 0, runningSinceMs: 1, text: 'select 1', ended: [] } })
+    await wait()
+  }
+  for (let i = 0; i < 4; i++) await handler()
+  expect(isKnot()).toBe(false)
+})
