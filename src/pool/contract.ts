@@ -87,7 +87,10 @@ export type DestroyReason =
 export interface Source<T> {
   /** Opens one more. `signal` is aborted at createTimeoutMs and when the pool closes. */
   create(signal: AbortSignal): Promise<T>
-  /** May a resource that has been idle for so long be lent as it is? Pure. @defaultValue no: it is prepared first */
+  /**
+   * May a resource that has been idle for so long be lent as it is? Pure. One that may after 0 ms is passed on from its
+   * holder to a waiter without `giveBack`. @defaultValue no: it is prepared first
+   */
   isReady?(idleMs: number): boolean
   /**
    * Readies an idle resource for its next holder: nothing to do (`undefined`), or by a promise of the resource

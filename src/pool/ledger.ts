@@ -9,7 +9,8 @@ function isLegal(from: EntryState, next: EntryState): boolean {
     case 'idle':
       return from === 'inUse' || from === 'validating' // validating: its waiter left meanwhile
     case 'validating':
-      return from === 'idle' || from === 'creating' // creating: about to be lent, or to rest
+      // creating: about to be lent, or to rest; inUse: about to be passed on to a waiter
+      return from === 'idle' || from === 'creating' || from === 'inUse'
     case 'inUse':
       return from === 'idle' || from === 'validating'
     case 'destroying':

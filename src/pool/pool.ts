@@ -463,11 +463,25 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     entry.lease = undefined
     this.#witness?.ended(lease, nowMs)
     const retired = end === 'destroy' ? 'broken' : this.#retirement(entry, nowMs)
-    if (entry.isAdopted) this.#endAdopted(entry, nowMs)
-    else if (retired !== undefined) this.#destroy(entry, retired, nowMs, cause)
-    else this.#rest(entry, nowMs)
-    this.#tellReleased(leaseMs, lease.tag)
+    if (retired === undefined && this.#isPassedOn()) {
+      // Told before it is granted: a listener that comes back to us finds it being readied, for whoever is next.
+      this.#ledger.move(entry, 'validating', nowMs)
+      this.#tellReleased(leaseMs, lease.tag)
+      this.#serve(entry, nowMs)
+    } else {
+      if (entry.isAdopted) this.#endAdopted(entry, nowMs)
+      else if (retired !== undefined) this.#destroy(entry, retired, nowMs, cause)
+      else this.#rest(entry, nowMs)
+      this.#tellReleased(leaseMs, lease.tag)
+    }
     this.#pulse(nowMs)
+  }
+
+  /** The short way: a pulse would do nothing else than lend it to a waiter, after it has rested for no time at all. */
+  #isPassedOn(): boolean {
+    const { waiters, validating, idle, isPaused } = this.#view
+    if (waiters <= validating || idle > 0 || isPaused || this.#isPulsing) return false
+    return this.#source.isReady?.(0) === true
   }
 
   #tellReleased(leaseMs: number, tag: string | undefined): void {

@@ -119,7 +119,12 @@ export class WaiterQueue<T> {
   get oldestSinceMs(): number | undefined {
     if (this.#length === 0) return undefined
     let oldestMs = Number.POSITIVE_INFINITY
-    for (const waiter of this.#oldest) if (waiter !== undefined && waiter.sinceMs < oldestMs) oldestMs = waiter.sinceMs
+    // By the levels that have waiters, hardly ever more than one: it is asked whenever an acquire has to queue.
+    for (let levels = this.#levels; levels !== 0; ) {
+      const level = 31 - Math.clz32(levels)
+      oldestMs = Math.min(oldestMs, (this.#oldest[level] as Waiter<T>).sinceMs)
+      levels &= ~(1 << level)
+    }
     return oldestMs
   }
 

@@ -11,7 +11,7 @@ const LEGAL: Readonly<Record<EntryState, readonly EntryState[]>> = {
   creating: ['validating', 'gone'],
   idle: ['validating', 'inUse', 'destroying', 'gone'],
   validating: ['idle', 'inUse', 'destroying', 'gone'],
-  inUse: ['idle', 'destroying', 'gone'],
+  inUse: ['validating', 'idle', 'destroying', 'gone'],
   destroying: ['gone'],
   gone: [],
 }
