@@ -3,15 +3,20 @@ import { expect, test } from 'vitest'
 
 const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
 
-const SNIPPETS = [...read('README.md').matchAll(/<!-- from (\S+) -->\n```js\n(.*?)```/gs)].map(
-  ([, path = '', code = '']) => ({ path, code }),
+const PAGES = ['README.md', 'docs/load-tests.md']
+const SNIPPETS = PAGES.flatMap((page) =>
+  [...read(page).matchAll(/<!-- from (\S+) -->\n```js\n(.*?)```/gs)].map(([, path = '', code = '']) => ({
+    page,
+    path,
+    code,
+  })),
 )
 
-test('the README shows code', () => {
-  expect(SNIPPETS.length).toBeGreaterThan(0)
+test.each(PAGES)('%s shows code', (page) => {
+  expect(SNIPPETS.some((snippet) => snippet.page === page)).toBe(true)
 })
 
-test.each(SNIPPETS)('what the README shows of $path is in there, line by line, in that order', ({ path, code }) => {
+test.each(SNIPPETS)('what $page shows of $path is in there, line by line, in that order', ({ path, code }) => {
   const lines = read(path).split('\n')
   let at = 0
   for (const line of code.split('\n').filter((text) => text.trim() !== '')) {

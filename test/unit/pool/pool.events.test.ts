@@ -10,6 +10,23 @@ afterEach(() => {
 
 // ---------------------------------------------------------------------------------------------- what is told
 
+test('a resource that passes from its holder to a waiter is told of as released, then as acquired', async () => {
+  const { pool, clock } = newTestPool({ limitMax: 1 })
+  const lease = await pool.acquire()
+  const waiting = watch(pool.acquire())
+  await clock.advance(50)
+  const told: unknown[] = []
+  pool.on('released', () => told.push(['released', pool.counts()]))
+  pool.on('acquired', () => told.push(['acquired', pool.counts()]))
+  lease.release()
+  await settled()
+  expect(told).toMatchObject([
+    ['released', { inUse: 0, validating: 1, waiters: 1 }],
+    ['acquired', { inUse: 1, validating: 0, waiters: 0 }],
+  ])
+  expect(waiting.value?.resource).toBe(lease.resource)
+})
+
 test('a resource’s way through the pool is told in events, each once', async () => {
   const { pool, factory, clock } = newTestPool({ limitMin: 1, idleTimeoutMs: 1_000, lifetimeMs: 5_000 })
   const events = recordEvents(pool, 'created', 'acquired', 'released', 'evicted', 'destroyed')
