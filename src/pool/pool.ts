@@ -512,6 +512,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
       entry.lease = undefined
       this.#witness?.ended(lease, nowMs)
       this.#destroy(entry, 'reclaimed', nowMs, error)
+      this.#tellReleased(nowMs - lease.sinceMs, lease.tag)
       this.#pulse(nowMs)
       return true
     }

@@ -154,10 +154,14 @@ test('a lease past reclaimAfterMs is taken back: its holder’s next use fails c
   const { pool } = await warnedPool({ clock, watch: { reclaimAfterMs: 1_000 } })
   await clock.advance(1)
   const reasons: string[] = []
+  const released: unknown[] = []
   pool.on('destroyed', ({ reason }) => reasons.push(reason))
-  const lease = await pool.acquire()
+  pool.on('released', (event) => released.push(event))
+  const lease = await pool.acquire({ tag: '/cart' })
   await clock.advance(1_300)
   expect(reasons).toEqual(['reclaimed'])
+  expect(released).toEqual([{ leaseMs: 1_000, tag: '/cart' }]) // as many events as stats count
+  expect(pool.stats().released).toBe(1)
   expect(pool.counts().inUse).toBe(0)
   expect(() => lease.resource).toThrow(
     expect.objectContaining({ code: 'ERR_POOL_LEASE_ENDED', message: expect.stringMatching(/reclaimAfterMs/) }),
