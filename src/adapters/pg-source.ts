@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts'
 import { systemClock } from '../base/clock.ts'
 import type { DestroyReason, Source } from '../pool/contract.ts'
+import { DriverAsks } from './driver-asks.ts'
 
 /** Ends a hand-out: a truthy argument has the client closed. pg makes a new one for each hand-out; it works once. */
 export type PgRelease = (error?: unknown) => void
@@ -69,9 +70,11 @@ export class PgSource implements Source<PgClientLike> {
   readonly #connect: (callback: PgConnectCallback) => void
   readonly #readWaitingCount: () => number
   readonly #out = new Map<PgClientLike, HandOut>()
-  /** Clients asked of pg and not handed to us yet, and how many of them it had put in its queue. */
-  #asked = 0
-  #askedInQueue = 0
+  /** pg is being given a client back, which is neither idle nor ours for the moment. */
+  isGivingBack = false
+  /** Called when it has been: pg may have handed it on to somebody in its own queue. */
+  onGivenBack: () => void = () => {}
+  readonly #asks = new DriverAsks<PgClientLike>(() => this.waitingAtPg())
   /** Clients that pg began to open for us, since ever. */
   #opened = 0
   /** Clients seen whose sockets are open, and what waits for them to close. */
@@ -113,9 +116,23 @@ export class PgSource implements Source<PgClientLike> {
     return this.#ask(isOpening ? this.#connect : (callback) => this.#pool.newClient({ callback }))
   }
 
-  /** pg hands out an idle client, on its next tick; should that die on the way, pg opens another. */
+  /**
+   * pg hands out an idle client, on its next tick; should that die on the way, pg opens another, under the timeout of
+   * then. For the wait of one tick, pg need not start a timer: it reads its timeout as it queues the connect.
+   */
   prepare(): Promise<PgClientLike> {
-    return this.#ask(this.#connect)
+    const { options, idleCount } = this.#pool
+    if (idleCount === 0) return this.#ask(this.#connect)
+    return this.#ask((callback) => {
+      const { connectionTimeoutMillis } = options
+      options.connectionTimeoutMillis = 0
+      try {
+        this.#connect(callback)
+      } finally {
+        if (connectionTimeoutMillis === undefined) delete options.connectionTimeoutMillis
+        else options.connectionTimeoutMillis = connectionTimeoutMillis
+      }
+    })
   }
 
   giveBack(client: PgClientLike): boolean {
@@ -123,7 +140,14 @@ export class PgSource implements Source<PgClientLike> {
     // Whether pg keeps it (it may be dead, expired or used up) shows in the total at once. Listeners to pg's `release`
     // event may have a new client opened meanwhile, which must not be taken for this one.
     const before = this.#pool.totalCount - this.#opened
-    release(argument)
+    const wasGivingBack = this.isGivingBack // by a listener to pg's `release` event, who gives back another
+    this.isGivingBack = true
+    try {
+      release(argument)
+    } finally {
+      this.isGivingBack = wasGivingBack
+    }
+    this.onGivenBack()
     return this.#pool.totalCount - this.#opened === before
   }
 
@@ -162,14 +186,13 @@ export class PgSource implements Source<PgClientLike> {
 
   /** Of these, who did not come from us: they wait since before adoption, or have gone past the gate. */
   strangersWaiting(): number {
-    return Math.max(0, this.waitingAtPg() - this.#askedInQueue)
+    return this.#asks.strangersWaiting()
   }
 
   /** Clients out, or being opened, that pg did not hand to us: taken before adoption, or past the gate. */
   strangersOut(): number {
-    const connecting = this.#asked - Math.min(this.#askedInQueue, this.waitingAtPg())
     const { totalCount, idleCount } = this.#pool
-    return Math.max(0, totalCount - idleCount - this.#out.size - connecting)
+    return Math.max(0, totalCount - idleCount - this.#out.size - this.#asks.beingServed)
   }
 
   /** Has pg open one client and give it to whoever is first in its own queue, which it does not do by itself. */
@@ -190,28 +213,14 @@ export class PgSource implements Source<PgClientLike> {
   }
 
   #ask(ask: (callback: PgConnectCallback) => void): Promise<PgClientLike> {
-    return new Promise((resolve, reject) => {
-      const { totalCount } = this.#pool
-      const waiting = this.waitingAtPg()
-      let isInQueue = false
-      this.#asked += 1
-      const answer: PgConnectCallback = (error, client) => {
-        this.#asked -= 1
-        if (isInQueue) this.#askedInQueue -= 1
-        if (client === undefined) return reject(error)
-        this.#out.set(client, { release: client.release, argument: undefined })
-        resolve(client)
-      }
-      try {
+    return this.#asks.ask(
+      (answer) => {
+        const { totalCount } = this.#pool
         ask(answer)
-      } catch (error) {
-        this.#asked -= 1 // pg could not even make a client: wrong options of its own
-        return reject(error)
-      }
-      isInQueue = this.waitingAtPg() > waiting
-      if (isInQueue) this.#askedInQueue += 1
-      else if (this.#pool.totalCount > totalCount) this.#opened += 1
-    })
+        if (this.#pool.totalCount > totalCount) this.#opened += 1
+      },
+      (client) => this.#out.set(client, { release: client.release, argument: undefined }),
+    )
   }
 
   #takeOut(client: PgClientLike): HandOut {

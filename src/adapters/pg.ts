@@ -55,6 +55,7 @@ class PgAdapter implements Adapter<PgClientLike> {
   #restoreOptions: () => void = () => {}
   /** Connects at the gate. */
   #waiting = 0
+  #strangers = 0
   #isLookDue = false
   #lookTimer: Timer | undefined
   #isEnding = false
@@ -85,9 +86,11 @@ class PgAdapter implements Adapter<PgClientLike> {
     this.#drain = settings.drain
     this.#restoreOptions = setOptions(pool.options, settings)
     this.source.attach(settings.destroyTimeoutMs)
+    this.source.onGivenBack = this.#lookIfStrange
     if (settings.work !== undefined) this.#work = new PgWork(settings.work)
     pool.on('remove', this.#onRemove)
-    for (const event of LOOK_AT) pool.on(event, this.#lookSoon)
+    for (const event of LOOK_AT) pool.on(event, this.#lookIfStrange)
+    pool.on('remove', this.#lookSoon)
     pool.on('error', this.#onError)
     this.#patch = patchMembers(pool, {
       connect: (callback?: PgConnectCallback) => this.#connect(callback),
@@ -105,7 +108,8 @@ class PgAdapter implements Adapter<PgClientLike> {
     const pool = this.#pool
     this.#gate = undefined
     this.#patch?.undo()
-    for (const event of LOOK_AT) pool.removeListener(event, this.#lookSoon)
+    for (const event of LOOK_AT) pool.removeListener(event, this.#lookIfStrange)
+    pool.removeListener('remove', this.#lookSoon)
     pool.removeListener('error', this.#onError)
     this.#lookTimer?.cancel()
     pool.removeListener('remove', this.#onRemove)
@@ -221,6 +225,15 @@ class PgAdapter implements Adapter<PgClientLike> {
 
   // ------------------------------------------------------------------------------------------------ the look round
 
+  /**
+   * Has somebody gone past the gate, or come back? A comparison of a few counts, since this runs at every hand-out.
+   * While a client is given back, it is in none of them.
+   */
+  readonly #lookIfStrange = (): void => {
+    const isEnding = this.#whenQuiet !== undefined
+    if (isEnding || (!this.source.isGivingBack && this.source.strangersOut() !== this.#strangers)) this.#lookSoon()
+  }
+
   /** Not at once: pg emits in the middle of its own accounting. */
   readonly #lookSoon = (): void => {
     if (this.#isLookDue) return
@@ -236,6 +249,7 @@ class PgAdapter implements Adapter<PgClientLike> {
     const gate = this.#gate
     if (gate === undefined) return
     const strangers = this.source.strangersOut()
+    this.#strangers = strangers
     gate.reconcile(strangers, cause)
     this.#endIfQuiet()
     this.#lookTimer?.cancel()
@@ -254,8 +268,8 @@ class PgAdapter implements Adapter<PgClientLike> {
   }
 }
 
-/** Events of pg after which clients may be in other hands, or gone. */
-const LOOK_AT = ['acquire', 'release', 'remove'] as const
+/** Events of pg after which clients may be in other hands. */
+const LOOK_AT = ['acquire', 'release'] as const
 
 /**
  * pg's ceiling, and the only way to have pg give up a connect: without a timeout, a silent server would hold its slot
