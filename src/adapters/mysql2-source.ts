@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts'
 import { systemClock } from '../base/clock.ts'
 import type { DestroyReason, Source } from '../pool/contract.ts'
+import { DriverAsks } from './driver-asks.ts'
 
 export type Mysql2GetConnection = (callback: Mysql2Callback) => void
 export type Mysql2Callback = (error: Error | null, connection?: Mysql2ConnectionLike) => void
@@ -78,9 +79,7 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
   readonly #getConnection: Mysql2GetConnection
   readonly #releaseConnection: (connection: Mysql2ConnectionLike) => void
   readonly #out = new Set<Mysql2ConnectionLike>()
-  /** Asked of mysql2 and not answered yet, and how many of them it had put in its queue. */
-  #asked = 0
-  #askedInQueue = 0
+  readonly #asks = new DriverAsks<Mysql2ConnectionLike>(() => this.#pool._connectionQueue.length)
   /** Connections whose sockets are open, with what undoes the watching. */
   readonly #open = new Map<Mysql2ConnectionLike, () => void>()
   #whenAllClosed: (() => void) | undefined
@@ -194,15 +193,15 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
 
   /** Callers in mysql2's own queue who did not come from us: they wait since before adoption. */
   strangersWaiting(): number {
-    return Math.max(0, this.#pool._connectionQueue.length - this.#askedInQueue)
+    return this.#asks.strangersWaiting()
   }
 
   /** Connections out, or being opened, that did not come through us: taken before adoption, or past the gate. */
   strangersOut(): number {
-    const { _allConnections, _freeConnections, _connectionQueue, _closed } = this.#pool
+    const { _allConnections, _freeConnections, _closed } = this.#pool
     if (_closed) return 0
-    const asked = this.#asked - Math.min(this.#askedInQueue, _connectionQueue.length)
-    return Math.max(0, _allConnections.length - _freeConnections.length - this.#out.size - asked)
+    const ours = this.#out.size + this.#asks.beingServed
+    return Math.max(0, _allConnections.length - _freeConnections.length - ours)
   }
 
   /** Has mysql2 open a connection and give it to whoever is first in its own queue, which it does not do by itself. */
@@ -230,27 +229,7 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
   }
 
   #ask(ask: Mysql2GetConnection): Promise<Mysql2ConnectionLike> {
-    return new Promise((resolve, reject) => {
-      const { _connectionQueue } = this.#pool
-      const waiting = _connectionQueue.length
-      let isInQueue = false
-      this.#asked += 1
-      const answer: Mysql2Callback = (error, connection) => {
-        this.#asked -= 1
-        if (isInQueue) this.#askedInQueue -= 1
-        if (connection === undefined) return reject(error)
-        this.#out.add(connection)
-        resolve(connection)
-      }
-      try {
-        ask(answer)
-      } catch (error) {
-        this.#asked -= 1 // mysql2 could not even make a connection: wrong options of its own
-        return reject(error)
-      }
-      isInQueue = _connectionQueue.length > waiting
-      if (isInQueue) this.#askedInQueue += 1
-    })
+    return this.#asks.ask(ask, (connection) => this.#out.add(connection))
   }
 
   /** A good-bye that the network swallows would keep the socket, and whoever waits for it, for a quarter of an hour. */
