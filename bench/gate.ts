@@ -96,7 +96,7 @@ interface BenchRow {
 
 const TIMED_CASES = ['1-on-10', '100-on-10']
 const YARDSTICKS = ['floor', 'generic-pool', 'sequelize-pool']
-const AGAIN = 'adaptive-pool, again'
+const AGAIN = 'adaptive-pool again'
 const REPEATS = 3
 
 interface Repeat {
@@ -117,8 +117,11 @@ function timeOnce(): Repeat {
   const byYardsticks: Record<string, number> = {}
   let apart = 1
   for (const name of TIMED_CASES) {
-    const byOurs = (subject: string): number =>
-      rows.find((row) => row.case === name && row.subject === subject)?.byOurs ?? Number.NaN
+    const byOurs = (subject: string): number => {
+      const row = rows.find((one) => one.case === name && one.subject === subject)
+      if (row === undefined || !(row.byOurs > 0)) throw new Error(`pool.bench: nothing of ${subject} in ${name}`)
+      return row.byOurs
+    }
     const logs = YARDSTICKS.map((subject) => Math.log(byOurs(AGAIN)) / 2 - Math.log(byOurs(subject)))
     byYardsticks[name] = Math.exp(logs.reduce((sum, log) => sum + log, 0) / logs.length)
     apart = Math.max(apart, byOurs(AGAIN), 1 / byOurs(AGAIN))

@@ -32,7 +32,7 @@ export const ours = (await import(built)) as typeof import('../../src/index.ts')
 
 const NAME = 'adaptive-pool'
 /** The same code a second time: how far its ratio to the first is off 1 is what this run cannot tell apart. */
-export const AGAIN = 'adaptive-pool, again'
+export const AGAIN = 'adaptive-pool again'
 
 class Resource {
   readonly id: number
