@@ -1,6 +1,6 @@
 import { readOptions, show } from '../base/options.ts'
 import { smoothed } from '../measure/average.ts'
-import { type Extreme, largestOf, NO_EXTREME, rolledMax } from '../measure/extreme.ts'
+import { type Extreme, largestOf, NO_EXTREME, rolledMax, rolledMin, smallestOf } from '../measure/extreme.ts'
 import type { Sample } from '../measure/sample.ts'
 import type { Decision } from '../pool/contract.ts'
 import { type Arm, compare, completionsPerMs, measured, newArm } from './arm.ts'
@@ -64,6 +64,9 @@ export interface HybridState {
   /** For how long creates have been under way without a break, in ms; and how many a ms succeed while they are. */
   readonly fillingMs: number
   readonly createsPerMs: number
+  /** The quickest creates of the last minute, in ms; and for how long yet they are known to slow each other down. */
+  readonly createMsLeast: Extreme
+  readonly contendedMs: number
   readonly completionsPerMs: number
   readonly completionsPerMsMax: Extreme
   readonly inUseMax: Extreme
@@ -97,6 +100,8 @@ const INITIAL: HybridState = {
   leaseMsCalm: 0,
   fillingMs: 0,
   createsPerMs: 0,
+  createMsLeast: NO_EXTREME,
+  contendedMs: 0,
   completionsPerMs: 0,
   completionsPerMsMax: NO_EXTREME,
   inUseMax: NO_EXTREME,
@@ -124,6 +129,8 @@ type Step = readonly [HybridState, Decision]
  *    follow; then lowered by a quarter, and kept if they do not suffer. Failed trials become rare.
  * 3. *Ceiling*: while leases take longer than unloaded, demand is believed only up to twice what the backend has been
  *    seen to complete (retries are arrivals too), and not beyond what was tried in vain.
+ *    Nor is anything opened or tried beyond demand while creates have become several times as slow: a machine without
+ *    spare CPU serves fewer for each connect it makes.
  * 4. *Actuator*: up at once, at most × 4 a step; down by at most a fifth each `calmMs` without pressure, never below
  *    demand or the recent peak of leases out.
  *
@@ -212,8 +219,21 @@ function observed(state: HybridState, sample: Sample, isPressing: boolean): Hybr
     calmMs: isPressing ? 0 : state.calmMs + windowMs,
     pressedMs: isPressing ? state.pressedMs + windowMs : state.pressedMs,
   }
-  if (limit === state.limit) return seen
-  return { ...seen, arm: newArm(limit, seen.leases.recentMs), trialFrom: undefined }
+  if (limit === state.limit) return withCreates(seen, sample)
+  return { ...withCreates(seen, sample), arm: newArm(limit, seen.leases.recentMs), trialFrom: undefined }
+}
+
+/** Creates this many times as long as the quickest compete for what the backend, or this process, has no more of. */
+const CONTENDED_RATIO = 3
+/** For so long, in ms, that is believed. */
+const CONTENDED_MS = 5_000
+
+function withCreates(state: HybridState, { created, createMsMean, windowMs }: Sample): HybridState {
+  const contendedMs = Math.max(0, state.contendedMs - windowMs)
+  if (created === 0 || createMsMean === 0) return { ...state, contendedMs }
+  const createMsLeast = rolledMin(state.createMsLeast, createMsMean, windowMs, LEASE_MEMORY_MS)
+  const isContended = createMsMean > CONTENDED_RATIO * (smallestOf(createMsLeast) ?? createMsMean)
+  return { ...state, createMsLeast, contendedMs: isContended ? CONTENDED_MS : contendedMs }
 }
 
 /** Layer 1, for what is not there yet. */
@@ -296,8 +316,10 @@ function press(state: HybridState, sample: Sample, settings: Settings): Step {
   const isLimitInTheWay = sample.live >= sample.limit || sample.inUseMax >= sample.limit
   const measuring = { ...state, arm: measured(state.arm, sample) }
   if (state.trialFrom !== undefined) return judge(measuring, state.trialFrom, sample, settings)
-  // Who waits while the limit leaves room waits for a create.
-  return isLimitInTheWay ? considerTrial(measuring, sample) : hold(measuring, sample, 'filling')
+  if (isLimitInTheWay) return considerTrial(measuring, sample)
+  // Who waits while the limit leaves room waits for a create. But creates in contention slow down those who serve, too.
+  const isFull = state.contendedMs > 0 && sample.live >= demandOf(state, sample)
+  return isFull ? move(measuring, sample.live, 'contended') : hold(measuring, sample, 'filling')
 }
 
 /** An arm to compare with: this long, in ms, and this many completions, unless they are too few to wait for. */
@@ -320,6 +342,7 @@ function considerTrial(state: HybridState, sample: Sample): Step {
   const isExogenous = hasSlowedByItself(state, sample)
   if (state.pressedMs < BURST_MS && !isExogenous) return hold(state, sample, 'burst')
   if (sample.atMs < state.trialAtMs) return hold(state, sample, 'backing-off')
+  if (trialUp && state.contendedMs > 0) return hold(state, sample, 'contended')
   const ratio = isExogenous && state.ceiling === undefined ? 2 : 1.5
   const limit = trialUp ? Math.ceil(sample.limit * ratio) : Math.floor(sample.limit * 0.75)
   const bounded = Math.min(Math.max(limit, sample.limitMin), sample.limitMax)

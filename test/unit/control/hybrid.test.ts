@@ -143,6 +143,35 @@ describe('without pressure on the limit', () => {
   })
 })
 
+describe('creates that have become five times as slow as the quickest', () => {
+  /** Twenty queries of 20 ms in use; then hundreds wait, while a machine without spare CPU opens four a time. */
+  const decide = (createMsMean: number, live: number) => {
+    const controller = hybrid()
+    let state = controller.initial
+    const busy = { limit: 60, inUse: 20, inUseMean: 20, inUseMax: 20, arrivals: 50, completions: 50, leaseMsMean: 20 }
+    const step = (sample: Parameters<typeof sampleOf>[0]) => {
+      const [next, decision] = controller.step(state, sampleOf({ ...busy, windowMs: 50, ...sample }))
+      state = next
+      return decision
+    }
+    for (let atMs = 50; atMs <= 4_000; atMs += 50) step({ atMs, live: 20, created: 1, createMsMean: 20 })
+    const queue = { waiters: 300, oldestWaitMs: 300, waitMsP95: 300, waitingMs: 50 }
+    return step({ ...queue, atMs: 4_050, live, creating: 4, created: 4, createMsMean })
+  }
+
+  test('fill the pool no further than to its demand: each more slows down those who serve', () => {
+    expect(decide(100, 45)).toMatchObject({ limit: 45, reason: 'contended' })
+  })
+
+  test('fill it up to its demand', () => {
+    expect(decide(100, 22)).toMatchObject({ limit: 60, reason: 'filling' })
+  })
+
+  test('are something else than creates that are as quick as ever', () => {
+    expect(decide(25, 45)).toMatchObject({ limit: 60, reason: 'filling' })
+  })
+})
+
 describe('a backlog', () => {
   /** 1500 a second on leases of 20 ms: 30 in use, 42 with headroom. */
   const seen = (waiters: number, created: number): number => {
