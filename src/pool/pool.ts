@@ -392,7 +392,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   /** A resource is ready: for whoever is next, or to rest. */
   #serve(entry: Entry<T>, nowMs: number): void {
-    const waiter = this.#view.isPaused || this.#view.inUse >= this.#view.limit ? undefined : this.#nextWaiter(nowMs)
+    const waiter = this.#nextWaiter(nowMs)
     if (waiter === undefined) this.#rest(entry, nowMs)
     else this.#grant(waiter, entry, nowMs)
   }
@@ -400,12 +400,13 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   /** Who is to be served now; sheds those whom the queue policy will not have served any more. */
   #nextWaiter(nowMs: number): Waiter<T> | undefined {
     for (;;) {
+      // Asked anew after each that is shed: a listener told of it may have paused the pool, made it smaller, or lent.
+      if (this.#view.isPaused || this.#view.inUse >= this.#view.limit) return undefined
       const { waitingSinceMs } = this.#queue
       if (waitingSinceMs === undefined) return undefined
       const waiter = this.#queue.next(this.#policy.order(nowMs - waitingSinceMs)) as Waiter<T>
       if (this.#policy.admit(nowMs - waiter.sinceMs, nowMs) === 'grant') return waiter
       this.#shed(waiter, nowMs)
-      if (this.#view.isPaused) return undefined // by a listener told of the shedding
     }
   }
 

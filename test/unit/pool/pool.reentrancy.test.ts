@@ -66,6 +66,28 @@ test('a listener may pause when it hears of a shedding, and nobody is granted af
   checkInvariants(pool, factory)
 })
 
+// Slipped through: found by the model in 4,673 programs.
+test('a listener may lower the limit when it hears of a shedding, and nobody is granted beyond it', async () => {
+  const verdicts = ['shed', 'grant'] as const
+  let asked = 0
+  const admit = () => verdicts[asked++] ?? 'grant'
+  const queue = { name: 'sheds-the-first', start: () => ({ order: () => 'oldest' as const, admit, emptied() {} }) }
+  const { pool, factory } = newTestPool({ limitMin: 1, limitInitial: 2, queue })
+  await pool.warmUp(2)
+  const [held, other] = [await pool.acquire(), await pool.acquire()]
+  const first = watch(pool.acquire())
+  const second = watch(pool.acquire())
+  pool.once('shed', () => pool.resize(1))
+  held.release()
+  await settled()
+  expect(first.error).toMatchObject({ code: 'ERR_POOL_SHED' })
+  expect(second).toEqual({})
+  other.release()
+  await settled()
+  expect(second.value).toBeDefined()
+  checkInvariants(pool, factory)
+})
+
 test('a listener may take what the sweep has not looked at yet, and it is not destroyed under its holder', async () => {
   const { pool, factory, clock } = newTestPool({ limitMin: 1, idleTimeoutMs: 1_000 })
   await pool.warmUp(3)
