@@ -306,6 +306,7 @@ export class Model {
 
   #created(): void {
     this.#retryAtMs = Number.NEGATIVE_INFINITY
+    this.#madeBeforeFailure = -1 // a listener may have let it be made before we heard of the failure
     this.#failures = 0
     this.#latestFailure = undefined
   }
