@@ -117,6 +117,11 @@ class FakeClient extends EventEmitter {
   }
 }
 
+/** As generic-pool, tarn and sequelize-pool have it: left out, they take their own. */
+function timeout(timeoutMs: number | undefined): { acquireTimeoutMillis?: number } {
+  return timeoutMs === undefined ? {} : { acquireTimeoutMillis: timeoutMs }
+}
+
 export const SUBJECTS: readonly Subject[] = [
   {
     name: 'floor',
@@ -131,7 +136,7 @@ export const SUBJECTS: readonly Subject[] = [
     name: 'generic-pool',
     kind: 'pool',
     async open(resources, timeoutMs) {
-      const options = { max: resources, ...(timeoutMs === undefined ? {} : { acquireTimeoutMillis: timeoutMs }) }
+      const options = { max: resources, ...timeout(timeoutMs) }
       const pool = genericPool.createPool({ create, destroy }, options)
       return opened({ acquire: () => pool.acquire() as Promise<Resource>, release: (r) => pool.release(r) }, resources)
     },
@@ -149,11 +154,7 @@ export const SUBJECTS: readonly Subject[] = [
     name: 'tarn',
     kind: 'pool',
     async open(resources, timeoutMs) {
-      const options = {
-        min: 0,
-        max: resources,
-        ...(timeoutMs === undefined ? {} : { acquireTimeoutMillis: timeoutMs }),
-      }
+      const options = { min: 0, max: resources, ...timeout(timeoutMs) }
       const pool = new TarnPool<Resource>({ create, destroy, ...options })
       return opened({ acquire: () => pool.acquire().promise, release: (resource) => pool.release(resource) }, resources)
     },
@@ -162,11 +163,7 @@ export const SUBJECTS: readonly Subject[] = [
     name: 'sequelize-pool',
     kind: 'pool',
     async open(resources, timeoutMs) {
-      const options = {
-        min: 0,
-        max: resources,
-        ...(timeoutMs === undefined ? {} : { acquireTimeoutMillis: timeoutMs }),
-      }
+      const options = { min: 0, max: resources, ...timeout(timeoutMs) }
       const pool = new SequelizePool<Resource>({ create, destroy, validate: () => true, ...options })
       return opened({ acquire: () => pool.acquire(), release: (resource) => pool.release(resource) }, resources)
     },

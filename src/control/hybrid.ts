@@ -219,8 +219,8 @@ function observed(state: HybridState, sample: Sample, isPressing: boolean): Hybr
     calmMs: isPressing ? 0 : state.calmMs + windowMs,
     pressedMs: isPressing ? state.pressedMs + windowMs : state.pressedMs,
   }
-  if (limit === state.limit) return withCreates(seen, sample)
-  return { ...withCreates(seen, sample), arm: newArm(limit, seen.leases.recentMs), trialFrom: undefined }
+  const known = withCreates(seen, sample)
+  return limit === state.limit ? known : { ...known, arm: newArm(limit, known.leases.recentMs), trialFrom: undefined }
 }
 
 /** Creates this many times as long as the quickest compete for what the backend, or this process, has no more of. */

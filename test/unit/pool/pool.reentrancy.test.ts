@@ -7,6 +7,7 @@ import type { ControlSignals, Lease, PoolEvents, PoolObserver } from '../../../s
 import { factorySource } from '../../../src/pool/factory-source.ts'
 import { Pool } from '../../../src/pool/pool.ts'
 import { POOL_DEFAULTS, type PoolOptions, resolvePoolOptions } from '../../../src/pool/pool-options.ts'
+import type { QueuePolicy } from '../../../src/pool/queue-policy.ts'
 import { settled, VirtualClock } from '../../../src/sim/virtual-clock.ts'
 import { FakeFactory, type FakeResource } from '../../support/fake-factory.ts'
 import { checkInvariants } from '../../support/invariants.ts'
@@ -44,13 +45,15 @@ test('a listener may release when it hears of a grant, and the one served is not
   checkInvariants(pool, factory)
 })
 
+function shedsTheFirst(): QueuePolicy {
+  let asked = 0
+  const admit = () => (asked++ === 0 ? 'shed' : 'grant')
+  return { name: 'sheds-the-first', start: () => ({ order: () => 'oldest', admit, emptied() {} }) }
+}
+
 // Slipped through: only the model, on one program in many thousands, pauses in the middle of a shedding.
 test('a listener may pause when it hears of a shedding, and nobody is granted after it', async () => {
-  const verdicts = ['shed', 'grant'] as const
-  let asked = 0
-  const admit = () => verdicts[asked++] ?? 'grant'
-  const queue = { name: 'sheds-the-first', start: () => ({ order: () => 'oldest' as const, admit, emptied() {} }) }
-  const { pool, factory } = newTestPool({ limitInitial: 1, queue })
+  const { pool, factory } = newTestPool({ limitInitial: 1, queue: shedsTheFirst() })
   await pool.warmUp(1)
   const held = await pool.acquire()
   const first = watch(pool.acquire())
@@ -68,11 +71,7 @@ test('a listener may pause when it hears of a shedding, and nobody is granted af
 
 // Slipped through: found by the model in 4,673 programs.
 test('a listener may lower the limit when it hears of a shedding, and nobody is granted beyond it', async () => {
-  const verdicts = ['shed', 'grant'] as const
-  let asked = 0
-  const admit = () => verdicts[asked++] ?? 'grant'
-  const queue = { name: 'sheds-the-first', start: () => ({ order: () => 'oldest' as const, admit, emptied() {} }) }
-  const { pool, factory } = newTestPool({ limitMin: 1, limitInitial: 2, queue })
+  const { pool, factory } = newTestPool({ limitMin: 1, limitInitial: 2, queue: shedsTheFirst() })
   await pool.warmUp(2)
   const [held, other] = [await pool.acquire(), await pool.acquire()]
   const first = watch(pool.acquire())
