@@ -20,12 +20,17 @@ export function newArm(limit: number, settleMs: number): Arm {
   return { limit, settleMs, ms: 0, completions: 0, leaseMsSum: 0, inUseMs: 0 }
 }
 
+/** Share of the limit that must be out while somebody waits: less, and they do not wait for leases but for creates. */
+const OUT_RATIO = 0.8
+
 /**
  * The arm after one more window. Those in which resources lay idle do not count, nor those in which some were being
- * created: a connect costs a database as much as sixty small queries, so that completions beside it say nothing.
+ * created: a connect costs a database as much as sixty small queries, so that completions beside it say nothing. Nor
+ * do those in which they could not be had: after a fail-over, more would seem to serve more for having been opened.
  */
 export function measured(arm: Arm, sample: Sample): Arm {
   if (sample.waitingMs < WAITING_RATIO * sample.windowMs || sample.creating > 0) return arm
+  if (sample.inUseMean * sample.windowMs < OUT_RATIO * sample.limit * sample.waitingMs) return arm
   if (arm.settleMs > 0) return { ...arm, settleMs: arm.settleMs - sample.windowMs }
   return {
     ...arm,

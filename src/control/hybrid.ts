@@ -384,6 +384,11 @@ const FUTILE_RATIO = 4
 const UNLOADED_ELASTICITY = 0.5
 
 const DOUBLED_RATIO = 1.9
+/**
+ * A trial of more that tells no more is kept only from here on: chance alone would keep every second one, and two in a
+ * row hold a small server down for as long as it takes to try less again.
+ */
+const LIKELY_SIGMAS = 1
 
 function judge(state: HybridState, from: Arm, sample: Sample, { elasticityMin }: Settings): Step {
   const { arm } = state
@@ -395,7 +400,8 @@ function judge(state: HybridState, from: Arm, sample: Sample, { elasticityMin }:
   if (!isDecisive && tellsMore && arm.ms < ARM_MS_MAX) return hold(state, sample, 'probing')
   // Twice as many were tried since leases were long by themselves: then completions would be twice as many, nearly.
   const isDoubled = arm.limit >= DOUBLED_RATIO * from.limit
-  const isLargerWorthIt = !isDecisive && isDoubled ? compare(from, arm, UNLOADED_ELASTICITY) > 0 : sigmas > 0
+  const isLargerWorthIt =
+    !isDecisive && isDoubled ? compare(from, arm, UNLOADED_ELASTICITY) > 0 : sigmas > (isUp ? LIKELY_SIGMAS : 0)
   if (isUp !== isLargerWorthIt) return takeBack(state, from, sample, isUp)
   const trialAtMs = isDecisive ? sample.atMs : sample.atMs + state.backOffMs
   const backOffMs = isDecisive ? BACK_OFF_MS_FIRST : state.backOffMs

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { type Arm, compare, completionsPerMs, measured, newArm } from '../../../src/control/arm.ts'
 import { sampleOf } from '../../support/sample-of.ts'
 
-const FULL = sampleOf({ windowMs: 50, waitingMs: 50, completions: 5, leaseMsMean: 20, inUseMean: 8 })
+const FULL = sampleOf({ limit: 8, windowMs: 50, waitingMs: 50, completions: 5, leaseMsMean: 20, inUseMean: 8 })
 
 /** An arm of one second. */
 function armOf(inUseMean: number, completions: number): Arm {
@@ -27,6 +27,11 @@ describe('an arm', () => {
 
   test('skips windows in which resources were being created', () => {
     expect(measured(newArm(8, 0), { ...FULL, creating: 1 }).ms).toBe(0)
+  })
+
+  test('skips windows in which resources could not be had: who waits does not wait for leases', () => {
+    expect(measured(newArm(8, 0), { ...FULL, inUseMean: 2 }).ms).toBe(0)
+    expect(measured(newArm(8, 0), { ...FULL, inUseMean: 5, waitingMs: 30 }).ms).toBe(50)
   })
 
   test('without any time has no throughput', () => {

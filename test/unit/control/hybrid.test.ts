@@ -47,10 +47,10 @@ describe('more than the backend can do', () => {
     expect(Math.max(...pressed.map(({ limit }) => limit))).toBeLessThan(2 * KNEE)
   })
 
-  test('is served at 97 % of the best possible', () => {
+  test('is served at 95 % of the best possible', () => {
     const served = pressed.reduce((sum, { sample }) => sum + sample.completions, 0)
     const ms = pressed.reduce((sum, { sample }) => sum + sample.windowMs, 0)
-    expect(served / ms).toBeGreaterThan((0.97 * KNEE) / loaded(KNEE))
+    expect(served / ms).toBeGreaterThan((0.95 * KNEE) / loaded(KNEE))
   })
 
   test('is known for what it is: the backend limits', () => {
@@ -102,6 +102,14 @@ test('a trial ends when it can tell no more than what it is compared with: secon
   const begun = steps.find(({ reason }) => reason === 'probe-up')?.sample.atMs ?? Number.NaN
   const ended = steps.find(({ reason }) => reason === 'probe-failed')?.sample.atMs ?? Number.NaN
   expect(ended - begun).toBeLessThan(2_000)
+})
+
+test('a trial of more that has served hardly more is taken back: chance alone would keep every second one', () => {
+  const flat = (n: number): number => n / (0.45 * (n / 20) ** 0.08)
+  const steps = flow(hybrid(), { durationMs: 15_000, limit: 20, arrivalsPerSecond: () => 600, leaseMs: flat })
+  const reasons = steps.map(({ reason }) => reason)
+  expect(reasons).toContain('probe-up')
+  expect(reasons.find((reason) => reason === 'probe-kept' || reason === 'probe-failed')).toBe('probe-failed')
 })
 
 test('a limit far beyond the knee is found to be too high, and cut step by step', () => {
