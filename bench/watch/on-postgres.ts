@@ -60,7 +60,8 @@ const INCIDENTS: readonly Incident[] = [
     cause: 'undersized',
     says: 'three connections for what needs five',
     limit: 3,
-    ratePerSecond: 450,
+    ratePerSecond: 400,
+    waitMs: 15,
     isFromStart: true,
     begin: () => () => {},
   },
@@ -336,7 +337,7 @@ export async function runOnPostgres(runs: number, only: string | undefined): Pro
   let right = 0
   let soon = 0
   let all = 0
-  await run({ ...(INCIDENTS[1] as Incident), limit: 10 }) // warms up the process
+  await run({ ...(INCIDENTS[1] as Incident), limit: 20 }) // warms up the process
   for (const incident of INCIDENTS) {
     if (only !== undefined && !incident.says.includes(only)) continue
     for (let i = 1; i <= runs; i++) {

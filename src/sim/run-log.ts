@@ -1,5 +1,5 @@
 import type { DecisionRecord } from '../control/controller.ts'
-import type { Warning } from '../watch/warning.ts'
+import type { Warning, WatchEvents } from '../watch/warning.ts'
 import type { SimulationRow, SimulationWarning } from './summary.ts'
 
 /** So many rows, and at least half as many, tell of a run of any length. */
@@ -34,6 +34,12 @@ export class RunLog {
 
   warned(atMs: number, warning: Warning): void {
     if (this.#warnings.length < WARNINGS_MAX) this.#warnings.push({ atMs, ...warning })
+  }
+
+  warningEnded({ kind, lastedMs }: WatchEvents['warningEnded']): void {
+    const at = this.#warnings.findLastIndex((warning) => warning.kind === kind)
+    const warning = this.#warnings[at]
+    if (warning !== undefined && warning.lastedMs === undefined) this.#warnings[at] = { ...warning, lastedMs }
   }
 
   get rows(): readonly SimulationRow[] {

@@ -216,6 +216,9 @@ class Simulation {
       const atMs = this.#clock.nowMs()
       if (atMs <= durationMs) this.#log.warned(atMs, warning)
     })
+    this.#pool.on('warningEnded', (ended) => {
+      if (this.#clock.nowMs() <= durationMs) this.#log.warningEnded(ended)
+    })
   }
 
   #awaitArrival(): void {

@@ -57,6 +57,8 @@ export interface SimulationRow {
 export interface SimulationWarning extends Warning {
   /** In ms from the start of the run. */
   readonly atMs: number
+  /** From then to the last sign of it, in ms; undefined: it was not over when the run was. */
+  readonly lastedMs?: number
 }
 
 /** Arrivals by time: how many there were, and how many of them were served in time. At most 4096 bins. */
