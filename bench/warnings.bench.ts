@@ -76,11 +76,15 @@ async function run({ name, serviceMs, limit, load, counts }: Trace): Promise<Out
   const outcome = { name, days: counts.length / DAY_S, watch: judged(alarms), baseline: judged(meter.crowded()) }
   if (isTold) {
     for (const { fromS, toS, leadS, isStep, isRecurring } of outcome.watch.events) {
-      console.log(`    event ${clock(fromS)} for ${(toS - fromS).toFixed(0)} s, lead ${leadS?.toFixed(1)} ${isStep ? 'step' : ''} ${isRecurring ? 'recurring' : ''}`)
+      console.log(
+        `    event ${clock(fromS)} for ${(toS - fromS).toFixed(0)} s, lead ${leadS?.toFixed(1)} ${isStep ? 'step' : ''} ${isRecurring ? 'recurring' : ''}`,
+      )
     }
     for (const { fromS, toS } of outcome.watch.wrong) {
       const kinds = told.filter(({ atMs }) => atMs / 1_000 >= fromS - 1 && atMs / 1_000 <= toS + 1)
-      console.log(`    false ${clock(fromS)} for ${(toS - fromS).toFixed(0)} s: ${kinds.map(({ kind, message }) => `${kind}: ${message.slice(0, 150)}`)[0]}`)
+      console.log(
+        `    false ${clock(fromS)} for ${(toS - fromS).toFixed(0)} s: ${kinds.map(({ kind, message }) => `${kind}: ${message.slice(0, 150)}`)[0]}`,
+      )
     }
   }
   return outcome
@@ -91,21 +95,39 @@ function clock(second: number): string {
   return `${Math.floor(second / DAY_S)}d ${part((second % DAY_S) / 3_600)}:${part((second % 3_600) / 60)}:${part(second % 60)}`
 }
 
-const COLUMNS = ['events', 'recall', 'precision', 'false a day', 'median lead', 'no steps: lead >= 5 s', 'recurring: lead >= 30 s']
+const COLUMNS = [
+  'events',
+  'recall',
+  'precision',
+  'false a day',
+  'median lead',
+  'no steps: lead >= 5 s',
+  'recurring: lead >= 30 s',
+]
 
 function cells(days: number, { events, alarms, wrong }: Judged): readonly string[] {
   const leads = events.flatMap(({ leadS }) => (leadS === undefined ? [] : [leadS])).sort((a, b) => a - b)
   const share = (some: readonly unknown[], all: readonly unknown[]) =>
     all.length === 0 ? '–' : `${((100 * some.length) / all.length).toFixed(0)} % of ${all.length}`
-  const ahead = (all: readonly Foreseen[], leastS: number) => share(all.filter(({ leadS = 0 }) => leadS >= leastS), all)
+  const ahead = (all: readonly Foreseen[], leastS: number) =>
+    share(
+      all.filter(({ leadS = 0 }) => leadS >= leastS),
+      all,
+    )
   return [
     String(events.length),
     share(leads, events),
     alarms === 0 ? '–' : `${((100 * (alarms - wrong.length)) / alarms).toFixed(0)} %`,
     (wrong.length / days).toFixed(2),
     leads.length === 0 ? '–' : `${(leads[leads.length >> 1] as number).toFixed(1)} s`,
-    ahead(events.filter(({ isStep }) => !isStep), 5),
-    ahead(events.filter(({ isRecurring }) => isRecurring), 30),
+    ahead(
+      events.filter(({ isStep }) => !isStep),
+      5,
+    ),
+    ahead(
+      events.filter(({ isRecurring }) => isRecurring),
+      30,
+    ),
   ]
 }
 

@@ -51,12 +51,12 @@ export class Meter {
 
   events(): readonly Span[] {
     const events: { fromS: number; toS: number }[] = []
-    let last: { fromS: number; toS: number } | undefined
     for (let second = 0; second < this.#bad.length; second++) {
       const recent = this.#bad.slice(Math.max(0, second - OF_SECONDS + 1), second + 1)
       if (recent.filter(Boolean).length < BAD_SECONDS) continue
+      const last = events.at(-1)
       if (last !== undefined && second + 1 - last.toS < EVENTS_APART_S) last.toS = second + 1
-      else events.push((last = { fromS: second + 1, toS: second + 1 }))
+      else events.push({ fromS: second + 1, toS: second + 1 })
     }
     return events
   }

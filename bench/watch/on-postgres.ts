@@ -199,7 +199,9 @@ function handle(pool: pg.Pool, load: Load, i: number): Promise<unknown> {
   if (load.isNested) return nests(pool)
   switch (i % 4) {
     case 0:
-      return pool.query('select pg_sleep($1::float), balance from accounts where id = 2', [(load.waitMs + load.slowMs) / 1_000])
+      return pool.query('select pg_sleep($1::float), balance from accounts where id = 2', [
+        (load.waitMs + load.slowMs) / 1_000,
+      ])
     case 1:
       return pool.query('update accounts set balance = balance + 1 where id = 1')
     case 2:

@@ -118,10 +118,10 @@ export const PLANS: readonly Plan[] = [
     days: 1,
     drift: DRIFT,
     shape: (random) =>
-      sum(() => 0.3, [
-        ...bumps(10, DAY, random, RAMP(0.85, 1.2, 60, 600)),
-        ...bumps(10, DAY, random, RAMP(0.2, 0.4, 60, 600)),
-      ]),
+      sum(
+        () => 0.3,
+        [...bumps(10, DAY, random, RAMP(0.85, 1.2, 60, 600)), ...bumps(10, DAY, random, RAMP(0.2, 0.4, 60, 600))],
+      ),
   },
   {
     name: 'flash crowds',
@@ -140,9 +140,15 @@ export const PLANS: readonly Plan[] = [
     },
   },
   { name: 'busy days', days: 3, drift: { deviation: 0.08, lastS: 900 }, shape: () => daily(0.2, 0.95) },
-  { name: 'bursts', days: 1, dispersion: 5, drift: DRIFT, shape: (random) => {
+  {
+    name: 'bursts',
+    days: 1,
+    dispersion: 5,
+    drift: DRIFT,
+    shape: (random) => {
       return sum(daily(0.2, 0.5), bumps(6, DAY, random, RAMP(0.8, 1.2, 100, 600)))
-    } },
+    },
+  },
   { name: 'quiet at 60 %', days: 1, drift: DRIFT, shape: () => () => 0.6 },
 ]
 
@@ -163,7 +169,10 @@ export const HELD_OUT: readonly Plan[] = [
     drift: DRIFT,
     shape: (random) => {
       const times = [0.25 * HOUR, 8.1 * HOUR]
-      return sum(daily(0.15, 0.55), recurring(times, DAY, 4, { riseS: 3, lastS: 500, fallS: 30, height: 0.9 }, 5)(random))
+      return sum(
+        daily(0.15, 0.55),
+        recurring(times, DAY, 4, { riseS: 3, lastS: 500, fallS: 30, height: 0.9 }, 5)(random),
+      )
     },
   },
   {
@@ -171,10 +180,10 @@ export const HELD_OUT: readonly Plan[] = [
     days: 1,
     drift: { deviation: 0.06, lastS: 1_200 },
     shape: (random) =>
-      sum(() => 0.35, [
-        ...bumps(9, DAY, random, RAMP(0.8, 1.4, 120, 1_200)),
-        ...bumps(9, DAY, random, RAMP(0.15, 0.35, 30, 600)),
-      ]),
+      sum(
+        () => 0.35,
+        [...bumps(9, DAY, random, RAMP(0.8, 1.4, 120, 1_200)), ...bumps(9, DAY, random, RAMP(0.15, 0.35, 30, 600))],
+      ),
   },
   {
     name: 'flash crowds of a larger pool',
@@ -262,7 +271,11 @@ const RECORDINGS: readonly Recording[] = [
     file: 'nab-elb-request-count.csv',
     serviceMs: 500,
     quantile: 0.997,
-    read: (lines) => interpolated(lines.map((line) => Number(line.split(',')[1]) / 10), 300),
+    read: (lines) =>
+      interpolated(
+        lines.map((line) => Number(line.split(',')[1]) / 10),
+        300,
+      ),
   },
   azure('code'),
   { ...azure('conversation'), isHeldOut: true },
@@ -274,7 +287,11 @@ function worldCup(name: string, from: number, to: number): Recording {
     file: 'worldcup98-requests-per-minute.csv',
     serviceMs: 500,
     quantile: 0.997,
-    read: (lines) => interpolated(lines.slice(from, to).map((line) => Number(line.split(',')[1]) / 60 / 20), 60),
+    read: (lines) =>
+      interpolated(
+        lines.slice(from, to).map((line) => Number(line.split(',')[1]) / 60 / 20),
+        60,
+      ),
   }
 }
 

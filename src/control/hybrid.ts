@@ -2,6 +2,14 @@ import { readOptions, show } from '../base/options.ts'
 import { smoothed } from '../measure/average.ts'
 import { type Extreme, largestOf, NO_EXTREME, rolledMax, rolledMin, smallestOf } from '../measure/extreme.ts'
 import type { Sample } from '../measure/sample.ts'
+import {
+  type ForecastState,
+  foreseenInMs,
+  foreseenInUse,
+  isForecastState,
+  NO_FORECAST,
+  nextForecast,
+} from '../measure/season.ts'
 import type { Decision } from '../pool/contract.ts'
 import { type Arm, compare, completionsPerMs, measured, newArm } from './arm.ts'
 import type { Controller } from './controller.ts'
@@ -16,14 +24,6 @@ import {
   staffed,
   unloadedLeaseMs,
 } from './demand.ts'
-import {
-  type ForecastState,
-  foreseenInMs,
-  foreseenInUse,
-  isForecastState,
-  NO_FORECAST,
-  nextForecast,
-} from './forecast.ts'
 
 /** Options of {@link hybrid}. */
 export interface HybridOptions {

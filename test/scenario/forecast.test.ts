@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { fixed } from '../../src/control/fixed.ts'
-import { NO_FORECAST, nextForecast } from '../../src/control/forecast.ts'
 import { hybrid } from '../../src/control/hybrid.ts'
+import { NO_FORECAST, nextForecast } from '../../src/measure/season.ts'
 import { uslBackend } from '../../src/sim/backend.ts'
 import { type SimulatedPoolOptions, simulate } from '../../src/sim/simulate.ts'
 import { poisson } from '../../src/sim/workload.ts'

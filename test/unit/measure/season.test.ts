@@ -7,7 +7,7 @@ import {
   isForecastState,
   NO_FORECAST,
   nextForecast,
-} from '../../../src/control/forecast.ts'
+} from '../../../src/measure/season.ts'
 import { sampleOf } from '../../support/sample-of.ts'
 
 const SECOND_MS = 1_000

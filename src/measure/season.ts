@@ -1,5 +1,5 @@
-import { smoothed } from '../measure/average.ts'
-import type { Sample } from '../measure/sample.ts'
+import { smoothed } from './average.ts'
+import type { Sample } from './sample.ts'
 
 /**
  * What recurs: how many resources were needed at each time of the hour, of the day and of the week. For each slot of
