@@ -22,7 +22,7 @@ export interface ControlLoopParts {
   openAhead(liveMin: number): void
   /** After each step. `wanted` is what the controller itself said: not rounded, not bounded, not cut. */
   onDecision(sample: Sample, wanted: Decision, record: DecisionRecord): void
-  /** An acquire had to queue. */
+  /** An acquire had to queue where nobody waited; and after each step while somebody waits. */
   onWaiterQueued?(nowMs: number): void
   /** Asked at the end of a quiet window: false keeps the windows coming. @defaultValue a quiet loop may always rest */
   mayRest?(): boolean
@@ -77,6 +77,7 @@ export class ControlLoop implements ControlSignals {
   #windowAtMs = Number.POSITIVE_INFINITY
   #fastTimer: Timer | undefined
   #fastAtMs = Number.POSITIVE_INFINITY
+  #isFastForGeneration = false
   #fastPauseEndsAtMs = Number.NEGATIVE_INFINITY
   #loopDelayMs = 0
 
@@ -100,7 +101,16 @@ export class ControlLoop implements ControlSignals {
    */
   waiterQueued(nowMs: number): void {
     if (this.#isStopped) return
-    this.#parts.onWaiterQueued?.(nowMs)
+    const { counts, onWaiterQueued } = this.#parts
+    if (counts.waitingSinceMs === nowMs) onWaiterQueued?.(nowMs)
+    // The timer that runs is that of the oldest waiter, and who comes next is younger: that one queues behind the same
+    // timer, unless with it the queue outgrows one generation.
+    const isTimed = this.#fastAtMs !== Number.POSITIVE_INFINITY
+    if (isTimed && (this.#isFastForGeneration || counts.waiters <= counts.inUse)) return
+    this.#callForStep(nowMs)
+  }
+
+  #callForStep(nowMs: number): void {
     const atMs = this.#fastStepAtMs(nowMs)
     if (atMs < this.#fastAtMs) this.#startFastTimer(nowMs, atMs)
   }
@@ -170,7 +180,9 @@ export class ControlLoop implements ControlSignals {
     if (record.to !== from) this.#parts.resize(record.to, record.reason)
     this.#openAhead(this.#isPinned ? 0 : (decision.liveMin ?? 0))
     this.#parts.onDecision(sample, this.#wanted ?? decision, record)
-    if (this.#parts.counts.waiters > 0) this.waiterQueued(sample.atMs)
+    if (this.#isStopped || this.#parts.counts.waiters === 0) return
+    this.#parts.onWaiterQueued?.(sample.atMs)
+    this.#callForStep(sample.atMs)
   }
 
   #openAhead(liveMin: number): void {
@@ -240,6 +252,7 @@ export class ControlLoop implements ControlSignals {
   #startFastTimer(nowMs: number, atMs: number): void {
     this.#fastTimer?.cancel()
     this.#fastAtMs = atMs
+    this.#isFastForGeneration = this.#isGenerationBehind()
     this.#fastTimer = this.#parts.clock.startTimer(atMs - nowMs, this.#onFast, true)
   }
 
@@ -256,10 +269,15 @@ export class ControlLoop implements ControlSignals {
   /** When the waiters of this moment call for a step; never while the limit leaves room for what is on its way. */
   #fastStepAtMs(nowMs: number): number {
     const { counts } = this.#parts
-    const isGenerationBehind = counts.waiters > counts.inUse && counts.inUse > 0
-    const ageMs = isGenerationBehind ? FAST_GENERATION_MS : FAST_PATH_MS
+    const ageMs = this.#isGenerationBehind() ? FAST_GENERATION_MS : FAST_PATH_MS
     const wantedAtMs = (counts.oldestWaitSinceMs ?? nowMs) + ageMs
     return Math.max(nowMs, wantedAtMs, this.#openedAtMs + FAST_WINDOW_MS_MIN, this.#fastPauseEndsAtMs)
+  }
+
+  /** Will those in use, each ending once, not have served the queue? */
+  #isGenerationBehind(): boolean {
+    const { waiters, inUse } = this.#parts.counts
+    return waiters > inUse && inUse > 0
   }
 
   #noteDelay(lateMs: number): void {
