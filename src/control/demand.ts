@@ -74,6 +74,8 @@ export const NO_LEASES: LeaseTimes = {
 
 /** Half of what `recentMs` says comes from this many leases: enough to average out single queries. */
 const RECENT_LEASES = 20
+/** Fewer leases than this, ended beside creates, do not even tell the order of magnitude. */
+export const LEASES_MIN = 4
 /** A mean over fewer leases, or over a shorter time in ms, can be short by chance, and the minimum keeps chance. */
 const MEAN_LEASES_MIN = 20
 const MEAN_MS_MIN = 2_000
@@ -98,6 +100,23 @@ export function nextLeaseTimes(times: LeaseTimes, sample: Sample, isUnloaded: bo
   if (count < MEAN_LEASES_MIN || ms < MEAN_MS_MIN) return { ...times, recentMs, seen, leastMs, count, sumMs, ms }
   const shortest = rolledMin(times.shortest, sumMs / count, ms, memoryMs)
   return { recentMs, seen, shortest, leastMs, count: 0, sumMs: 0, ms: 0 }
+}
+
+/**
+ * The times after one more window in which something of our own making slowed leases down. It tells nothing of how long
+ * they take by themselves, unless what is known comes from a few leases that were slowed down as well: the very first
+ * one of a cold start has waited for its rivals' connects. They may be found to be shorter, not longer; and the next
+ * clean window outweighs them.
+ *
+ * @param isLasting then they are this long for now; what passes soon is no load to speak of
+ */
+export function slowedLeaseTimes(times: LeaseTimes, sample: Sample, isLasting: boolean): LeaseTimes {
+  const next = nextLeaseTimes(times, sample, false, 0)
+  if (times.recentMs === 0) return { ...next, seen: Math.min(next.seen, LEASES_MIN) }
+  const recentMs = isLasting ? next.recentMs : times.recentMs
+  if (times.seen >= RECENT_LEASES) return { ...times, recentMs }
+  const leastMs = Math.min(times.leastMs, next.recentMs)
+  return { ...times, recentMs: isLasting ? recentMs : leastMs, leastMs, seen: Math.min(next.seen, LEASES_MIN) }
 }
 
 /** How long a lease takes by itself, in ms; 0 before the first has ended. */

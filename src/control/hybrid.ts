@@ -16,11 +16,13 @@ import type { Controller } from './controller.ts'
 import {
   type ArrivalRate,
   arrivalsPerMs,
+  LEASES_MIN,
   type LeaseTimes,
   NO_ARRIVALS,
   NO_LEASES,
   nextArrivalRate,
   nextLeaseTimes,
+  slowedLeaseTimes,
   staffed,
   unloadedLeaseMs,
 } from './demand.ts'
@@ -67,6 +69,8 @@ export interface HybridState {
   /** The quickest creates of the last minute, in ms; and for how long yet they are known to slow each other down. */
   readonly createMsLeast: Extreme
   readonly contendedMs: number
+  /** Have they been since the limit was last lowered in calm? */
+  readonly wasContended: boolean
   readonly completionsPerMs: number
   readonly completionsPerMsMax: Extreme
   readonly inUseMax: Extreme
@@ -102,6 +106,7 @@ const INITIAL: HybridState = {
   createsPerMs: 0,
   createMsLeast: NO_EXTREME,
   contendedMs: 0,
+  wasContended: false,
   completionsPerMs: 0,
   completionsPerMsMax: NO_EXTREME,
   inUseMax: NO_EXTREME,
@@ -129,10 +134,11 @@ type Step = readonly [HybridState, Decision]
  *    follow; then lowered by a quarter, and kept if they do not suffer. Failed trials become rare.
  * 3. *Ceiling*: while leases take longer than unloaded, demand is believed only up to twice what the backend has been
  *    seen to complete (retries are arrivals too), and not beyond what was tried in vain.
- *    Nor is anything opened or tried beyond demand while creates have become several times as slow: a machine without
- *    spare CPU serves fewer for each connect it makes.
+ *    Nor is anything opened or tried beyond demand while creates have become several times as slow, or the event loop
+ *    late: a machine without spare CPU serves fewer for each connect it makes, and its leases only seem long.
  * 4. *Actuator*: up at once, at most × 4 a step; down by at most a fifth each `calmMs` without pressure, never below
- *    demand or the recent peak of leases out.
+ *    demand or the recent peak of leases out; at once to these if creates were in contention, for then the limit was
+ *    raised in vain.
  *
  * @throws TypeError RangeError for wrong options
  * @source Layer 1: Little 1961; Halfin, Whitt 1981. Layer 2: the idea of Hellerstein, Morrison, Eilebrecht 2009,
@@ -192,13 +198,21 @@ const IN_USE_TAU_MS = 2_000
 
 /** So long, in ms, what is slow beside creates may be slow because of them: a connect costs as much as many queries. */
 const FILLING_MS_MAX = 1_000
+/** A process that hears of things this late, as a share of a lease, has no CPU to spare: leases seem long because of it. */
+const LATE_RATIO = 0.5
 const FILL_TAU_MS = 250
 
 function observed(state: HybridState, sample: Sample, isPressing: boolean): HybridState {
   const { windowMs, completions, inUseMean, limit } = sample
   const fillingMs = sample.creating + sample.created > 0 ? state.fillingMs + windowMs : 0
-  const isFilling = fillingMs > 0 && fillingMs < FILLING_MS_MAX && state.leases.recentMs > 0
-  const leases = isFilling ? state.leases : nextLeaseTimes(state.leases, sample, !isPressing, LEASE_MEMORY_MS)
+  const isFilling = fillingMs > 0 && fillingMs < FILLING_MS_MAX
+  const isLate =
+    sample.loopDelayMs > LATE_RATIO * Math.min(sample.leaseMsMean, unloadedLeaseMs(state.leases) || sample.leaseMsMean)
+  const isStarved = isPressing && (isLate || state.contendedMs > 0)
+  const leases =
+    isFilling || isStarved
+      ? slowedLeaseTimes(state.leases, sample, isStarved)
+      : nextLeaseTimes(state.leases, sample, !isPressing, LEASE_MEMORY_MS)
   const calmTauMs = isPressing ? Number.POSITIVE_INFINITY : IN_USE_TAU_MS
   const perMs = smoothed(state.completionsPerMs, completions / windowMs, windowMs, THROUGHPUT_TAU_MS)
   const seen: HybridState = {
@@ -215,11 +229,12 @@ function observed(state: HybridState, sample: Sample, isPressing: boolean): Hybr
       state.leaseMsCalm > 0 ? smoothed(state.leaseMsCalm, leases.recentMs, windowMs, calmTauMs) : leases.recentMs,
     completionsPerMs: perMs,
     completionsPerMsMax: rolledMax(state.completionsPerMsMax, perMs, windowMs, THROUGHPUT_MEMORY_MS),
-    inUseMax: rolledMax(state.inUseMax, sample.inUseMax, windowMs, PEAK_MEMORY_MS),
+    // While callers are pressed, all that is open is out, however many that are: no measure of what is needed.
+    inUseMax: rolledMax(state.inUseMax, isPressing ? 0 : sample.inUseMax, windowMs, PEAK_MEMORY_MS),
     calmMs: isPressing ? 0 : state.calmMs + windowMs,
     pressedMs: isPressing ? state.pressedMs + windowMs : state.pressedMs,
   }
-  const known = withCreates(seen, sample)
+  const known = withCreates(seen, sample, isPressing && isLate)
   return limit === state.limit ? known : { ...known, arm: newArm(limit, known.leases.recentMs), trialFrom: undefined }
 }
 
@@ -228,12 +243,17 @@ const CONTENDED_RATIO = 3
 /** For so long, in ms, that is believed. */
 const CONTENDED_MS = 5_000
 
-function withCreates(state: HybridState, { created, createMsMean, windowMs }: Sample): HybridState {
-  const contendedMs = Math.max(0, state.contendedMs - windowMs)
-  if (created === 0 || createMsMean === 0) return { ...state, contendedMs }
-  const createMsLeast = rolledMin(state.createMsLeast, createMsMean, windowMs, LEASE_MEMORY_MS)
-  const isContended = createMsMean > CONTENDED_RATIO * (smallestOf(createMsLeast) ?? createMsMean)
-  return { ...state, createMsLeast, contendedMs: isContended ? CONTENDED_MS : contendedMs }
+/** @param isLate this process hears of things too late, which is contention if it creates meanwhile */
+function withCreates(state: HybridState, sample: Sample, isLate: boolean): HybridState {
+  const { created, creating, createMsMean, windowMs } = sample
+  const isKnown = created > 0 && createMsMean > 0
+  const createMsLeast = isKnown
+    ? rolledMin(state.createMsLeast, createMsMean, windowMs, LEASE_MEMORY_MS)
+    : state.createMsLeast
+  const isSlow = isKnown && createMsMean > CONTENDED_RATIO * (smallestOf(createMsLeast) ?? createMsMean)
+  const isContended = isSlow || (isLate && created + creating > 0)
+  const contendedMs = isContended ? CONTENDED_MS : Math.max(0, state.contendedMs - windowMs)
+  return { ...state, createMsLeast, contendedMs, wasContended: state.wasContended || isContended }
 }
 
 /** Layer 1, for what is not there yet. */
@@ -304,7 +324,8 @@ const RAISE_RATIO_MAX = 4
 
 /** Layer 4, upwards. */
 function wantedByDemand(state: HybridState, sample: Sample): number {
-  const { limit, limitMax } = sample
+  const { limit, limitMax, creating } = sample
+  if (creating > 0 && state.leases.seen < LEASES_MIN) return limit
   return Math.min(demandOf(state, sample), RAISE_RATIO_MAX * limit, limitMax)
 }
 
@@ -318,7 +339,8 @@ function press(state: HybridState, sample: Sample, settings: Settings): Step {
   if (state.trialFrom !== undefined) return judge(measuring, state.trialFrom, sample, settings)
   if (isLimitInTheWay) return considerTrial(measuring, sample)
   // Who waits while the limit leaves room waits for a create. But creates in contention slow down those who serve, too.
-  const isFull = state.contendedMs > 0 && sample.live >= demandOf(state, sample)
+  const isKnown = state.contendedMs > 0 && state.leases.recentMs > 0
+  const isFull = isKnown && sample.live >= demandOf(state, sample)
   return isFull ? move(measuring, sample.live, 'contended') : hold(measuring, sample, 'filling')
 }
 
@@ -427,9 +449,11 @@ function relax(seen: HybridState, sample: Sample, settings: Settings): Step {
   if (seen.calmMs < settings.calmMs) return hold(seen, sample, 'calm')
   const { trialAtMs, trialUp, backOffMs } = INITIAL
   const fresh = { trialFrom: undefined, ceiling: undefined, limitedBy: undefined, trialAtMs, trialUp, backOffMs }
-  const state = { ...seen, ...fresh, calmMs: 0, pressedMs: 0 }
+  const state = { ...seen, ...fresh, calmMs: 0, pressedMs: 0, wasContended: false }
   const peak = Math.ceil(1.1 * (largestOf(state.inUseMax) ?? 0)) + 1
-  const limit = Math.max(sample.limitMin, Math.floor(0.8 * sample.limit), demandOf(state, sample), peak, state.foreseen)
+  // What contention has added was of no use even then.
+  const slowest = seen.wasContended ? 0 : Math.floor(0.8 * sample.limit)
+  const limit = Math.max(sample.limitMin, slowest, demandOf(state, sample), peak, state.foreseen)
   return limit < sample.limit ? move(state, limit, 'shrink') : hold(state, sample, 'calm')
 }
 

@@ -63,6 +63,18 @@ const MEASURED_FLAT: CurveBackendOptions['throughput'] = [
   [80, 918],
 ]
 
+/** Two cores, 3 ms of them for a query, whose lease lasts for longer than that: the rest is the network's, or a lock's. */
+const TWO_CORES: CurveBackendOptions = {
+  throughput: [
+    [1, 333],
+    [2, 640],
+    [4, 630],
+    [128, 560],
+  ],
+  connectMs: 5,
+  connectWork: 25, // a fork, a TLS handshake, a password hashed, caches to fill: 75 ms of a core
+}
+
 /** What the service in front has set. CoDel goes by its callers' patience: 50 and 500 ms of one second. */
 const POOL: SimulatedPoolOptions = {
   limitMin: 2,
@@ -324,6 +336,25 @@ const PARTS = {
     }),
     trigger: USUAL,
     recovers: 'from-onset',
+  },
+  'costly-connects': {
+    says: 'Traffic grows fivefold, and opening a connection takes as much of the two cores as 25 queries.',
+    workload: pulse(80, 450, USUAL),
+    backend: curveBackend({ ...TWO_CORES, holdMsMean: 40 }),
+    trigger: USUAL,
+    recovers: 'from-onset',
+  },
+  'crowded-start': {
+    says: 'A deployment on a crowded machine: no connection is open, each is costly, and eight others burn the two cores.',
+    workload: poisson(260),
+    backend: curveBackend({
+      ...TWO_CORES,
+      holdMsMean: 20,
+      disturbances: [{ fromMs: 0, toMs: 40_000, neighbours: 8 }],
+    }),
+    trigger: [0, 40_000],
+    recovers: 'from-onset',
+    pool: { ...POOL, warmUp: 0 },
   },
   'cross-region': {
     says: 'The application is a continent away: 130 ms a lease, the database idle; traffic triples, 100 leases are needed.',

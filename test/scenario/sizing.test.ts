@@ -118,3 +118,9 @@ test('what a surge has opened is closed again when it is over', async () => {
   expect(rows.at(-1)?.limit).toBeLessThan(12)
   expect(rows.at(-1)?.sample.live).toBeLessThan(12)
 })
+
+test('a start on a crowded machine with costly connects: hardly more than is needed, and back within four seconds', async () => {
+  const { rows, summary } = await simulate({ ...scenarios['crowded-start'].options, durationMs: 20_000 })
+  expect(Math.max(...rows.map(({ limit }) => limit))).toBeLessThanOrEqual(28) // 16 are needed
+  expect(summary.recoveryMs).toBeLessThan(4_000)
+})

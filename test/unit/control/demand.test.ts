@@ -6,6 +6,7 @@ import {
   NO_LEASES,
   nextArrivalRate,
   nextLeaseTimes,
+  slowedLeaseTimes,
   staffed,
   unloadedLeaseMs,
 } from '../../../src/control/demand.ts'
@@ -107,4 +108,29 @@ test('staffing adds two standard deviations, which are those of Poisson unless t
   expect(staffed(0)).toBe(1)
   expect(staffed(25)).toBe(25 + 10 + 1)
   expect(staffed(25, 100)).toBe(25 + 20 + 1)
+})
+
+describe('leases that something of our own making has slowed down', () => {
+  const seen = (completions: number, leaseMsMean: number) => sampleOf({ windowMs: 50, completions, leaseMsMean })
+
+  test('may show the first few to have been longer than need be, not shorter', () => {
+    const first = slowedLeaseTimes(NO_LEASES, seen(1, 200), false)
+    const second = slowedLeaseTimes(first, seen(9, 40), false)
+    expect(unloadedLeaseMs(first)).toBe(200)
+    expect(unloadedLeaseMs(second)).toBeCloseTo(56)
+    expect(unloadedLeaseMs(slowedLeaseTimes(second, seen(9, 300), false))).toBeCloseTo(56)
+  })
+
+  test('change nothing of what is well known, but what is so for now', () => {
+    const known = nextLeaseTimes(NO_LEASES, seen(40, 20), true, 60_000)
+    expect(slowedLeaseTimes(known, seen(9, 300), false)).toEqual(known)
+    const slow = slowedLeaseTimes(known, seen(20, 300), true)
+    expect(unloadedLeaseMs(slow)).toBe(20)
+    expect(slow.recentMs).toBeCloseTo(160)
+  })
+
+  test('are outweighed by the next clean window', () => {
+    const slow = slowedLeaseTimes(NO_LEASES, seen(19, 200), false)
+    expect(unloadedLeaseMs(nextLeaseTimes(slow, seen(36, 20), true, 60_000))).toBeLessThan(40)
+  })
 })

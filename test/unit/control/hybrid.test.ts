@@ -180,6 +180,73 @@ describe('creates that have become five times as slow as the quickest', () => {
   })
 })
 
+describe('a cold start while three other processes burn the CPU', () => {
+  /**
+   * Recorded on two cores: 200 queries a second that sleep for 20 ms, so that 4 are in use, and 9 enough. The law of
+   * then went to 59, for the first lease took 204 ms. [at, window, arrivals, completions, waiters, in use, lease, live,
+   * creating, create, loop delay]; times in ms.
+   */
+  const RECORDED = [
+    [420, 191, 49, 0, 49, 0, 0, 4, 4, 0, 166],
+    [650, 75, 12, 0, 60, 0, 0, 6, 5, 96, 25],
+    [790, 285, 46, 1, 102, 1, 204, 8, 4, 407, 35],
+    [836, 55, 5, 4, 103, 4, 69, 8, 4, 0, 45],
+    [921, 86, 21, 3, 119, 5, 58, 10, 4, 405, 76],
+    [1000, 78, 16, 5, 128, 7, 73, 14, 6, 203, 28],
+    [1112, 112, 22, 8, 141, 8, 116, 16, 7, 176, 62],
+    [1197, 84, 15, 9, 144, 11, 79, 20, 8, 215, 34],
+    [1379, 84, 13, 12, 143, 12, 118, 20, 6, 317, 34],
+    [1648, 367, 80, 14, 203, 16, 175, 24, 4, 382, 317],
+    [1905, 257, 68, 20, 251, 20, 325, 24, 4, 0, 207],
+    [1962, 57, 15, 20, 226, 21, 162, 28, 4, 438, 7],
+    [1973, 11, 1, 21, 206, 24, 28, 28, 4, 0, 1],
+    [2055, 71, 14, 12, 208, 24, 44, 28, 4, 0, 21],
+    [2179, 128, 32, 23, 215, 25, 90, 32, 6, 152, 78],
+  ] as const
+  const start = () => {
+    const controller = hybrid()
+    let state = controller.initial
+    let limit = 10
+    const limits: number[] = []
+    const step = (seen: Parameters<typeof sampleOf>[0]) => {
+      const [next, decision] = controller.step(state, sampleOf({ ...seen, limit }))
+      state = next
+      limit = decision.limit
+      limits.push(limit)
+    }
+    for (const [
+      atMs,
+      windowMs,
+      arrivals,
+      completions,
+      waiters,
+      inUse,
+      leaseMsMean,
+      live,
+      creating,
+      ms,
+      late,
+    ] of RECORDED) {
+      const leases = { completions, leaseMsMean, inUse, inUseMean: inUse, inUseMax: inUse }
+      const queue = { arrivals, waiters, waitingMs: windowMs, oldestWaitMs: (waiters / arrivals) * windowMs }
+      const creates = { live, creating, created: ms > 0 ? 2 : 0, createMsMean: ms }
+      step({ atMs, windowMs, ...leases, ...queue, ...creates, loopDelayMs: late })
+    }
+    return { limits, step }
+  }
+
+  test('does not take what its own connects have slowed down for demand', () => {
+    expect(Math.max(...start().limits)).toBeLessThanOrEqual(30)
+  })
+
+  test('is over when it is over: after five calm seconds, the limit is what is needed', () => {
+    const { limits, step } = start()
+    const calm = { arrivals: 50, completions: 50, leaseMsMean: 20, inUse: 4, inUseMean: 4, inUseMax: 9, live: 30 }
+    for (let atMs = 2_500; atMs <= 8_000; atMs += 250) step({ ...calm, atMs, windowMs: 250 })
+    expect(limits.at(-1)).toBeLessThanOrEqual(12)
+  })
+})
+
 describe('a backlog', () => {
   /** 1500 a second on leases of 20 ms: 30 in use, 42 with headroom. */
   const seen = (waiters: number, created: number): number => {
