@@ -94,7 +94,11 @@ interface BenchRow {
   readonly byOurs: number
 }
 
-const TIMED_CASES = ['1-on-10', '100-on-10']
+/** Each half of a cycle by itself, where a slowdown of it is not thinned out by the other; and both, with waiters. */
+const TIMED_CASES = ['acquire-alone', 'release-alone', '100-on-10']
+/** Processes of the same code are further apart than rounds of one: several of each, and short rounds. */
+const PROCESSES = '3'
+const ROUNDS = '30'
 const YARDSTICKS = ['floor', 'generic-pool', 'sequelize-pool']
 const AGAIN = 'adaptive-pool again'
 const REPEATS = 3
@@ -110,7 +114,19 @@ function timeOnce(): Repeat {
   const subjects = ['adaptive-pool', AGAIN, ...YARDSTICKS].join(',')
   const out = fileURLToPath(new URL('../node_modules/.bench.json', import.meta.url))
   const bench = fileURLToPath(new URL('./pool.bench.ts', import.meta.url))
-  const args = ['--import', 'tsx', bench, '--processes', '1', '--rounds', '24', '--only', subjects, '--json', out]
+  const args = [
+    '--import',
+    'tsx',
+    bench,
+    '--processes',
+    PROCESSES,
+    '--rounds',
+    ROUNDS,
+    '--only',
+    subjects,
+    '--json',
+    out,
+  ]
   const { status } = spawnSync(process.execPath, [...args, ...TIMED_CASES], { stdio: ['ignore', 'ignore', 'inherit'] })
   if (status !== 0) throw new Error(`pool.bench: exit ${status}`)
   const rows = (JSON.parse(readFileSync(out, 'utf8')) as { rows: BenchRow[] }).rows

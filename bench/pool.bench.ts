@@ -14,12 +14,12 @@ import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { cycles, waves } from './support/loops.ts'
+import { cycles, waves, waveTimes } from './support/loops.ts'
 import { AGAIN, type OpenPool, SUBJECTS, type Subject } from './support/subjects.ts'
 
 interface Case {
   readonly name: string
-  readonly unit: 'ns per cycle' | 'bytes each'
+  readonly unit: 'ns per cycle' | 'ns each' | 'bytes each'
   readonly resources: number
   /** One round: how much one of its cycles cost, or how much memory one of its things takes. */
   run(pool: OpenPool, before: Before): Promise<number>
@@ -42,6 +42,8 @@ const CASES: readonly Case[] = [
   lentAtOnce(10, 50_000),
   lentAtOnce(1_000, 50_000),
   lentAtOnce(10_000, 50_000),
+  alone('acquire', 1_000, 10_000),
+  alone('release', 1_000, 10_000),
   memoryOfWaiters(100_000),
   memoryOfIdle(10_000),
 ]
@@ -61,6 +63,19 @@ function lentAtOnce(resources: number, times: number): Case {
     unit: 'ns per cycle',
     resources,
     run: (pool) => nsEach(times, () => waves(pool, resources, times / resources)),
+  }
+}
+
+/** One half of a cycle, without the await between: what makes it slower is not thinned out by the other half. */
+function alone(half: 'acquire' | 'release', resources: number, times: number): Case {
+  return {
+    name: `${half}-alone`,
+    unit: 'ns each',
+    resources,
+    async run(pool) {
+      const { acquireNs, releaseNs } = await waveTimes(pool, resources, times / resources)
+      return (half === 'acquire' ? acquireNs : releaseNs) / times
+    },
   }
 }
 
