@@ -1,17 +1,24 @@
-import { captureAsyncScope } from '../base/async-scope.ts'
+import { type AsyncScope, captureAsyncScope } from '../base/async-scope.ts'
 
 type Callback = (...args: never[]) => unknown
+
+/** The async context of whoever is calling now. */
+export function scopeOfCaller(): AsyncScope {
+  return captureAsyncScope('AdaptivePoolWaiter')
+}
 
 /**
  * A caller's callback, to be called from the middle of the engine: it runs in the caller's async context, which drivers
  * lose (it would run in that of whoever released), and what it throws is its owner's uncaught exception, as it is
  * without us; it must not unwind the engine.
  */
-export function broughtHome<C extends Callback>(callback: C): (...args: Parameters<C>) => void {
-  const scope = captureAsyncScope('AdaptivePoolWaiter')
+export function broughtHome<C extends Callback>(
+  callback: C,
+  scope: AsyncScope = scopeOfCaller(),
+): (...args: Parameters<C>) => void {
   return (...args) => {
     try {
-      scope.run(() => callback(...args))
+      scope.run(callback, ...args)
     } catch (error) {
       process.nextTick(() => {
         throw error
@@ -24,10 +31,17 @@ export function broughtHome<C extends Callback>(callback: C): (...args: Paramete
  * The arguments of a driver's `query` with its callback, if there is one after the first, brought to its caller's async
  * context. What it throws goes where the driver lets it go.
  */
-export function withCallbackInScope(args: readonly unknown[]): readonly unknown[] {
-  const callback = args.findLast((arg, index) => index > 0 && typeof arg === 'function') as Callback | undefined
-  if (callback === undefined) return args
-  const scope = captureAsyncScope('AdaptivePoolQuery')
-  const brought = (...results: never[]): unknown => scope.run(() => callback(...results))
-  return args.map((arg) => (arg === callback ? brought : arg))
+export function withCallbackInScope(args: readonly unknown[], given?: AsyncScope): readonly unknown[] {
+  const at = callbackAt(args)
+  if (at === undefined) return args
+  const scope = given ?? scopeOfCaller()
+  const callback = args[at] as Callback
+  const brought = [...args]
+  brought[at] = (...results: never[]): unknown => scope.run(callback, ...results)
+  return brought
+}
+
+function callbackAt(args: readonly unknown[]): number | undefined {
+  for (let at = args.length - 1; at > 0; at--) if (typeof args[at] === 'function') return at
+  return undefined
 }

@@ -1,5 +1,7 @@
+import type { DestroyReason } from '../pool/contract.ts'
+
 /** A driver's own callback, in either dialect: pg leaves the error undefined, mysql2 null. */
-type Answer<C> = (error: Error | null | undefined, connection?: C) => void
+export type Answer<C> = (error: Error | null | undefined, connection?: C) => void
 
 /**
  * What a source has asked of its driver, and was not answered yet. Counted, so that whoever else waits at the driver,
@@ -26,27 +28,35 @@ export class DriverAsks<C> {
     return this.#open - Math.min(this.#queued, this.#queueLength())
   }
 
-  /** @param taken told of the connection at once: a promise is heard a moment later */
-  ask(ask: (answer: Answer<C>) => void, taken: (connection: C) => void): Promise<C> {
-    return new Promise((resolve, reject) => {
-      const waiting = this.#queueLength()
-      let isQueued = false
-      this.#open += 1
-      const answer: Answer<C> = (error, connection) => {
-        this.#open -= 1
-        if (isQueued) this.#queued -= 1
-        if (connection === undefined) return reject(error)
-        taken(connection)
-        resolve(connection)
-      }
-      try {
-        ask(answer)
-      } catch (error) {
-        this.#open -= 1 // the driver could not even make a connection: wrong options of its own
-        return reject(error)
-      }
-      isQueued = this.#queueLength() > waiting
-      if (isQueued) this.#queued += 1
-    })
+  /** @param answered told at once: a promise is heard a moment later */
+  ask(ask: (answer: Answer<C>) => void, answered: Answer<C>): void {
+    const waiting = this.#queueLength()
+    let isQueued = false
+    this.#open += 1
+    const answer: Answer<C> = (error, connection) => {
+      this.#open -= 1
+      if (isQueued) this.#queued -= 1
+      answered(error, connection)
+    }
+    try {
+      ask(answer)
+    } catch (error) {
+      this.#open -= 1 // the driver could not even make a connection: wrong options of its own
+      return answered(error as Error)
+    }
+    isQueued = this.#queueLength() > waiting
+    if (isQueued) this.#queued += 1
   }
+}
+
+/** An ask as a promise. */
+export function promised<C>(ask: (answer: Answer<C>) => void): Promise<C> {
+  return new Promise((resolve, reject) => {
+    ask((error, connection) => (connection === undefined ? reject(error) : resolve(connection)))
+  })
+}
+
+/** Why an entry is destroyed whose resource the driver has never handed out: there is nothing to close. */
+export function isOfHandOut(reason: DestroyReason): boolean {
+  return reason === 'invalid' || reason === 'broken' || reason === 'reclaimed'
 }

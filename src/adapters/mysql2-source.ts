@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.ts'
 import { systemClock } from '../base/clock.ts'
 import type { DestroyReason, Source } from '../pool/contract.ts'
-import { DriverAsks } from './driver-asks.ts'
+import { type Answer, DriverAsks, isOfHandOut, promised } from './driver-asks.ts'
 
 export type Mysql2GetConnection = (callback: Mysql2Callback) => void
 export type Mysql2Callback = (error: Error | null, connection?: Mysql2ConnectionLike) => void
@@ -20,6 +20,8 @@ export interface Mysql2ConnectionLike {
   reset?(callback: (error: Error | null) => void): unknown
   /** Private: its pool; null once it has left that, because it died or was destroyed. */
   readonly _pool: object | null
+  /** Private: between its release and its next hand-out, in which a second release is none. */
+  _released?: boolean
   /** Private: makes it leave its pool. */
   _removeFromPool(): void
   /** Private: says good-bye to the server once the running commands are done. `end` of a pool's connection releases. */
@@ -118,19 +120,29 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
    */
   create(): Promise<Mysql2ConnectionLike> {
     const atRest = this.#pool._freeConnections
-    return this.#ask((answer) => {
+    const open: Mysql2GetConnection = (answer) => {
       this.#pool._freeConnections = NO_CONNECTIONS
       try {
         this.#getConnection(answer)
       } finally {
         this.#pool._freeConnections = atRest
       }
-    })
+    }
+    return promised((answer) => this.#ask(open, answer))
+  }
+
+  prepare(): Promise<Mysql2ConnectionLike> {
+    return promised((answer) => this.handOut(answer))
   }
 
   /** mysql2 hands out its newest idle connection, on its next tick. */
-  prepare(): Promise<Mysql2ConnectionLike> {
-    return this.#ask(this.#getConnection)
+  handOut(answer: Answer<Mysql2ConnectionLike>): void {
+    this.#ask(this.#getConnection, answer)
+  }
+
+  /** Past mysql2, from holder to holder, as it does itself for those in its own queue, without telling anybody. */
+  mayPassOn(connection: Mysql2ConnectionLike): boolean {
+    return connection._pool !== null && !this.#pool._closed
   }
 
   /**
@@ -160,7 +172,7 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
       return this.close(connection)
     }
     // A hand-out that failed leaves nothing behind; the idle ones are others, and good.
-    const oldest = reason === 'invalid' || this.#pool._closed ? undefined : this.#pool._freeConnections.get(0)
+    const oldest = isOfHandOut(reason) || this.#pool._closed ? undefined : this.#pool._freeConnections.get(0)
     return oldest && this.close(oldest)
   }
 
@@ -228,8 +240,11 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
     })
   }
 
-  #ask(ask: Mysql2GetConnection): Promise<Mysql2ConnectionLike> {
-    return this.#asks.ask(ask, (connection) => this.#out.add(connection))
+  #ask(ask: Mysql2GetConnection, answer: Answer<Mysql2ConnectionLike>): void {
+    this.#asks.ask(ask, (error, connection) => {
+      if (connection !== undefined) this.#out.add(connection)
+      answer(error, connection)
+    })
   }
 
   /** A good-bye that the network swallows would keep the socket, and whoever waits for it, for a quarter of an hour. */

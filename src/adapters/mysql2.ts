@@ -1,5 +1,6 @@
-import type { Adapter, Gate, GateSettings, Lease } from '../pool/contract.ts'
-import { broughtHome, withCallbackInScope } from './caller-scope.ts'
+import type { AsyncScope } from '../base/async-scope.ts'
+import type { Adapter, Gate, GateLease, GateSettings, Lease } from '../pool/contract.ts'
+import { broughtHome, scopeOfCaller, withCallbackInScope } from './caller-scope.ts'
 import { type Mysql2Callback, type Mysql2ConnectionLike, type Mysql2PoolLike, Mysql2Source } from './mysql2-source.ts'
 import { type Patch, patchMembers } from './patch.ts'
 
@@ -51,6 +52,10 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
   #drain: GateSettings['drain'] = () => Promise.resolve()
   #patch: Patch | undefined
   #restoreConfig: () => void = () => {}
+  /** Of a query of the pool's that is asking for its connection. */
+  #scope: AsyncScope | undefined
+  /** What is being released: if it goes on to a waiter, he gets it on the next tick, as mysql2 does it. */
+  #passing: Mysql2ConnectionLike | undefined
   #strangers = 0
   #isLookDue = false
 
@@ -90,8 +95,8 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     this.#patch = patchMembers(pool, {
       getConnection: (callback: Mysql2Callback) => this.#getConnection(callback),
       releaseConnection: (connection: Mysql2ConnectionLike) => this.#releaseConnection(connection),
-      query: (...args: unknown[]) => this.#own.query(...withCallbackInScope(args)),
-      execute: (...args: unknown[]) => this.#own.execute(...withCallbackInScope(args)),
+      query: (...args: unknown[]) => this.#query(this.#own.query, args),
+      execute: (...args: unknown[]) => this.#query(this.#own.execute, args),
       end: (callback?: (error?: Error) => void) => this.#end(callback),
     })
     this.#look()
@@ -124,12 +129,15 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     if (gate === undefined) return this.#own.getConnection(callback)
     const refusal = this.#ownRefusal(gate)
     if (refusal !== undefined) return refusal(callback)
-    const answer = broughtHome(callback)
-    gate.request(
-      {},
-      (lease) => {
-        this.#leases.set(lease.resource, lease)
-        answer(null, lease.resource)
+    const answer = broughtHome(callback, this.#scope)
+    const lease = gate.setAside()
+    if (lease !== undefined) return this.#handOut(lease, callback, answer)
+    gate.wait(
+      (granted) => {
+        const connection = granted.resource
+        this.#leases.set(connection, granted)
+        if (this.#passing === connection) process.nextTick(handOver, connection, answer)
+        else answer(null, connection)
       },
       (error) => this.#refuse(callback, answer, error),
     )
@@ -137,6 +145,37 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     if (this.#pool.listenerCount('enqueue') === 0) return
     const { waiters, creating, validating } = gate.counts()
     if (waiters > creating + validating) this.#pool.emit('enqueue')
+  }
+
+  /** The short way: what is leased already, mysql2 hands out on its next tick, to the caller and past the engine. */
+  #handOut(lease: GateLease<Mysql2ConnectionLike>, callback: Mysql2Callback, answer: Mysql2Callback): void {
+    this.source.handOut((error, connection) => {
+      const gate = this.#gate
+      if (connection === undefined) {
+        if (!lease.hasEnded) lease.destroy(error)
+        return this.#getConnection(callback)
+      }
+      if (gate !== undefined && lease.hasEnded) {
+        void this.source.destroy(connection, 'drain') // a drain out of patience has not waited for it
+        return answer(new Error('Pool is closed.'))
+      }
+      if (gate !== undefined) {
+        gate.handedOut(lease, connection)
+        this.#leases.set(connection, lease)
+      }
+      answer(null, connection)
+    })
+  }
+
+  /** mysql2's own comes back to us for a connection, at once. What is left is to bring its callback home. */
+  #query(own: (...args: readonly unknown[]) => unknown, args: readonly unknown[]): unknown {
+    const scope = scopeOfCaller()
+    this.#scope = scope
+    try {
+      return own(...withCallbackInScope(args, scope))
+    } finally {
+      this.#scope = undefined
+    }
   }
 
   /** What mysql2 itself refuses, since its own queue never fills any more: its two options, read live as it does. */
@@ -181,9 +220,13 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     } else if (this.#pool.config.resetOnRelease && connection.reset !== undefined) {
       this.#leases.set(connection, lease) // should it die meanwhile
       connection.reset((error) => this.#endReset(connection, error))
-    } else {
-      lease.release()
-    }
+    } else this.#release(connection, lease)
+  }
+
+  #release(connection: Mysql2ConnectionLike, lease: Lease<Mysql2ConnectionLike>): void {
+    this.#passing = connection
+    lease.release()
+    this.#passing = undefined
   }
 
   #endReset(connection: Mysql2ConnectionLike, error: Error | null): void {
@@ -191,7 +234,7 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     if (lease === undefined || !this.source.isOut(connection)) return
     this.#leases.delete(connection)
     if (error) lease.destroy(error)
-    else lease.release()
+    else this.#release(connection, lease)
   }
 
   // ------------------------------------------------------------------------------------------------ the end
@@ -269,6 +312,11 @@ function asMysql2Error(error: Error): Error {
     return Object.assign(new Error('connect ETIMEDOUT', { cause: error }), timeout)
   }
   return cause instanceof Error ? cause : error
+}
+
+function handOver(connection: Mysql2ConnectionLike, answer: Mysql2Callback): void {
+  connection._released = false
+  answer(null, connection)
 }
 
 function throwIfAny(error?: Error): void {

@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.ts'
 import { systemClock } from '../base/clock.ts'
-import type { DestroyReason, Source } from '../pool/contract.ts'
-import { DriverAsks } from './driver-asks.ts'
+import type { DestroyReason, Lease, Source } from '../pool/contract.ts'
+import { DriverAsks, isOfHandOut, promised } from './driver-asks.ts'
 
 /** Ends a hand-out: a truthy argument has the client closed. pg makes a new one for each hand-out; it works once. */
 export type PgRelease = (error?: unknown) => void
@@ -17,14 +17,24 @@ export interface PgClientLike {
   removeListener(event: 'drain', listener: () => void): unknown
   /** Undocumented; pg-pool itself reaches for it to end a connect that takes too long. */
   readonly connection?: { readonly stream?: { destroy(): void } }
+  /** Private: may it be asked anything? pg-pool looks at both when it is given back. */
+  readonly _queryable?: boolean
+  readonly _ending?: boolean
 }
 
 export type PgConnectCallback = (error: Error | undefined, client: PgClientLike | undefined, done: PgRelease) => void
+/** Is told of a client that pg has handed to us, or of why not. */
+export type PgAnswer = (error: Error | null | undefined, client?: PgClientLike) => void
 export type PgEndCallback = (error?: Error) => void
 
 /** The part of `pg.Pool` 8.x (pg-pool 3.x) that we touch, and no more. */
 export interface PgPoolLike {
-  readonly options: { max: number; connectionTimeoutMillis?: number }
+  readonly options: {
+    max: number
+    connectionTimeoutMillis?: number
+    readonly maxUses?: number
+    readonly maxLifetimeSeconds?: number
+  }
   /** Clients that pg knows: connecting ones included, those that are being closed not. */
   readonly totalCount: number
   /** Clients at rest, those already promised to a connect of this tick included. */
@@ -41,6 +51,7 @@ export interface PgPoolLike {
   end(callback: PgEndCallback): void
   on(event: string, listener: (...args: never[]) => void): unknown
   removeListener(event: string, listener: (...args: never[]) => void): unknown
+  listenerCount(event: string): number
   /** Private: clients at rest, oldest first. Why we look: see `PgSource.destroy`. */
   readonly _idle: readonly { readonly client: PgClientLike }[]
   /** Private: closes a client at rest, as pg's own idle timeout does. */
@@ -50,7 +61,7 @@ export interface PgPoolLike {
 }
 
 /** A client that pg has handed to us. */
-interface HandOut {
+export interface PgHandOut {
   readonly release: PgRelease
   /** What its holder called release with, for pg's `release` event. */
   argument: unknown
@@ -69,12 +80,14 @@ export class PgSource implements Source<PgClientLike> {
   /** pg's own connect, whatever is on the instance later. */
   readonly #connect: (callback: PgConnectCallback) => void
   readonly #readWaitingCount: () => number
-  readonly #out = new Map<PgClientLike, HandOut>()
+  readonly #out = new Map<PgClientLike, PgHandOut>()
   /** pg is being given a client back, which is neither idle nor ours for the moment. */
   isGivingBack = false
   /** Called when it has been: pg may have handed it on to somebody in its own queue. */
   onGivenBack: () => void = () => {}
   readonly #asks = new DriverAsks<PgClientLike>(() => this.waitingAtPg())
+  /** Releases that are going on: one, and what its callback releases at once. */
+  #releasing = 0
   /** Clients that pg began to open for us, since ever. */
   #opened = 0
   /** Clients seen whose sockets are open, and what waits for them to close. */
@@ -113,26 +126,45 @@ export class PgSource implements Source<PgClientLike> {
    */
   create(): Promise<PgClientLike> {
     const isOpening = this.#pool.idleCount === 0
-    return this.#ask(isOpening ? this.#connect : (callback) => this.#pool.newClient({ callback }))
+    const open = isOpening ? this.#connect : (callback: PgConnectCallback) => this.#pool.newClient({ callback })
+    return promised((answer) => this.#ask(open, answer))
+  }
+
+  prepare(): Promise<PgClientLike> {
+    return promised((answer) => this.handOut(answer))
   }
 
   /**
    * pg hands out an idle client, on its next tick; should that die on the way, pg opens another, under the timeout of
-   * then. For the wait of one tick, pg need not start a timer: it reads its timeout as it queues the connect.
+   * then.
    */
-  prepare(): Promise<PgClientLike> {
+  handOut(answer: PgAnswer): void {
     const { options, idleCount } = this.#pool
-    if (idleCount === 0) return this.#ask(this.#connect)
-    return this.#ask((callback) => {
-      const { connectionTimeoutMillis } = options
-      options.connectionTimeoutMillis = 0
-      try {
-        this.#connect(callback)
-      } finally {
-        if (connectionTimeoutMillis === undefined) delete options.connectionTimeoutMillis
-        else options.connectionTimeoutMillis = connectionTimeoutMillis
-      }
-    })
+    this.#ask(idleCount > 0 && options.connectionTimeoutMillis ? this.#connectUntimed : this.#connect, answer)
+  }
+
+  /** For the wait of one tick, pg need not start a timer: it reads its timeout as it queues the connect. */
+  readonly #connectUntimed = (callback: PgConnectCallback): void => {
+    const { options } = this.#pool
+    const timeoutMillis = options.connectionTimeoutMillis as number
+    options.connectionTimeoutMillis = 0
+    try {
+      this.#connect(callback)
+    } finally {
+      options.connectionTimeoutMillis = timeoutMillis
+    }
+  }
+
+  /**
+   * Past pg, from holder to holder: where pg would hand it to the next in its own queue at once, having done nothing
+   * but count its uses and look at its age, and told nobody but us.
+   */
+  mayPassOn(client: PgClientLike): boolean {
+    if (this.#releasing > 1) return false // a row of callbacks that release at once must not pile up on the stack
+    const { options, ending } = this.#pool
+    if (ending || client._queryable !== true || client._ending === true) return false
+    if (options.maxLifetimeSeconds || Number.isFinite(options.maxUses)) return false
+    return LISTENERS.every(([event, ours]) => this.#pool.listenerCount(event) === ours)
   }
 
   giveBack(client: PgClientLike): boolean {
@@ -164,15 +196,26 @@ export class PgSource implements Source<PgClientLike> {
       return this.#close(client, () => release(argument || cause || true))
     }
     // A hand-out that failed leaves nothing behind; the idle ones are others, and good.
-    const oldest = reason === 'invalid' ? undefined : this.#pool._idle[0]?.client
+    const oldest = isOfHandOut(reason) ? undefined : this.#pool._idle[0]?.client
     if (oldest === undefined) return undefined
     return this.#close(oldest, () => this.#pool._remove(oldest))
   }
 
-  /** Its holder is about to end the lease, in these words. */
-  note(client: PgClientLike, argument: unknown): void {
+  /** How pg has handed it to us. */
+  handOutOf(client: PgClientLike): PgHandOut {
     const handOut = this.#out.get(client)
-    if (handOut !== undefined) handOut.argument = argument
+    assert(handOut !== undefined, 'a client is lent while it is ours')
+    return handOut
+  }
+
+  /** Releases, and knows it. */
+  release(lease: Lease<PgClientLike>): void {
+    this.#releasing += 1
+    try {
+      lease.release()
+    } finally {
+      this.#releasing -= 1
+    }
   }
 
   idleCount(): number {
@@ -212,20 +255,17 @@ export class PgSource implements Source<PgClientLike> {
     })
   }
 
-  #ask(ask: (callback: PgConnectCallback) => void): Promise<PgClientLike> {
-    return this.#asks.ask(
-      (answer) => {
-        const { totalCount } = this.#pool
-        ask(answer)
-        if (this.#pool.totalCount > totalCount) this.#opened += 1
-      },
-      (client) => this.#out.set(client, { release: client.release, argument: undefined }),
-    )
+  #ask(ask: (callback: PgConnectCallback) => void, answer: PgAnswer): void {
+    const { totalCount } = this.#pool
+    this.#asks.ask(ask, (error, client) => {
+      if (client !== undefined) this.#out.set(client, { release: client.release, argument: undefined })
+      answer(error, client)
+    })
+    if (this.#pool.totalCount > totalCount) this.#opened += 1
   }
 
-  #takeOut(client: PgClientLike): HandOut {
-    const handOut = this.#out.get(client)
-    assert(handOut !== undefined, 'a client is given back once')
+  #takeOut(client: PgClientLike): PgHandOut {
+    const handOut = this.handOutOf(client)
     this.#out.delete(client)
     return handOut
   }
@@ -270,6 +310,12 @@ export class PgSource implements Source<PgClientLike> {
     if (this.#open.size === 0) this.#whenAllClosed?.()
   }
 }
+
+/** Our own listeners to pg's hand-outs. Others want to hear of each. */
+const LISTENERS = [
+  ['acquire', 2],
+  ['release', 1],
+] as const
 
 /** A getter of an object's class, wherever up the chain it is. */
 function getterOf(object: object, name: string): () => number {

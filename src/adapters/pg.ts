@@ -1,13 +1,12 @@
-import { captureAsyncScope } from '../base/async-scope.ts'
 import { systemClock, type Timer } from '../base/clock.ts'
 import type { Adapter, Gate, GateLease, GateSettings } from '../pool/contract.ts'
+import { broughtHome, withCallbackInScope } from './caller-scope.ts'
 import { type Patch, patchMembers } from './patch.ts'
 import {
   type PgClientLike,
   type PgConnectCallback,
   type PgEndCallback,
   type PgPoolLike,
-  type PgRelease,
   PgSource,
 } from './pg-source.ts'
 import { PgWork } from './pg-work.ts'
@@ -124,8 +123,7 @@ class PgAdapter implements Adapter<PgClientLike> {
 
   #connect(callback: PgConnectCallback | undefined): Promise<PgClientLike> | undefined {
     if (callback) {
-      const scope = captureAsyncScope('AdaptivePoolWaiter')
-      this.#ask((error, client, done) => scope.run(() => unharmed(() => callback(error, client, done))))
+      this.#ask(broughtHome(callback))
       return undefined
     }
     return new this.#pool.Promise<PgClientLike>((resolve, reject) => {
@@ -135,26 +133,23 @@ class PgAdapter implements Adapter<PgClientLike> {
 
   /** pg's own query comes back to us for a client. What is left to do is to bring its callback home. */
   #query(args: unknown[]): unknown {
-    const callback = args.findLast((arg, index) => index > 0 && typeof arg === 'function')
-    if (callback === undefined) return this.#own.query(...args)
-    const scope = captureAsyncScope('AdaptivePoolWaiter')
-    const brought = (...results: unknown[]) =>
-      scope.run(() => (callback as (...results: unknown[]) => unknown)(...results))
-    return this.#own.query(...args.map((arg) => (arg === callback ? brought : arg)))
+    return this.#own.query(...withCallbackInScope(args))
   }
 
   #ask(answer: PgConnectCallback): void {
+    const gate = this.#gate
     // Somebody who wrapped us while we were here may still call us.
-    if (this.#gate === undefined) {
+    if (gate === undefined) {
       this.#own.connect(answer)
       return
     }
     this.#waiting += 1
-    this.#gate.request(
-      {},
-      (lease) => {
+    const lease = gate.setAside()
+    if (lease !== undefined) return this.#handOut(lease, answer)
+    gate.wait(
+      (granted) => {
         this.#waiting -= 1
-        const client = this.#lend(lease)
+        const client = this.#lend(granted, granted.resource)
         answer(undefined, client, client.release)
         this.#endIfQuiet()
       },
@@ -168,20 +163,41 @@ class PgAdapter implements Adapter<PgClientLike> {
     )
   }
 
-  /** Ends the lease with pg's hand-out. The second end of either is pg's own error. */
-  #lend(lease: GateLease<PgClientLike>): PgClientLike {
-    const client = lease.resource
+  /** The short way: what is leased already, pg hands out on its next tick, to the caller and past the engine. */
+  #handOut(lease: GateLease<PgClientLike>, answer: PgConnectCallback): void {
+    this.source.handOut((error, client) => {
+      const gate = this.#gate
+      this.#waiting -= 1
+      if (client === undefined) {
+        if (!lease.hasEnded) lease.destroy(error)
+        return this.#ask(answer)
+      }
+      if (gate === undefined) return answer(undefined, client, client.release) // detached: as it came from pg
+      if (lease.hasEnded) {
+        void this.source.destroy(client, 'drain') // a drain out of patience has not waited for it
+        answer(new Error(ENDED), undefined, ignore)
+      } else {
+        gate.handedOut(lease, client)
+        this.#lend(lease, client)
+        answer(undefined, client, client.release)
+      }
+      this.#endIfQuiet()
+    })
+  }
+
+  /** Ends the lease with the hand-out. The second end of either is pg's own error. */
+  #lend(lease: GateLease<PgClientLike>, client: PgClientLike): PgClientLike {
     this.#work?.lend(client, lease)
-    const releaseAtPg: PgRelease = client.release
+    const handOut = this.source.handOutOf(client)
     let isReleased = false
     client.release = (error?: unknown) => {
-      // A drain out of patience, or a reclaim, has ended the hand-out already: not the holder's mistake.
-      const isCut = !isReleased && lease.hasEnded
-      if (!isCut && (isReleased || this.#gate === undefined)) return releaseAtPg(error)
+      if (isReleased) throw new Error(RELEASED)
       isReleased = true
-      this.source.note(client, error)
+      // A drain out of patience, or a reclaim, may have ended the hand-out already: not the holder's mistake.
+      if (this.#gate === undefined && !lease.hasEnded) return handOut.release(error)
+      handOut.argument = error
       if (error) lease.destroy(error)
-      else lease.release()
+      else this.source.release(lease)
     }
     return client
   }
@@ -193,11 +209,8 @@ class PgAdapter implements Adapter<PgClientLike> {
     const isSecond = this.#isEnding || this.#pool.ending
     const closed = isSecond ? Promise.reject(new Error('Called end on pool more than once')) : this.#close()
     if (!callback) return new this.#pool.Promise<void>((resolve, reject) => closed.then(() => resolve(), reject))
-    const scope = captureAsyncScope('AdaptivePoolEnd')
-    closed.then(
-      () => scope.run(() => unharmed(() => callback())),
-      (error: Error) => scope.run(() => unharmed(() => callback(error))),
-    )
+    const answer = broughtHome(callback)
+    closed.then(() => answer(), answer)
     return undefined
   }
 
@@ -297,7 +310,7 @@ function asPgError(error: Error): Error {
     case 'ERR_POOL_ACQUIRE_TIMEOUT':
       return new Error('timeout exceeded when trying to connect', { cause: error })
     case 'ERR_POOL_DRAINING':
-      return new Error('Cannot use a pool after calling end on the pool', { cause: error })
+      return new Error(ENDED, { cause: error })
     case 'ERR_POOL_CREATE_FAILED':
       if ((cause as { code?: string } | undefined)?.code === 'ERR_POOL_CREATE_TIMEOUT') {
         return new Error('Connection terminated due to connection timeout', { cause: error })
@@ -308,21 +321,13 @@ function asPgError(error: Error): Error {
   }
 }
 
+const ENDED = 'Cannot use a pool after calling end on the pool'
+const RELEASED = 'Release called on client which has already been released to the pool.'
+
 /** As pg does: a stack that leads to the caller, not to a timer or a socket of ours. */
 function leadToCaller(error: Error): never {
   Error.captureStackTrace(error)
   throw error
-}
-
-/** A callback that throws is its owner's uncaught exception, as it is in pg; it must not unwind the engine. */
-function unharmed(callback: () => void): void {
-  try {
-    callback()
-  } catch (error) {
-    process.nextTick(() => {
-      throw error
-    })
-  }
 }
 
 function ignore(): void {}

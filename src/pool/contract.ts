@@ -101,6 +101,11 @@ export interface Source<T> {
    * @param idleMs how long it has been idle
    */
   prepare(resource: T | undefined, idleMs: number): Promise<T> | undefined
+  /**
+   * Only of a source that is never ready without `prepare`: may this one, whose lease has just ended, be passed on to a
+   * waiter as it is, without `giveBack` and `prepare`? Pure. @defaultValue no
+   */
+  mayPassOn?(resource: T): boolean
   /** Ends a lease of a good resource. False: the source has closed it instead. */
   giveBack(resource: T): boolean
   /** Closes a resource; `undefined`: any idle one of a source that keeps its idle resources itself. */
@@ -303,6 +308,15 @@ export interface Gate<T> {
    * engine is in at that moment: an adapter of a callback API brings the caller's own scope.
    */
   request(options: AcquireOptions, granted: (lease: GateLease<T>) => void, refused: (error: Error) => void): void
+  /**
+   * The short way of a source that keeps its idle resources itself: where nobody waits and one is idle, it is leased
+   * from now on, whichever the driver hands out; nothing is prepared. Whoever asks has the driver hand it out at once,
+   * and says so by `handedOut`; if that fails, the lease is destroyed. Undefined: there is none to be had, so `wait`.
+   */
+  setAside(): GateLease<T> | undefined
+  handedOut(lease: GateLease<T>, resource: T): void
+  /** The rest of a request that `setAside` could not serve, to be called next; as `request`, without options. */
+  wait(granted: (lease: GateLease<T>) => void, refused: (error: Error) => void): void
   /**
    * The driver's own resources may have changed hands, or gone: looks at `idleCount()` again, then at what to do next.
    *

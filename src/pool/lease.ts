@@ -17,7 +17,7 @@ export class PoolLease<T> implements GateLease<T> {
   readonly caller: Caller | undefined
   work: LeaseWork | undefined = undefined
   reclaimError: Error | undefined = undefined
-  readonly #resource: T
+  #resource: T
   readonly #lender: Lender<T>
   #entry: Entry<T> | undefined
 
@@ -34,6 +34,12 @@ export class PoolLease<T> implements GateLease<T> {
   get resource(): T {
     if (this.reclaimError !== undefined) throw this.reclaimError
     return this.#resource
+  }
+
+  /** What was leased before anybody knew which it would be: see Gate.setAside. */
+  deliver(resource: T): void {
+    this.#resource = resource
+    if (this.#entry !== undefined) this.#entry.resource = resource
   }
 
   get hasEnded(): boolean {

@@ -126,6 +126,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #leasesQuietSinceMs = Number.NEGATIVE_INFINITY
   /** Most resources that have been open since somebody waits. */
   #openMaxWhileWaiting = 0
+  /** Who asked last and could not be served at once: he may be about to wait, and is not looked at twice. */
+  #unserved: Caller | undefined
   #retryTimer: Timer | undefined
   #isRetryUrgent = false
   /** Live resources wanted by those who were refused because nobody may wait; until the next rest. */
@@ -223,16 +225,43 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     return result
   }
 
+  /** @see Gate.setAside */
+  setAside(): PoolLease<T> | undefined {
+    const nowMs = this.#arrive()
+    const caller = this.#witness?.asked(nowMs)
+    const entry = this.#lendable(undefined, nowMs)
+    if (entry !== undefined) {
+      this.#idle.remove(entry)
+      return this.#lease(entry, 0, undefined, caller, nowMs)
+    }
+    this.#unserved = caller
+    return undefined
+  }
+
+  handedOut(lease: PoolLease<T>, resource: T): void {
+    lease.deliver(resource)
+    this.#tellAcquired(0, undefined)
+  }
+
   /** As tryAcquire(), with options that were resolved before: for a front that calls it at each of its own acquires. */
   lendNow(wanted: ResolvedAcquire): Lease<T> | undefined {
     const nowMs = this.#arrive()
-    return this.#lendAtOnce(wanted, this.#witness?.asked(nowMs), nowMs)
+    const caller = this.#witness?.asked(nowMs)
+    const lease = this.#lendAtOnce(wanted, caller, nowMs)
+    if (lease === undefined) this.#unserved = caller
+    return lease
   }
 
-  /** The rest of an acquire that lendNow() could not serve. */
-  waitFor(wanted: ResolvedAcquire, granted: (lease: Lease<T>) => void, refused: (error: Error) => void): void {
-    const nowMs = this.#clock.nowMs()
-    this.#queueUp(wanted, this.#witness?.asked(nowMs), nowMs, granted, refused)
+  /** @see Gate.wait */
+  wait(granted: (lease: PoolLease<T>) => void, refused: (error: Error) => void): void {
+    this.waitFor(this.#wantedAsUsual, granted, refused)
+  }
+
+  /** The rest of an acquire that lendNow() could not serve, to be called next. */
+  waitFor(wanted: ResolvedAcquire, granted: (lease: PoolLease<T>) => void, refused: (error: Error) => void): void {
+    const caller = this.#unserved
+    this.#unserved = undefined
+    this.#queueUp(wanted, caller, this.#clock.nowMs(), granted, refused)
   }
 
   #resolve(options: AcquireOptions): ResolvedAcquire {
@@ -256,18 +285,24 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   /** The short way: nobody waits, one is idle and needs no preparing. Does what a pulse would, without its detours. */
   #lendAtOnce(wanted: ResolvedAcquire, caller: Caller | undefined, nowMs: number): PoolLease<T> | undefined {
-    const view = this.#view
-    if (view.waiters > 0 || view.isPaused || this.#drain !== undefined) return undefined
-    if (wanted.signal?.aborted) return undefined
-    if (view.inUse + view.validating >= view.limit) return undefined
-    const entry = this.#idle.next
-    if (entry === undefined || nowMs >= entry.expiresAtMs) return undefined
+    const entry = this.#lendable(wanted.signal, nowMs)
+    if (entry === undefined) return undefined
     const idleMs = nowMs - entry.sinceMs
     if (this.#source.isReady?.(idleMs) === true) this.#idle.remove(entry)
     else if (this.#prepare(entry, idleMs, nowMs) !== 'ready') return undefined
     const lease = this.#lease(entry, 0, wanted.tag, caller, nowMs)
     this.#tellAcquired(0, wanted.tag)
     return lease
+  }
+
+  /** The idle entry that somebody who asks now may have before anybody else, if there is one. */
+  #lendable(signal: AbortSignal | undefined, nowMs: number): Entry<T> | undefined {
+    const view = this.#view
+    if (view.waiters > 0 || view.isPaused || this.#drain !== undefined) return undefined
+    if (signal?.aborted) return undefined
+    if (view.inUse + view.validating >= view.limit) return undefined
+    const entry = this.#idle.next
+    return entry === undefined || nowMs >= entry.expiresAtMs ? undefined : entry
   }
 
   #queueUp(
@@ -464,7 +499,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     entry.lease = undefined
     this.#witness?.ended(lease, nowMs)
     const retired = end === 'destroy' ? 'broken' : this.#retirement(entry, nowMs)
-    if (retired === undefined && this.#isPassedOn()) {
+    if (retired === undefined && this.#isPassedOn(entry)) {
       // Told before it is granted: a listener that comes back to us finds it being readied, for whoever is next.
       this.#ledger.move(entry, 'validating', nowMs)
       this.#tellReleased(leaseMs, lease.tag)
@@ -479,10 +514,11 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   }
 
   /** The short way: a pulse would do nothing else than lend it to a waiter, after it has rested for no time at all. */
-  #isPassedOn(): boolean {
+  #isPassedOn(entry: Entry<T>): boolean {
     const { waiters, validating, idle, isPaused } = this.#view
     if (waiters <= validating || idle > 0 || isPaused || this.#isPulsing) return false
-    return this.#source.isReady?.(0) === true
+    if (this.#source.isReady?.(0) === true) return true
+    return !entry.isAdopted && this.#source.mayPassOn?.(entry.resource as T) === true
   }
 
   #tellReleased(leaseMs: number, tag: string | undefined): void {

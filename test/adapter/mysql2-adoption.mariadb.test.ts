@@ -26,6 +26,9 @@ describe.skipIf(server === undefined)('an adopted mysql2 pool', () => {
 
   const adopt = (pool: object, options: AdaptOptions = {}) => adapt(pool, { controller: fixed(), ...options })
 
+  const take = (pool: mysql.Pool): Promise<mysql.PoolConnection> =>
+    callback((done) => pool.getConnection(done)) as Promise<mysql.PoolConnection>
+
   test('every shell around a core is the same pool', () => {
     const pool = newPool()
     const control = adopt(pool)
@@ -77,6 +80,39 @@ describe.skipIf(server === undefined)('an adopted mysql2 pool', () => {
     expect(enqueued).toBe(1)
     connection.release()
     ;(await waiting).release()
+  })
+
+  test('a released connection goes to a waiter on the next tick, as in mysql2, and a second release takes it from nobody', async () => {
+    const pool = newPool().pool as unknown as mysql.Pool
+    const control = adopt(pool)
+    const connection = await take(pool)
+    let next: mysql.PoolConnection | undefined
+    pool.getConnection((_error, served) => {
+      next = served
+    })
+    connection.release()
+    connection.release()
+    expect(next).toBeUndefined()
+    await until(() => next !== undefined)
+    expect(next).toBe(connection)
+    expect(control.counts()).toMatchObject({ inUse: 1, idle: 0 })
+    next?.release()
+    expect(control.counts()).toMatchObject({ inUse: 0, idle: 1 })
+    expect(control.stats()).toMatchObject({ acquired: 2, released: 2, created: 1 })
+  })
+
+  test('a connection that is destroyed on its way to a waiter ends his lease', async () => {
+    const pool = newPool().pool as unknown as mysql.Pool
+    const control = adopt(pool)
+    const connection = await take(pool)
+    const waiting = take(pool)
+    connection.release()
+    connection.destroy()
+    expect(await waiting).toBe(connection) // as in mysql2
+    connection.release()
+    await until(() => control.counts().live === 0)
+    expect(control.stats()).toMatchObject({ acquired: 2, released: 2, created: 1 })
+    await callback((done) => pool.query('select 1', done))
   })
 
   test('warm-up opens connections beside those at rest', async () => {
