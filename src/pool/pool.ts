@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.ts'
 import { type AsyncScope, clockInScope } from '../base/async-scope.ts'
 import { type Clock, TIMER_DELAY_MS_MAX, type Timer } from '../base/clock.ts'
-import { settleWithin } from '../base/deadline.ts'
+import { type Deferred, deferred } from '../base/deferred.ts'
 import type { Emitter } from '../base/emitter.ts'
 import { show } from '../base/options.ts'
 import type { Random } from '../base/random.ts'
@@ -29,12 +29,13 @@ import type {
 import { creatingWanted, refusesWaiters } from './creation-pace.ts'
 import { type CreateFailure, Creator } from './creator.ts'
 import { Deadlines } from './deadlines.ts'
+import { Destroyer } from './destroyer.ts'
 import { evictAtMs, evictionReason, expiryMs } from './eviction.ts'
 import { IdleSet } from './idle-set.ts'
 import { type Lender, PoolLease } from './lease.ts'
-import { type Entry, Ledger, StateCounts } from './ledger.ts'
+import { type Entry, Ledger } from './ledger.ts'
 import { type Manner, OWN_MANNER } from './manner.ts'
-import { type Move, nextMove, type Situation } from './next-move.ts'
+import { type Move, nextMove } from './next-move.ts'
 import {
   AcquireAbortedError,
   AcquireTimeoutError,
@@ -47,6 +48,7 @@ import {
   withoutFrames,
 } from './pool-errors.ts'
 import type { ResolvedPoolOptions } from './pool-options.ts'
+import { PoolView } from './pool-view.ts'
 import { type QueueDecider, startQueue } from './queue-policy.ts'
 import { smooth } from './smooth.ts'
 import { Sweeper } from './sweeper.ts'
@@ -114,8 +116,9 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   readonly #queue: WaiterQueue<T>
   readonly #deadlines: Deadlines<T>
   readonly #policy: QueueDecider
-  readonly #view: View<T>
+  readonly #view: PoolView<T>
   readonly #creator: Creator<T>
+  readonly #destroyer: Destroyer<T>
   readonly #sweeper: Sweeper
 
   #nowMs: number
@@ -150,7 +153,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#manner = manner
     this.#idle = new IdleSet<T>(manner.lends)
     this.#queue = new WaiterQueue<T>(manner.levels)
-    this.#view = new View<T>(this.#queue, options.limitInitial, {
+    this.#view = new PoolView<T>(this.#queue, options.limitInitial, {
       liveWanted: () => Math.max(this.#liveMin, this.#liveAhead, this.#liveForNext, this.#warmUp?.liveWanted ?? 0),
       creatingMax: () => this.#creatingMax(),
       creatingWanted: () => this.#creatingWanted(),
@@ -167,6 +170,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#deadlines = new Deadlines(this.#housekeeping, options.acquireTimeoutMs, (waiter, atMs) =>
       this.#timeOut(waiter, atMs),
     )
+    this.#destroyer = new Destroyer({ ...options, source, clock: this.#housekeeping, scope })
     this.#sweeper = new Sweeper(this.#housekeeping, () => this.#sweep())
     this.#policy = startQueue(options.queue, options, (error) => this.#queueFailed(error))
     const { observer, control, witness, work } = parts.instruments(this.#view)
@@ -659,25 +663,14 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   /** Closes what is `destroying`; its slot comes free when that is done, or has taken too long. */
   #close(entry: Entry<T>, reason: DestroyReason, cause: unknown): void {
-    const { destroyTimeoutMs } = this.#options
-    const late = () => new Error(`destroy did not finish within destroyTimeoutMs (${destroyTimeoutMs} ms)`)
-    const { resource } = entry
     const done = (error?: unknown): void => {
       const nowMs = this.#clock.nowMs()
       this.#gone(entry, reason, nowMs, cause, error)
       this.#pulse(nowMs)
     }
-    const work = this.#callDestroy(resource, reason, cause)
-    if (work === undefined) this.#gone(entry, reason, this.#clock.nowMs(), cause)
-    else settleWithin(this.#housekeeping, destroyTimeoutMs, work, late).then(() => done(), done)
-  }
-
-  #callDestroy(resource: T | undefined, reason: DestroyReason, cause: unknown): Promise<void> | undefined {
-    try {
-      return this.#parts.scope.run(() => this.#source.destroy(resource, reason, cause))
-    } catch (error) {
-      return Promise.reject(error)
-    }
+    const closed = this.#destroyer.destroy(entry.resource, reason, cause)
+    if (closed === undefined) this.#gone(entry, reason, this.#clock.nowMs(), cause)
+    else closed.then(() => done(), done)
   }
 
   #gone(entry: Entry<T>, reason: DestroyReason, nowMs: number, cause?: unknown, error?: unknown): void {
@@ -1046,43 +1039,6 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   }
 }
 
-/** What the engine can see of itself at any moment, for the next move and for whoever measures: fields, no copies. */
-class View<T> extends StateCounts implements Situation, LiveCounts {
-  limit: number
-  isPaused = false
-  readonly #queue: WaiterQueue<T>
-  readonly #creation: CreationView
-
-  constructor(queue: WaiterQueue<T>, limit: number, creation: CreationView) {
-    super()
-    this.#queue = queue
-    this.limit = limit
-    this.#creation = creation
-  }
-
-  get waiters(): number {
-    return this.#queue.length
-  }
-  get oldestWaitSinceMs(): number | undefined {
-    return this.#queue.oldestSinceMs
-  }
-  get waitingSinceMs(): number | undefined {
-    return this.#queue.waitingSinceMs
-  }
-  get liveWanted(): number {
-    return this.#creation.liveWanted()
-  }
-  get creatingMax(): number {
-    return this.#creation.creatingMax()
-  }
-  get creatingWanted(): number {
-    return this.#creation.creatingWanted()
-  }
-}
-
-/** Looked at only while there is room for one more. */
-type CreationView = { readonly [K in 'liveWanted' | 'creatingMax' | 'creatingWanted']: () => number }
-
 interface WarmUp {
   readonly liveWanted: number
   readonly done: Deferred<void>
@@ -1093,21 +1049,4 @@ interface Drain {
   timer: Timer | undefined
   /** Resolved. Where it was cut short, the rest is still being closed. */
   isOver: boolean
-}
-
-interface Deferred<R> {
-  readonly promise: Promise<R>
-  resolve(result: R): void
-  reject(error: Error): void
-}
-
-/** Promise.withResolvers, which Node 20 does not have. */
-function deferred<R>(): Deferred<R> {
-  let resolve!: (result: R) => void
-  let reject!: (error: Error) => void
-  const promise = new Promise<R>((onResolve, onReject) => {
-    resolve = onResolve
-    reject = onReject
-  })
-  return { promise, resolve, reject }
 }
