@@ -285,7 +285,9 @@ describe('max_connections', () => {
       await until(() => tally.served > served + 200)
       await stop()
       expect(tally.failures).toEqual({})
-      expect(cuts[0]).toMatchObject({ to: expect.toSatisfy((to: number) => to < 6) })
+      // Not the first move: on a busy machine, the controller may have made one before the server was full.
+      const cut = cuts.find(({ reason }) => reason === 'backend-refusing')
+      expect(cut).toMatchObject({ to: expect.toSatisfy((to: number) => to < 6) })
       await leave()
       await expectBooksToBalance(pool, control, server.url)
     },
