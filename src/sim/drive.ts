@@ -224,7 +224,8 @@ class Drive {
       this.#readNext()
     }
     const untilMs = Math.min(this.#nextAtMs, durationMs) - this.#elapsedMs()
-    if (untilMs <= 0) this.#settle(end)
+    // Not by the time alone: since the last look, the next arrival may have fallen due.
+    if (untilMs <= 0 && this.#nextAtMs >= durationMs) this.#settle(end)
     else this.#clock.startTimer(Math.max(TICK_MS_MIN, untilMs), () => this.#tick(end))
   }
 
