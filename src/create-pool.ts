@@ -97,7 +97,7 @@ export class AdaptivePool<T> extends PoolHandle<T> {
 
   /**
    * Runs `fn` with a resource and gives it back. If `fn` fails, the resource is destroyed where `destroyOnError` says
-   * so, and given back otherwise; the error is the caller's.
+   * so, and given back otherwise; the error is the caller's. A lease that `fn` has ended itself is left alone.
    *
    * @throws what acquire() throws, and what `fn` throws
    */

@@ -216,16 +216,17 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   /** @see PoolHandle.use */
   async use<R>(fn: (resource: T, lease: Lease<T>) => R | Promise<R>, options?: AcquireOptions): Promise<R> {
     if (typeof fn !== 'function') throw new TypeError(`use: fn must be a function, got ${show(fn)}`)
-    const lease = await this.acquire(options)
+    const lease = (await this.acquire(options)) as PoolLease<T>
     let result: R
     try {
       result = await fn(lease.resource, lease)
     } catch (error) {
-      if (this.#isBroken(error)) lease.destroy(error)
-      else lease.release()
+      // What `fn` has ended itself ends once, and its error is the caller's all the same.
+      if (!lease.hasEnded && this.#isBroken(error)) lease.destroy(error)
+      else lease[Symbol.dispose]()
       throw error
     }
-    lease.release()
+    lease[Symbol.dispose]()
     return result
   }
 

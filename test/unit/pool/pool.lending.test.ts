@@ -220,6 +220,24 @@ test('use() destroys the resource when destroyOnError itself throws, and the cal
   expect(factory.count('open')).toBe(0)
 })
 
+test.each(['release', 'destroy'] as const)('what use() runs may end the lease itself: %s', async (end) => {
+  const { pool, factory } = newTestPool({ destroyOnError: () => true })
+  const ending = pool.use((_, lease) => {
+    lease[end]()
+    return 'rows'
+  })
+  await expect(ending).resolves.toBe('rows')
+  const torn = new Error('torn')
+  const tearing = pool.use((_, lease) => {
+    lease[end]()
+    throw torn
+  })
+  await expect(tearing).rejects.toBe(torn)
+  await settled()
+  expect(factory.count('open')).toBe(end === 'release' ? 1 : 0)
+  expect(pool.counts()).toMatchObject({ inUse: 0 })
+})
+
 test('use() passes its options on to the acquire', async () => {
   const { pool, clock } = newTestPool({ limitInitial: 1 })
   await pool.acquire()
