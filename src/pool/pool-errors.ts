@@ -37,23 +37,18 @@ export abstract class PoolError extends Error {
     if (!Object.hasOwn(this, 'brand') || this.brand === undefined) {
       return Function.prototype[Symbol.hasInstance].call(this as never, value)
     }
-    return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[this.brand] === true
+    if (typeof value !== 'object') return false
+    for (let at: object | null = value; at !== null; at = Object.getPrototypeOf(at)) {
+      if ((at.constructor as { brand?: symbol } | undefined)?.brand === this.brand) return true
+    }
+    return false
   }
   // biome-ignore-end lint/complexity/noThisInStatic: as above
 }
 
-/** Marks what `instanceof` looks for. */
-function brand(of: { prototype: object; brand: symbol }): void {
-  Object.defineProperty(of.prototype, of.brand, { value: true })
-}
-brand(PoolError as unknown as { prototype: object; brand: symbol })
-
 /** Waited `acquireTimeoutMs`. `cause` is the latest create failure, if there was one. */
 export class AcquireTimeoutError extends PoolError {
   static override readonly brand: symbol = Symbol.for('adaptive-pool/AcquireTimeoutError')
-  static {
-    brand(AcquireTimeoutError)
-  }
   override readonly name = 'AcquireTimeoutError'
   readonly code = 'ERR_POOL_ACQUIRE_TIMEOUT' as const
   /** How long the caller waited, in ms. */
@@ -71,9 +66,6 @@ export class AcquireTimeoutError extends PoolError {
 /** Refused early, because it would have missed its deadline anyway: demand exceeds capacity. Retry later, or not. */
 export class ShedError extends PoolError {
   static override readonly brand: symbol = Symbol.for('adaptive-pool/ShedError')
-  static {
-    brand(ShedError)
-  }
   override readonly name = 'ShedError'
   readonly code = 'ERR_POOL_SHED' as const
   /** How long the caller had waited, in ms. */
@@ -92,9 +84,6 @@ export class ShedError extends PoolError {
 /** `waitersMax` acquires are waiting already. */
 export class QueueFullError extends PoolError {
   static override readonly brand: symbol = Symbol.for('adaptive-pool/QueueFullError')
-  static {
-    brand(QueueFullError)
-  }
   override readonly name = 'QueueFullError'
   readonly code = 'ERR_POOL_QUEUE_FULL' as const
 
@@ -110,9 +99,6 @@ export class QueueFullError extends PoolError {
 /** The caller's AbortSignal was aborted. `cause` is the signal's reason. */
 export class AcquireAbortedError extends PoolError {
   static override readonly brand: symbol = Symbol.for('adaptive-pool/AcquireAbortedError')
-  static {
-    brand(AcquireAbortedError)
-  }
   override readonly name = 'AcquireAbortedError'
   readonly code = 'ERR_POOL_ABORTED' as const
 
@@ -124,9 +110,6 @@ export class AcquireAbortedError extends PoolError {
 /** The pool drains, or is closed. */
 export class DrainingError extends PoolError {
   static override readonly brand: symbol = Symbol.for('adaptive-pool/DrainingError')
-  static {
-    brand(DrainingError)
-  }
   override readonly name = 'DrainingError'
   readonly code = 'ERR_POOL_DRAINING' as const
 
@@ -138,9 +121,6 @@ export class DrainingError extends PoolError {
 /** No resource can be created and none is left to wait for. `cause` is what `create` failed with. */
 export class CreateFailedError extends PoolError {
   static override readonly brand: symbol = Symbol.for('adaptive-pool/CreateFailedError')
-  static {
-    brand(CreateFailedError)
-  }
   override readonly name = 'CreateFailedError'
   readonly code = 'ERR_POOL_CREATE_FAILED' as const
   /** How many creates in a row had failed. */
@@ -159,9 +139,6 @@ export class CreateFailedError extends PoolError {
 /** A lease was ended twice. */
 export class LeaseEndedError extends PoolError {
   static override readonly brand: symbol = Symbol.for('adaptive-pool/LeaseEndedError')
-  static {
-    brand(LeaseEndedError)
-  }
   override readonly name = 'LeaseEndedError'
   readonly code = 'ERR_POOL_LEASE_ENDED' as const
 
@@ -181,9 +158,6 @@ export class LeaseEndedError extends PoolError {
 /** What was handed to adapt() cannot be adopted. */
 export class UnsupportedPoolError extends PoolError {
   static override readonly brand: symbol = Symbol.for('adaptive-pool/UnsupportedPoolError')
-  static {
-    brand(UnsupportedPoolError)
-  }
   override readonly name = 'UnsupportedPoolError'
   readonly code = 'ERR_POOL_UNSUPPORTED' as const
 

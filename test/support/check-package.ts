@@ -32,6 +32,8 @@ const FILES: Readonly<Record<string, string>> = {
     if (esm.createPool === cjs.createPool) throw new Error('this tests nothing: both are the same module')
     const names = Object.keys(esm).filter((name) => name.endsWith('Error'))
     if (names.length === 0) throw new Error('no errors are exported')
+    const misnamed = names.filter((name) => esm[name].name !== name || cjs[name].name !== name)
+    if (misnamed.length > 0) throw new Error('printed by another name: ' + misnamed)
     const pool = cjs.createPool({ create: async () => ({}), destroy: () => {}, limitMax: 1, acquireTimeoutMs: 20 })
     const lease = await pool.acquire()
     const error = await pool.acquire().catch((reason) => reason)
