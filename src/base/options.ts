@@ -103,7 +103,8 @@ export function readOptions<G extends object>(
       const value = readValue(key) as Record<string, unknown>
       const isSuch =
         typeof value === 'object' && value !== null && methods.every((method) => typeof value[method] === 'function')
-      return isSuch ? (value as O) : refuseType(key, `an object with ${methods.map((m) => `${m}()`).join(' and ')}`)
+      const withMethods = methods.length === 0 ? '' : ` with ${methods.map((m) => `${m}()`).join(' and ')}`
+      return isSuch ? (value as O) : refuseType(key, `an object${withMethods}`)
     },
     value: readValue,
     has: (key) => values[key] !== undefined,
@@ -127,7 +128,7 @@ export function isOptionsObject(value: unknown): value is object {
 
 /** The refusal of a key that is none of the `known`. */
 export function unknownOption(owner: string, given: object, key: string, known: readonly string[]): TypeError {
-  const near = known.find((option) => isNear(key.toLowerCase(), option.toLowerCase()))
+  const near = nearest(key, known)
   const hint = near === undefined ? '' : ` did you mean ${near}?`
   const value = show((given as Record<string, unknown>)[key])
   return new TypeError(`${owner}: unknown option ${key}, got ${value};${hint} allowed: ${known.join(', ')}`)
@@ -181,13 +182,31 @@ function describeRange(min: number, max: number): string {
   const low = isOpen ? '> 0' : `>= ${min}`
   if (max === Number.POSITIVE_INFINITY) return `${low} (Infinity allowed)`
   if (max === Number.MAX_SAFE_INTEGER) return low
+  if (max === Number.MAX_VALUE) return `${low} and finite`
   return isOpen ? `> 0 and <= ${max}` : `from ${min} to ${max}`
 }
 
-/** Equal but for a unit, a prefix or at most two letters: what people type from memory of another library. */
-function isNear(a: string, b: string): boolean {
-  if (a.length > 4 && (b.startsWith(a) || a.startsWith(b))) return true
-  if (Math.abs(a.length - b.length) > 2) return false
+/** The one that was likely meant, if any was. */
+function nearest(key: string, known: readonly string[]): string | undefined {
+  let near: string | undefined
+  let fewest = Number.POSITIVE_INFINITY
+  for (const option of known) {
+    const letters = lettersBetween(key.toLowerCase(), option.toLowerCase())
+    if (letters >= fewest) continue
+    near = option
+    fewest = letters
+  }
+  return near
+}
+
+/**
+ * How many letters are other, if it is only a unit, a prefix or at most two, and not half of them: what people type
+ * from memory of another library. Infinity: the one was not meant by the other.
+ */
+function lettersBetween(a: string, b: string): number {
+  const lengths = Math.abs(a.length - b.length)
+  if (a.length > 4 && (b.startsWith(a) || a.startsWith(b))) return lengths
+  if (lengths > 2) return Number.POSITIVE_INFINITY
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {
     const next = [i]
@@ -197,5 +216,6 @@ function isNear(a: string, b: string): boolean {
     }
     row = next
   }
-  return (row[b.length] ?? 0) <= 2
+  const letters = row[b.length] ?? 0
+  return letters <= 2 && letters < a.length / 2 ? letters : Number.POSITIVE_INFINITY
 }

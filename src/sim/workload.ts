@@ -1,4 +1,4 @@
-import { show } from '../base/options.ts'
+import { readOptions, show } from '../base/options.ts'
 import type { Random } from '../base/random.ts'
 import { exponential } from './exponential.ts'
 import type { RequestKind } from './request.ts'
@@ -123,10 +123,9 @@ export interface FromCountsOptions {
  * @param counts arrivals per bin; integers, at least 0
  * @throws TypeError or RangeError for a count or a bin that is none
  */
-export function fromCounts(counts: readonly number[], { binMs }: FromCountsOptions): Workload {
-  if (!(binMs > 0 && binMs < Number.POSITIVE_INFINITY)) {
-    throw new RangeError(`fromCounts: binMs must be a number of milliseconds > 0, got ${show(binMs)}`)
-  }
+export function fromCounts(counts: readonly number[], options: FromCountsOptions): Workload {
+  const read = readOptions<FromCountsOptions>('fromCounts', options, {}, ['binMs'])
+  const binMs = read.durationMs('binMs', { min: Number.MIN_VALUE, max: Number.MAX_VALUE })
   if (!Array.isArray(counts)) throw new TypeError(`fromCounts: expected an array of counts, got ${show(counts)}`)
   const wrong = counts.findIndex((count) => !(Number.isSafeInteger(count) && count >= 0))
   if (wrong >= 0) {

@@ -1,7 +1,7 @@
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { readOptions, show } from '../../../src/base/options.ts'
+import { readOptions, show, unknownOption } from '../../../src/base/options.ts'
 
 interface Given {
   readonly sizeMax?: number
@@ -76,6 +76,19 @@ test.each([
   expect(() => read(given)).toThrow(
     'test: unknown option sizeMx, got 3; did you mean sizeMax? allowed: sizeMax, waitMs, share, name, isLoud, mood, clock',
   )
+})
+
+test.each([
+  ['sizemax', 'sizeMax'],
+  ['sizeMn', 'sizeMin'],
+  ['sizeMaximum', 'sizeMax'],
+  ['pol', 'pool'],
+  ['foo', undefined],
+  ['max', undefined],
+])('of several near names, the nearest is the likely one: %s', (key, near) => {
+  const known = ['sizeMin', 'sizeMax', 'pool']
+  const { message } = unknownOption('test', {}, key, known)
+  expect(/did you mean (\w+)\?/.exec(message)?.[1]).toBe(near)
 })
 
 test.each([

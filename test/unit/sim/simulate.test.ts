@@ -162,6 +162,7 @@ test.each<[Partial<Record<keyof SimulateOptions, unknown>>, string]>([
   [{ durationMs: 0 }, 'durationMs must be a number of milliseconds'],
   [{ workload: 5 }, 'workload must be an object with start()'],
   [{ backend: {} }, 'backend must be an object with start()'],
+  [{ pool: 5 }, 'pool must be an object, got 5'],
   [{ sloMs: -1 }, 'sloMs'],
   [{ retries: 1.5 }, 'retries must be an integer'],
   [{ seeds: 1 } as object, 'unknown option seeds'],

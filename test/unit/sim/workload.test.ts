@@ -117,6 +117,10 @@ test('a run shorter than the record cuts it', () => {
 test('counts and bins that are none are refused', () => {
   expect(() => fromCounts([1, -1], { binMs: 100 })).toThrow('got -1 in bin 1')
   expect(() => fromCounts([0.5], { binMs: 100 })).toThrow(RangeError)
-  expect(() => fromCounts([1], { binMs: 0 })).toThrow('binMs must be a number of milliseconds > 0, got 0')
+  expect(() => fromCounts([1], { binMs: 0 })).toThrow('binMs must be a number of milliseconds > 0 and finite, got 0')
+  expect(() => fromCounts([1], undefined as never)).toThrow(
+    'binMs must be a number of milliseconds > 0 and finite, got',
+  )
+  expect(() => fromCounts([1], { binMs: 1, bins: 2 } as never)).toThrow('unknown option bins')
   expect(() => fromCounts('5' as unknown as number[], { binMs: 1 })).toThrow(TypeError)
 })
