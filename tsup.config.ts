@@ -69,8 +69,7 @@ export default defineConfig(({ dts }) => {
       ...shared,
       entry: { ...ENTRY_POINTS, ...PARTS },
       format: isQuick ? 'esm' : ['esm', 'cjs'],
-      // Has rollup turn the chunks into CommonJS. tsup's own way, sucrase, lowers class fields too, and assigns static
-      // ones after the static blocks that read them: the brands of the errors would be undefined.
+      // Has rollup turn the chunks into CommonJS: tsup's own way, sucrase, lowers class fields too.
       treeshake: !isQuick,
       // tsup sets baseUrl, and TypeScript 6 warns of it.
       dts: isQuick ? false : { entry: ENTRY_POINTS, compilerOptions: { ignoreDeprecations: '6.0' } },
