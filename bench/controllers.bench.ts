@@ -20,7 +20,7 @@ import { Farm } from './controllers/farm.ts'
 import { bestSingleSizes, findOracles } from './controllers/oracle.ts'
 import { pageOf } from './controllers/page.ts'
 import { CONTROLLERS, limitMaxOf, type Outcome } from './controllers/run.ts'
-import { scenarioTable, summaryTable } from './controllers/table.ts'
+import { detailTable, scenarioTable, summaryTable } from './controllers/table.ts'
 import { judge } from './controllers/verdict.ts'
 
 /** Those that have published figures. */
@@ -79,6 +79,8 @@ const labels: Record<string, string> = {
 }
 const title = `Controllers, ${names.length} scenarios, ${seeds.length} seeds, ${queue}, Node ${process.versions.node}`
 console.log(`${title}\n\n${summaryTable(verdicts, labels)}\n\n${scenarioTable(oracles, verdicts)}`)
+const ours = verdicts.find(({ controller }) => controller === 'hybrid')
+if (ours !== undefined) console.log(`\n${detailTable(oracles, ours)}`)
 if (values.out !== undefined) writeFileSync(values.out, pageOf(title, oracles, verdicts, labels, plots))
 if (values.json !== undefined)
   writeFileSync(

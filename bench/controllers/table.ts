@@ -4,7 +4,7 @@ import type { Verdict } from './verdict.ts'
 
 /** A line per controller: how it did in the whole bank. Ratios to the oracle, in per cent. */
 export function summaryTable(verdicts: readonly Verdict[], labels: Readonly<Record<string, string>>): string {
-  const head = ['controller', 'worst', '95 %', 'in', 'mean', 'not back', 'live/need', 'rev/min']
+  const head = ['controller', 'worst', '95 %', 'in', 'mean', 'not back', 'live/need', 'without wait', 'rev/min']
   const lines = verdicts.map((verdict) => [
     labels[verdict.controller] ?? verdict.controller,
     percent(verdict.worst),
@@ -13,9 +13,43 @@ export function summaryTable(verdicts: readonly Verdict[], labels: Readonly<Reco
     percent(verdict.mean),
     String(verdict.unrecovered),
     verdict.liveOverNeed.toFixed(2),
+    verdict.liveOverCalm.toFixed(2),
     verdict.reversalsPerMinute.toFixed(1),
   ])
   return markdown([head, ...lines])
+}
+
+/** A line per scenario: what one controller needed, and how soon it was back. */
+export function detailTable(oracles: readonly Oracle[], { controller, cells }: Verdict): string {
+  const head = [
+    'scenario',
+    'need',
+    'without wait',
+    'live',
+    '/ need',
+    '/ without wait',
+    'ratio',
+    '95 %',
+    'back',
+    'rev/min',
+  ]
+  const lines = oracles.map(({ scenario, need, needWithoutWait }, at) => {
+    const cell = cells[at]
+    if (cell === undefined) return [scenario]
+    return [
+      scenario,
+      String(need),
+      String(needWithoutWait),
+      cell.live.toFixed(1),
+      cell.liveOverNeed.toFixed(2),
+      cell.liveOverCalm.toFixed(2),
+      percent(cell.ratio),
+      `${percent(cell.low)}-${percent(cell.high)}`,
+      cell.recoveryMs === null ? 'never' : `${cell.recoveryMs} ms`,
+      cell.reversalsPerMinute.toFixed(1),
+    ]
+  })
+  return `${controller}: open resources, goodput as a share of the oracle's, median recovery\n\n${markdown([head, ...lines])}`
 }
 
 /** A line per scenario: goodput of the oracle and of each, in per cent. */

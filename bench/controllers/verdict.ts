@@ -21,6 +21,8 @@ export interface Cell {
   readonly recoveryMs: number | null
   readonly live: number
   readonly liveOverNeed: number
+  /** The same, if hardly anybody is to wait. */
+  readonly liveOverCalm: number
   readonly reversalsPerMinute: number
 }
 
@@ -36,6 +38,7 @@ export interface Verdict {
   readonly mean: number
   readonly unrecovered: number
   readonly liveOverNeed: number
+  readonly liveOverCalm: number
   readonly reversalsPerMinute: number
 }
 
@@ -62,6 +65,7 @@ export function judge(
     mean: mean(cells.map(({ ratio }) => ratio)),
     unrecovered: cells.filter(({ unrecovered }) => unrecovered > 0).length,
     liveOverNeed: mean(cells.map(({ liveOverNeed }) => liveOverNeed)),
+    liveOverCalm: mean(cells.map(({ liveOverCalm }) => liveOverCalm)),
     reversalsPerMinute: mean(cells.map(({ reversalsPerMinute }) => reversalsPerMinute)),
   }
 }
@@ -86,6 +90,7 @@ function cellOf(oracle: Oracle, outcomes: readonly Outcome[], ratios: readonly n
     recoveryMs: recoveryMs === Number.POSITIVE_INFINITY ? null : recoveryMs,
     live,
     liveOverNeed: live / oracle.need,
+    liveOverCalm: live / oracle.needWithoutWait,
     reversalsPerMinute: mean(outcomes.map(({ reversals }) => reversals)) / (options.durationMs / 60_000),
   }
 }

@@ -198,16 +198,22 @@ const IN_USE_TAU_MS = 2_000
 
 /** So long, in ms, what is slow beside creates may be slow because of them: a connect costs as much as many queries. */
 const FILLING_MS_MAX = 1_000
-/** A process that hears of things this late, as a share of a lease, has no CPU to spare: leases seem long because of it. */
-const LATE_RATIO = 0.5
 const FILL_TAU_MS = 250
+
+/** A process this late, as a share of a lease, has no CPU to spare: leases seem long because of it. */
+const LATE_RATIO = 0.5
+/** Timers are late by a few ms on any machine. */
+const LATE_MS_MIN = 10
+
+function isLateFor(leaseMs: number, { loopDelayMs }: Sample): boolean {
+  return leaseMs > 0 && loopDelayMs > Math.max(LATE_MS_MIN, LATE_RATIO * leaseMs)
+}
 
 function observed(state: HybridState, sample: Sample, isPressing: boolean): HybridState {
   const { windowMs, completions, inUseMean, limit } = sample
   const fillingMs = sample.creating + sample.created > 0 ? state.fillingMs + windowMs : 0
   const isFilling = fillingMs > 0 && fillingMs < FILLING_MS_MAX
-  const isLate =
-    sample.loopDelayMs > LATE_RATIO * Math.min(sample.leaseMsMean, unloadedLeaseMs(state.leases) || sample.leaseMsMean)
+  const isLate = isLateFor(unloadedLeaseMs(state.leases) || sample.leaseMsMean, sample)
   const isStarved = isPressing && (isLate || state.contendedMs > 0)
   const leases =
     isFilling || isStarved

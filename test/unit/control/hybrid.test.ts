@@ -239,6 +239,18 @@ describe('a cold start while three other processes burn the CPU', () => {
     expect(Math.max(...start().limits)).toBeLessThanOrEqual(30)
   })
 
+  test('is not seen in an event loop that is a few ms late: queries of a ms are short', () => {
+    const controller = hybrid()
+    let state = controller.initial
+    const busy = { limit: 10, live: 10, creating: 2, inUse: 10, inUseMean: 10, inUseMax: 10, loopDelayMs: 4 }
+    const queue = { waiters: 50, oldestWaitMs: 30, waitMsP95: 30, waitingMs: 50, arrivals: 500 }
+    for (let atMs = 50; atMs <= 2_000; atMs += 50) {
+      const sample = sampleOf({ ...busy, ...queue, atMs, windowMs: 50, completions: 500, leaseMsMean: 1 })
+      state = controller.step(state, sample)[0]
+    }
+    expect(state.contendedMs).toBe(0)
+  })
+
   test('is over when it is over: after five calm seconds, the limit is what is needed', () => {
     const { limits, step } = start()
     const calm = { arrivals: 50, completions: 50, leaseMsMean: 20, inUse: 4, inUseMean: 4, inUseMax: 9, live: 30 }
