@@ -7,8 +7,11 @@
  * more than a few per cent, the line says nothing.
  *
  *     npm run bench:truth -- [--seconds 8] [--scenarios step-up,hang] [--controllers hybrid,fixed-4,fixed-48] [--seed 1]
+ *     npm run bench:truth -- --server locks
  *
- * The server, the load and the pool share the machine, and so they did when the curve was measured.
+ * `--server cpu`: statements compute, and the server, the load and the pool share the machine, as they did when the curve
+ * was measured. It takes a machine that does nothing else. `--server locks`: each statement takes one of four locks for
+ * its time, and sleeps: the same limited capacity without the CPU, so that what else the machine does matters less.
  */
 import { parseArgs } from 'node:util'
 import pg from 'pg'
@@ -33,6 +36,7 @@ const { values } = parseArgs({
     scenarios: { type: 'string', default: '' },
     controllers: { type: 'string', default: 'hybrid,fixed-4,fixed-48' },
     seed: { type: 'string', default: '1' },
+    server: { type: 'string', default: 'cpu' },
   },
 })
 const DURATION_MS = 1000 * Number(values.seconds)
@@ -79,13 +83,24 @@ const SCENARIOS: Readonly<Record<string, TrueScenario>> = {
 interface Calibration {
   readonly throughput: CurveBackendOptions['throughput']
   readonly connectMs: number
+  /** How much longer each takes if many are begun at once: what the server does one at a time. */
+  readonly connectSerialMs: number
 }
 
 /** Numbers of clients at which the curve is measured, and for how long each, in ms. */
 const CLIENTS = [1, 2, 4, 8, 16, 48]
 const MEASURE_MS = 800
+const CONNECTS = 12
 
-const sqlOf = (rows: number): string => `select sum(i) from generate_series(1, ${rows}) i, gate`
+const LOCKS = 4
+const HAS_LOCKS = values.server === 'locks'
+const picks = seededRandom(SEED + 78)
+
+/** @param size rows to add up, or ms to sleep with a lock in hand */
+function sqlOf(size: number): string {
+  if (!HAS_LOCKS) return `select sum(i) from generate_series(1, ${Math.round(size)}) i, gate`
+  return `select pg_advisory_xact_lock(${Math.floor(picks.next() * LOCKS)}), pg_sleep(${size / 1_000}) from gate`
+}
 
 async function connect(url: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url })
@@ -95,9 +110,13 @@ async function connect(url: string): Promise<pg.Client> {
 }
 
 /** How many rows a statement must read to last that long: by its best time, when nobody disturbs. */
-async function rowsOf(url: string): Promise<number> {
+async function sizeOf(url: string): Promise<number> {
   const client = await connect(url)
   await client.query('create table if not exists gate as select 1 as one')
+  if (HAS_LOCKS) {
+    await client.end()
+    return STATEMENT_MS
+  }
   let bestMs = Number.POSITIVE_INFINITY
   for (let i = 0; i < 100; i++) {
     const startedAtMs = performance.now()
@@ -109,13 +128,17 @@ async function rowsOf(url: string): Promise<number> {
 }
 
 /** Clients that ask again as soon as they are answered, more and more of them. */
-async function calibrate(url: string, rows: number): Promise<Calibration> {
+async function calibrate(url: string, size: number): Promise<Calibration> {
   const startedAtMs = performance.now()
   for (let i = 0; i < 5; i++) await (await connect(url)).end()
   const connectMs = (performance.now() - startedAtMs) / 5
+  const togetherFromMs = performance.now()
+  const together = await Promise.all(Array.from({ length: CONNECTS }, () => connect(url)))
+  const connectSerialMs = Math.max(0, (performance.now() - togetherFromMs - connectMs) / (CONNECTS - 1))
+  await Promise.all(together.map((client) => client.end()))
   const throughput: [number, number][] = []
-  for (const n of CLIENTS) throughput.push([n, await throughputOf(url, n, rows)])
-  return { throughput, connectMs }
+  for (const n of CLIENTS) throughput.push([n, await throughputOf(url, n, size)])
+  return { throughput, connectMs, connectSerialMs }
 }
 
 function peakOf({ throughput }: Calibration): number {
@@ -124,10 +147,11 @@ function peakOf({ throughput }: Calibration): number {
 
 function between(one: Calibration, other: Calibration): Calibration {
   const throughput = one.throughput.map(([n, x], at) => [n, (x + (other.throughput[at]?.[1] ?? x)) / 2] as const)
-  return { throughput, connectMs: (one.connectMs + other.connectMs) / 2 }
+  const connectMs = (one.connectMs + other.connectMs) / 2
+  return { throughput, connectMs, connectSerialMs: (one.connectSerialMs + other.connectSerialMs) / 2 }
 }
 
-async function throughputOf(url: string, n: number, rows: number): Promise<number> {
+async function throughputOf(url: string, n: number, size: number): Promise<number> {
   const clients = await Promise.all(Array.from({ length: n }, () => connect(url)))
   const startedAtMs = performance.now()
   const fromMs = startedAtMs + 150
@@ -136,7 +160,7 @@ async function throughputOf(url: string, n: number, rows: number): Promise<numbe
   await Promise.all(
     clients.map(async (client) => {
       while (performance.now() < endMs) {
-        await client.query(sqlOf(rows))
+        await client.query(sqlOf(size))
         const nowMs = performance.now()
         if (nowMs >= fromMs && nowMs < endMs) done += 1
       }
@@ -147,21 +171,23 @@ async function throughputOf(url: string, n: number, rows: number): Promise<numbe
 }
 
 function poolOptions(controller: string) {
-  const size = Number(/^fixed-(\d+)$/.exec(controller)?.[1] ?? 0)
+  const fixedSize = Number(/^fixed-(\d+)$/.exec(controller)?.[1] ?? 0)
   const shared = { acquireTimeoutMs: 1_000, name: controller }
-  if (size > 0) return { ...shared, limitMin: size, limitMax: size, warmUp: size, controller: fixed() }
+  if (fixedSize > 0)
+    return { ...shared, limitMin: fixedSize, limitMax: fixedSize, warmUp: fixedSize, controller: fixed() }
   return { ...shared, limitMin: 2, limitMax: LIMIT_MAX, warmUp: 4, controller: hybrid() }
 }
 
 /** Goodput on the real server. */
-async function real(url: string, scenario: TrueScenario, controller: string, rows: number, peak: number) {
+async function real(url: string, scenario: TrueScenario, controller: string, size: number, peak: number) {
   const pool = createPool({
     ...poolOptions(controller),
     create: () => connect(url),
     destroy: (client: pg.Client) => client.end(),
     destroyOnError: () => true,
   })
-  await sleep(300) // the warm-up
+  const { warmUp } = poolOptions(controller)
+  for (let waits = 0; pool.counts().idle < warmUp && waits < 100; waits++) await sleep(50)
   const admin = await connect(url)
   const random = seededRandom(SEED + 77)
   const startedAtMs = performance.now()
@@ -172,7 +198,7 @@ async function real(url: string, scenario: TrueScenario, controller: string, row
   const { extraLeaseMs = 0, hangMs = 0, retries = 0 } = scenario
   const work = async (client: pg.Client, kind?: RequestKind): Promise<void> => {
     const holdMs = extraLeaseMs > 0 && isTriggered() ? -Math.log(1 - random.next()) * extraLeaseMs : 0
-    await client.query(sqlOf(Math.round(rows * (kind?.work ?? 1))))
+    await client.query(sqlOf(size * (kind?.work ?? 1)))
     if (holdMs > 0) await sleep(holdMs)
   }
   const hang = hangMs > 0 ? lockGate(admin, hangMs) : undefined
@@ -193,10 +219,11 @@ async function lockGate(admin: pg.Client, hangMs: number): Promise<void> {
 
 /** Goodput in the simulator. */
 async function simulated(scenario: TrueScenario, controller: string, peak: number, seen: Calibration): Promise<number> {
-  const { throughput, connectMs } = seen
+  const { throughput, connectMs, connectSerialMs } = seen
   // Over the loopback device a connect is nothing but work (a fork, and a password hashed on both sides): the more of
-  // them, the less is left for statements, and a pool that opens many under pressure pays for it.
-  const connectWork = (connectMs * (throughput[0]?.[1] ?? 0)) / 1000
+  // them, the less is left for statements that compute, and a pool that opens many under pressure pays for it.
+  const costMs = HAS_LOCKS ? 0 : connectMs
+  const connectWork = (costMs * (throughput[0]?.[1] ?? 0)) / 1000
   const { extraLeaseMs = 0, hangMs = 0, retries = 0 } = scenario
   const disturbances: Disturbance[] = [
     ...(extraLeaseMs > 0 ? [{ fromMs: FROM_MS, toMs: TO_MS, extraLeaseMs }] : []),
@@ -208,7 +235,14 @@ async function simulated(scenario: TrueScenario, controller: string, peak: numbe
     sloMs: SLO_MS,
     retries,
     workload: scenario.workload(peak),
-    backend: curveBackend({ throughput, connectMs: 0, connectWork, serviceTimes: 'constant', disturbances }),
+    backend: curveBackend({
+      throughput,
+      connectMs: connectMs - costMs,
+      connectSerialMs: HAS_LOCKS ? connectSerialMs : 0,
+      connectWork,
+      serviceTimes: 'constant',
+      disturbances,
+    }),
     pool: poolOptions(controller),
   })
   return summary.goodput
@@ -234,10 +268,12 @@ const names = values.scenarios === '' ? Object.keys(SCENARIOS) : values.scenario
 const controllers = values.controllers.split(',')
 const server = await startPostgres({ maxConnections: 200 })
 try {
-  const rows = await rowsOf(server.url)
-  let before = await calibrate(server.url, rows)
+  const size = await sizeOf(server.url)
+  let before = await calibrate(server.url, size)
   console.log(`statements/s by clients: ${before.throughput.map(([n, x]) => `${n}:${x.toFixed(0)}`).join(' ')}`)
-  console.log(`a connect takes ${before.connectMs.toFixed(1)} ms\n`)
+  console.log(
+    `a connect takes ${before.connectMs.toFixed(1)} ms, ${before.connectSerialMs.toFixed(1)} of them one at a time\n`,
+  )
   const heads = controllers.map((name) => `${name}: simulated / real`)
   console.log(`| scenario | ${heads.join(' | ')} | apart | same ranking | peak before, after |`)
   console.log(`|---|${heads.map(() => '---').join('|')}|---|---|---|`)
@@ -249,8 +285,8 @@ try {
       throw new RangeError(`no scenario ${name}; there are ${Object.keys(SCENARIOS).join(', ')}`)
     const peak = peakOf(before)
     const seen: number[] = []
-    for (const controller of controllers) seen.push(await real(server.url, scenario, controller, rows, peak))
-    const after = await calibrate(server.url, rows)
+    for (const controller of controllers) seen.push(await real(server.url, scenario, controller, size, peak))
+    const after = await calibrate(server.url, size)
     const told: number[] = []
     for (const controller of controllers) told.push(await simulated(scenario, controller, peak, between(before, after)))
     const apart = Math.max(...told.map((ratio, at) => Math.abs(ratio - (seen[at] ?? 0))))

@@ -43,6 +43,8 @@ export interface BackendOptions {
   readonly serviceTimes?: ServiceTimes
   /** Time to open a connection to an idle backend, in ms; grows by 1 % per statement inside. @defaultValue 50 */
   readonly connectMs?: number
+  /** The part of that for which the backend serves one connect at a time, in ms: a fork, say. @defaultValue 0 */
+  readonly connectSerialMs?: number
   /** What opening one costs the backend, in statements of mean size: it is served beside them. @defaultValue 0 */
   readonly connectWork?: number
   /** Mean time for which the application keeps a lease after its statement, in ms; exponential. @defaultValue 0 */
@@ -74,6 +76,7 @@ export interface CurveBackendOptions extends BackendOptions {
 export const BACKEND_DEFAULTS = {
   serviceTimes: 'exponential' as ServiceTimes,
   connectMs: 50, // TLS and authentication over a few ms of network; 2 ms on the loopback device
+  connectSerialMs: 0, // PostgreSQL forks for 2 to 10 ms; a proxy in front of it does not
   connectWork: 0, // in truth about sixty small queries of PostgreSQL, which forks a process
   holdMsMean: 0, // autocommit: the lease ends with its statement
   connectionsMax: Number.POSITIVE_INFINITY,
@@ -156,6 +159,7 @@ function readCurve(owner: string, given: unknown): SpeedCurve {
 interface Shared {
   readonly drawWork: DrawWork
   readonly connectMs: number
+  readonly connectSerialMs: number
   readonly connectWork: number
   readonly holdMsMean: number
   readonly connectionsMax: number
@@ -163,14 +167,16 @@ interface Shared {
 }
 
 function resolveShared(owner: string, options: BackendOptions): Shared {
-  const { serviceTimes, connectMs, connectWork, holdMsMean, connectionsMax, disturbances } = options
-  const given = omitUndefined({ serviceTimes, connectMs, connectWork, holdMsMean, connectionsMax, disturbances })
+  const { serviceTimes, connectMs, connectSerialMs, connectWork, holdMsMean, connectionsMax, disturbances } = options
+  const connects = { connectMs, connectSerialMs, connectWork, connectionsMax }
+  const given = omitUndefined({ serviceTimes, ...connects, holdMsMean, disturbances })
   const read = readOptions<BackendOptions>(owner, given, BACKEND_DEFAULTS)
   const list = read.value('disturbances')
   if (!Array.isArray(list)) return read.contradiction('disturbances', 'must be an array')
   return {
     drawWork: readServiceTimes(owner, read.value('serviceTimes')),
     connectMs: read.durationMs('connectMs', { max: Number.MAX_VALUE }),
+    connectSerialMs: read.durationMs('connectSerialMs', { max: Number.MAX_VALUE }),
     connectWork: read.ratio('connectWork', { min: 0, max: Number.MAX_VALUE }),
     holdMsMean: read.durationMs('holdMsMean', { max: Number.MAX_VALUE }),
     connectionsMax: read.count('connectionsMax', { min: 1, max: Number.POSITIVE_INFINITY }),
@@ -214,6 +220,8 @@ class ModelledBackend implements RunningBackend {
   #leakEveryMs = Number.POSITIVE_INFINITY
   #leakAtMs = Number.POSITIVE_INFINITY
   #noiseTimer: Timer | undefined
+  /** When the connects begun so far are through with what is done one at a time. */
+  #connectableAtMs = 0
   /** What goes on when a hang is over. */
   #hung: (() => void)[] = []
 
@@ -266,9 +274,17 @@ class ModelledBackend implements RunningBackend {
         else end()
       }
       const usualMs = this.#model.connectMs * (1 + this.#statements.count / 100) + this.#extraConnectMs
-      const timer = this.#clock.startTimer(this.#isUnreachable ? DEAD_MS : usualMs, greet)
+      const timer = this.#clock.startTimer(this.#isUnreachable ? DEAD_MS : this.#queueMs() + usualMs, greet)
       signal.addEventListener('abort', onAbort, { once: true })
     })
+  }
+
+  /** How long one more connect waits for those before it. */
+  #queueMs(): number {
+    const nowMs = this.#clock.nowMs()
+    const startsAtMs = Math.max(nowMs, this.#connectableAtMs)
+    this.#connectableAtMs = startsAtMs + this.#model.connectSerialMs
+    return startsAtMs - nowMs
   }
 
   #refusal(): Error | undefined {

@@ -165,6 +165,14 @@ test('connecting costs the backend, if it says so, and takes longer while connec
   expect(await connectMs({ disturbances: [{ fromMs: 0, toMs: 10, extraConnectMs: 200 }] })).toBeCloseTo(250, 9)
 })
 
+test('what a connect needs for itself is done one at a time, and the rest beside the others', async () => {
+  const { clock, backend } = start({ serviceMsMean: 10, connectMs: 50, connectSerialMs: 20 })
+  const openedAtMs: number[] = []
+  for (let i = 0; i < 3; i++) void backend.connect(never).then(() => openedAtMs.push(clock.nowMs()))
+  await clock.advance(500)
+  expect(openedAtMs).toEqual([50, 70, 90])
+})
+
 test('a hang holds up statements and connects alike, and lets them go on afterwards', async () => {
   const disturbances = [{ fromMs: 10, toMs: 1_000, hang: true as const }]
   const { clock, backend } = start({ serviceMsMean: 10, connectMs: 50, disturbances })
