@@ -171,9 +171,8 @@ export class ControlLoop implements ControlSignals {
 
   #act(sample: Sample, decision: Decision): void {
     const from = sample.limit
-    const record = this.#isPinned
-      ? { atMs: sample.atMs, from, to: from, reason: 'pinned', sample }
-      : { atMs: sample.atMs, from, to: decision.limit, reason: decision.reason, sample }
+    const { limit: to, reason } = this.#isPinned ? { limit: from, reason: 'pinned' } : decision
+    const record = { atMs: sample.atMs, from, to, reason, sample, ...this.#inShadow(decision) }
     if (record.to > from) this.#fastPauseEndsAtMs = sample.atMs
     this.#records.push(record)
     if (this.#records.length > RECORDS_MAX) this.#records.shift()
@@ -183,6 +182,12 @@ export class ControlLoop implements ControlSignals {
     if (this.#isStopped || this.#parts.counts.waiters === 0) return
     this.#parts.onWaiterQueued?.(sample.atMs)
     this.#callForStep(sample.atMs)
+  }
+
+  #inShadow({ shadowLimit }: Decision): Pick<DecisionRecord, 'shadowLimit'> {
+    if (shadowLimit === undefined) return {}
+    const { limitMin, limitMax } = this.#parts
+    return { shadowLimit: Math.min(Math.max(Math.round(shadowLimit), limitMin), limitMax) }
   }
 
   #openAhead(liveMin: number): void {

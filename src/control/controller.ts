@@ -22,4 +22,6 @@ export interface DecisionRecord {
   readonly to: number
   readonly reason: string
   readonly sample: Sample
+  /** Of a controller under `shadow()`: the limit that it would have put in force. */
+  readonly shadowLimit?: number
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { ControlLoop } from '../../../src/control/control-loop.ts'
 import type { Controller, DecisionRecord } from '../../../src/control/controller.ts'
 import { fixed } from '../../../src/control/fixed.ts'
+import { shadow } from '../../../src/control/guards.ts'
 import type { Sample } from '../../../src/measure/sample.ts'
 import { Sampler } from '../../../src/measure/sampler.ts'
 import type { Decision } from '../../../src/pool/contract.ts'
@@ -65,6 +66,17 @@ const FULL = { size: 10, live: 10, inUse: 10 }
 function timesOf(records: readonly DecisionRecord[]): number[] {
   return records.map(({ atMs }) => atMs)
 }
+
+test.each([
+  ['rounded', 12.4, 12],
+  ['within the bounds', 900, 50],
+])('what a controller in the shadow would have set is in the record, %s', async (_, limit, shadowLimit) => {
+  const { loop, clock, arrive, resizes } = newLoop(shadow(scripted(() => ({ limit, reason: 'so' }))))
+  arrive()
+  await clock.advance(WINDOW_MS)
+  expect(loop.decisions()).toMatchObject([{ from: 10, to: 10, reason: 'so', shadowLimit }])
+  expect(resizes).toEqual([])
+})
 
 describe('once a window', () => {
   test('the controller is asked, and its limit put in force with its reason', async () => {
