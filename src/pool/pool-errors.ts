@@ -194,12 +194,15 @@ function describeShortage(
   { pool, counts, cause }: PoolErrorInfo,
 ): string {
   const seen = `No resource from pool '${pool}' after ${formatMs(waitedMs)}: ${describeCounts(counts)}.`
-  if (cause !== undefined) return `${seen} Creating one fails: ${messageOf(cause)}.`
-  const advice =
-    counts.inUse >= counts.limit
-      ? 'Leases are held too long, or limitMax is too low.'
-      : 'Resources are created too slowly, or the backend does not answer.'
-  return `${seen} ${advice}${describeHolders(holders)}`
+  return `${seen} ${wayOut(counts, cause)}${describeHolders(holders)}`
+}
+
+function wayOut({ inUse, limit }: PoolCounts, cause: unknown): string {
+  if (cause !== undefined) {
+    return `Creating one fails: ${messageOf(cause)}. See that the backend can be reached and admits more connections.`
+  }
+  if (inUse >= limit) return 'Leases are held too long, or limitMax is too low.'
+  return 'Resources are created too slowly, or the backend does not answer.'
 }
 
 function describeHolders(holders: readonly Holder[]): string {

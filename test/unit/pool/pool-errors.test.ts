@@ -80,9 +80,10 @@ test('a timeout below the limit speaks of creation', () => {
   )
 })
 
-test('a timeout while creation fails says with what', () => {
-  expect(new AcquireTimeoutError(100, [], { ...INFO, cause: CAUSE }).message).toMatch(
-    /3 waiting\. Creating one fails: connect refused \(ECONNREFUSED\)\.$/,
+test('a timeout while creation fails says with what, where to look, and who holds what there is', () => {
+  const holders = [{ holder: 'report', count: 2, oldestMs: 5 }]
+  expect(new AcquireTimeoutError(100, holders, { ...INFO, cause: CAUSE }).message).toMatch(
+    /3 waiting\. Creating one fails: connect refused \(ECONNREFUSED\)\. See .* Held by: report × 2 \(oldest 5 ms\)\.$/,
   )
 })
 
