@@ -214,10 +214,10 @@ function observed(state: HybridState, sample: Sample, isPressing: boolean): Hybr
   const fillingMs = sample.creating + sample.created > 0 ? state.fillingMs + windowMs : 0
   const isFilling = fillingMs > 0 && fillingMs < FILLING_MS_MAX
   const isLate = isLateFor(unloadedLeaseMs(state.leases) || sample.leaseMsMean, sample)
-  const isStarved = isPressing && (isLate || state.contendedMs > 0)
+  const isContended = isPressing && (isLate || state.contendedMs > 0)
   const leases =
-    isFilling || isStarved
-      ? slowedLeaseTimes(state.leases, sample, isStarved)
+    isFilling || isContended
+      ? slowedLeaseTimes(state.leases, sample, isContended)
       : nextLeaseTimes(state.leases, sample, !isPressing, LEASE_MEMORY_MS)
   const calmTauMs = isPressing ? Number.POSITIVE_INFINITY : IN_USE_TAU_MS
   const perMs = smoothed(state.completionsPerMs, completions / windowMs, windowMs, THROUGHPUT_TAU_MS)

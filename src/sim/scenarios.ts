@@ -63,7 +63,7 @@ const MEASURED_FLAT: CurveBackendOptions['throughput'] = [
   [80, 918],
 ]
 
-/** Two cores, 3 ms of them for a query, whose lease lasts for longer than that: the rest is the network's, or a lock's. */
+/** Two cores, 3 ms of them for a query, whose lease lasts longer than that: the rest is the network's, or a lock's. */
 const TWO_CORES: CurveBackendOptions = {
   throughput: [
     [1, 333],
