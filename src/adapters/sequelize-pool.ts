@@ -166,12 +166,12 @@ export class SequelizePoolFace implements PoolFace<object> {
   }
 
   close(resource: object): Promise<void> {
-    return this.#own.destroy(resource)
+    return this.#own.destroy(resource).then(() => socketClosed(resource))
   }
 
   closeIdle(): Promise<void> | undefined {
     const oldest = this.#pool._availableObjects[0]
-    return oldest && this.#own.destroy(oldest.resource)
+    return oldest && this.close(oldest.resource)
   }
 
   total(): number {
@@ -250,6 +250,13 @@ export class SequelizePoolFace implements PoolFace<object> {
 const DRAINING = 'pool is draining and cannot accept work'
 
 type TimeoutMaker = (cause: Error) => Error
+
+/** Sequelize takes a connection of mysql2's for closed once its good-bye is written; the server has it a while longer. */
+function socketClosed(connection: object): Promise<void> | undefined {
+  const { stream } = connection as { stream?: { closed?: boolean; once?(event: 'close', listener: () => void): void } }
+  if (stream?.closed !== false || typeof stream.once !== 'function') return undefined
+  return new Promise((resolve) => stream.once?.('close', resolve))
+}
 
 /**
  * sequelize-pool's own TimeoutError, without an import of it: by letting one acquire time out, on an object that only
