@@ -1,6 +1,7 @@
 import { knexOnMysql2, knexOnMysql2Pool } from './knex.ts'
 import { mikroOrmOnMysql2 } from './mikro-orm.ts'
-import { sequelizeOnMysql2 } from './sequelize.ts'
+import { replicatedSequelizeOnMysql2, sequelizeOnMysql2 } from './sequelize.ts'
 import { transactionsOn } from './transactions.ts'
 
-for (const subject of [knexOnMysql2, knexOnMysql2Pool, sequelizeOnMysql2, mikroOrmOnMysql2]) transactionsOn(subject)
+const onSequelize = [sequelizeOnMysql2, replicatedSequelizeOnMysql2]
+for (const subject of [knexOnMysql2, knexOnMysql2Pool, ...onSequelize, mikroOrmOnMysql2]) transactionsOn(subject)

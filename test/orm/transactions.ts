@@ -17,8 +17,8 @@ const TRANSACTIONS = 1_000
 const LIMIT_MIN = 2
 const LIMIT_MAX = 20
 const MOVE_EVERY_MS = 50
-/** Two seconds of work that a busy machine makes half a minute of: nobody times out here, and nobody is shed. */
-const PATIENCE_MS = 120_000
+/** Two seconds of work that a busy machine makes two minutes of: nobody times out here, and nobody is shed. */
+const PATIENCE_MS = 300_000
 
 /** Rolls a transaction back. */
 export class RollBack extends Error {}
