@@ -1,3 +1,4 @@
+import { asGenericPoolError, DRAINING, queueFullError } from './generic-pool-errors.ts'
 import { patchMembers } from './patch.ts'
 import type { Doors, PoolFace } from './pool-face.ts'
 
@@ -210,7 +211,7 @@ export class GenericPoolFace implements PoolFace<unknown> {
     const patch = patchMembers(pool, {
       acquire: (priority?: number) => {
         if (this.#isEnding || pool._draining) return Promise.reject(new Error(DRAINING))
-        if (doors.waiters() >= waitersMax && !doors.hasRoom()) return Promise.reject(new Error(QUEUE_FULL))
+        if (doors.waiters() >= waitersMax && !doors.hasRoom()) return Promise.reject(queueFullError())
         return doors.ask({ priority: asOurs(priority, priorityRange) }, asGenericPoolError)
       },
       release: (resource: unknown) =>
@@ -269,8 +270,6 @@ export class GenericPoolFace implements PoolFace<unknown> {
 
 /** Events of generic-pool after which something has gone. */
 const LOOK_AT = ['factoryCreateError', 'factoryDestroyError'] as const
-const DRAINING = 'pool is draining and cannot accept work'
-const QUEUE_FULL = 'max waitingClients count exceeded'
 
 /** Takes a request out of generic-pool's queue, which it does for an error of this name alone. */
 class Withdrawn extends Error {
@@ -279,11 +278,6 @@ class Withdrawn extends Error {
   constructor(cause: unknown) {
     super('withdrawn by the gate', { cause })
   }
-}
-
-/** generic-pool does not export its class: it is known by the name. */
-class TimeoutError extends Error {
-  override readonly name = 'TimeoutError'
 }
 
 /** To generic-pool 0 is the highest, and none means 0; to us more is higher. */
@@ -301,23 +295,6 @@ async function isFit(factory: GenericPoolFactory, resource: unknown): Promise<un
     return await factory.validate?.(resource)
   } catch {
     return false
-  }
-}
-
-/** What its callers know how to catch, with ours as its cause. */
-function asGenericPoolError(error: Error): unknown {
-  const { code, cause } = error as { code?: string; cause?: unknown }
-  switch (code) {
-    case 'ERR_POOL_ACQUIRE_TIMEOUT':
-      return new TimeoutError('ResourceRequest timed out', { cause: error })
-    case 'ERR_POOL_QUEUE_FULL':
-      return new Error(QUEUE_FULL, { cause: error })
-    case 'ERR_POOL_DRAINING':
-      return new Error(DRAINING, { cause: error })
-    case 'ERR_POOL_CREATE_FAILED':
-      return cause ?? error
-    default:
-      return error
   }
 }
 

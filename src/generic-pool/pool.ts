@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import { asGenericPoolError, DRAINING } from '../adapters/generic-pool-errors.ts'
 import { captureAsyncScope, clockInScope } from '../base/async-scope.ts'
 import { type Clock, TIMER_DELAY_MS_MAX, type Timer, wallClockMs } from '../base/clock.ts'
 import { show } from '../base/options.ts'
@@ -337,30 +338,7 @@ class EngineHandle<T> extends PoolHandle<Slot<T>> {
   }
 }
 
-const DRAINING = 'pool is draining and cannot accept work'
 const NOT_OURS = 'Resource not currently part of this pool'
-
-/** generic-pool does not export it either: known by its name. */
-class TimeoutError extends Error {
-  override readonly name = 'TimeoutError'
-}
-
-/** What generic-pool's callers know how to catch, with ours as its cause. */
-function asGenericPoolError(error: Error): unknown {
-  const { code, cause } = error as { code?: string; cause?: unknown }
-  switch (code) {
-    case 'ERR_POOL_ACQUIRE_TIMEOUT':
-      return new TimeoutError('ResourceRequest timed out', { cause: error })
-    case 'ERR_POOL_QUEUE_FULL':
-      return new Error('max waitingClients count exceeded', { cause: error })
-    case 'ERR_POOL_DRAINING':
-      return new Error(DRAINING, { cause: error })
-    case 'ERR_POOL_CREATE_FAILED':
-      return cause // as the factory had it, be it no Error
-    default:
-      return error
-  }
-}
 
 function requireFactory(factory: Factory<unknown>): void {
   for (const name of ['create', 'destroy'] as const) {

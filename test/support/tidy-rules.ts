@@ -34,7 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'adopted-pool.ts': [...ENGINE, 'handle.ts'],
   'adopted-group.ts': [...ENGINE, 'handle.ts', 'adopted-pool.ts'],
   'adapt.ts': [...ENGINE, 'adapters/', 'handle.ts', 'adopted-pool.ts', 'adopted-group.ts'],
-  'generic-pool/': [...ENGINE, 'handle.ts'], // another surface of the same engine, beside create-pool.ts
+  'generic-pool/': [...ENGINE, 'handle.ts', 'adapters/generic-pool-errors.ts'], // another surface of the same engine, beside create-pool.ts
   'telemetry/': ['base/', 'pool/contract.ts', 'measure/sample.ts', 'control/controller.ts'],
   'sim/': [...ENGINE, 'handle.ts', 'create-pool.ts'],
   'cli/': [...ENTRY_POINTS, 'base/clock.ts'], // as a user would; and somebody has to choose the real clock
