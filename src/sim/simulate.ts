@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import { readOptions } from '../base/options.ts'
+import { readOptions, show } from '../base/options.ts'
 import { type Random, seededRandom } from '../base/random.ts'
 import { AdaptivePool, type CreatePoolOptions, resolveCreatePoolOptions } from '../create-pool.ts'
 import { TimeAverage } from '../measure/average.ts'
@@ -74,11 +74,23 @@ function resolveSimulateOptions(given: SimulateOptions): ResolvedSimulateOptions
     durationMs: read.durationMs('durationMs', { min: 1, max: 2e9 }),
     workload: read.object<Workload>('workload', ['start']),
     backend: read.object<Backend>('backend', ['start']),
-    pool: read.object<SimulatedPoolOptions>('pool', []),
+    pool: withoutOurs(read.object<SimulatedPoolOptions>('pool', [])),
     sloMs: read.durationMs('sloMs', { min: Number.MIN_VALUE, max: 2e9 }),
     retries: readRetries('simulate', read.value('retries')),
     recoverFromMs: read.has('recoverFromMs') ? read.durationMs('recoverFromMs') : undefined,
   }
+}
+
+/** Options of createPool() that would be taken and not used. */
+const OURS = ['create', 'destroy', 'clock', 'random'] as const
+
+function withoutOurs(pool: SimulatedPoolOptions): SimulatedPoolOptions {
+  for (const key of OURS) {
+    const given = (pool as Record<string, unknown>)[key]
+    if (given === undefined) continue
+    throw new TypeError(`simulate: pool: ${key} is the simulation's own: leave it out, got ${show(given)}`)
+  }
+  return pool
 }
 
 /** One request of the world outside, with all its tries. */

@@ -163,6 +163,8 @@ test.each<[Partial<Record<keyof SimulateOptions, unknown>>, string]>([
   [{ workload: 5 }, 'workload must be an object with start()'],
   [{ backend: {} }, 'backend must be an object with start()'],
   [{ pool: 5 }, 'pool must be an object, got 5'],
+  [{ pool: { create: () => ({}) } }, "pool: create is the simulation's own: leave it out, got a function create"],
+  [{ pool: { clock: {} } }, "pool: clock is the simulation's own"],
   [{ sloMs: -1 }, 'sloMs'],
   [{ retries: 1.5 }, 'retries must be an integer'],
   [{ seeds: 1 } as object, 'unknown option seeds'],
