@@ -251,7 +251,7 @@ const DRAINING = 'pool is draining and cannot accept work'
 
 type TimeoutMaker = (cause: Error) => Error
 
-/** Sequelize takes a connection of mysql2's for closed once its good-bye is written; the server has it a while longer. */
+/** Sequelize takes a connection of mysql2's for closed once its good-bye is written; the server has it for longer. */
 function socketClosed(connection: object): Promise<void> | undefined {
   const { stream } = connection as { stream?: { closed?: boolean; once?(event: 'close', listener: () => void): void } }
   if (stream?.closed !== false || typeof stream.once !== 'function') return undefined
