@@ -8,7 +8,7 @@ import { limitMaxOf, type Outcome } from './run.ts'
 const SIZES = [3, 5, 8, 10, 12, 15, 18, 22, 26, 30, 35, 48, 68, 100, 130, 200]
 /** The best few of the search are looked at with all seeds. */
 const FINALISTS = 2
-/** What the search has found: goodput and p99 wait by queue, scenario and size. Kept beside this file, since it rarely changes. */
+/** What the search has found: goodput by queue, scenario and size. Kept beside this file, since it rarely changes. */
 const CURVES_FILE = fileURLToPath(new URL('./curves.txt', import.meta.url))
 const SEARCH_SEED = 1
 
@@ -22,20 +22,17 @@ export interface Oracle {
   readonly need: number
   /** The smallest of these that lets hardly anybody wait; `need`, where none does. */
   readonly needWithoutWait: number
-  /** By size, with the one seed of the search. */
-  readonly curve: Curve
+  /** Goodput by size, with the one seed of the search. */
+  readonly curve: ReadonlyMap<number, number>
 }
+
+/** An SLO of 500 ms lets a pool that is far too small queue its callers for 400: nobody wants that where more is to be had. */
+const WAIT_MS_P99 = 20
+/** Looked at for that: so many sizes from `need` upwards. */
+const LARGER_SIZES = 5
 
 type Queue = 'codel' | 'fifo'
-type Curve = ReadonlyMap<number, Point>
-
-interface Point {
-  readonly goodput: number
-  readonly waitMsP99: number
-}
-
-/** An SLO of 500 ms lets a pool that is far too small queue its callers for 400; nobody wants that where more is to be had. */
-const WAIT_MS = 20
+type Curve = ReadonlyMap<number, number>
 
 /** Every size with one seed, as far as `isAfresh` or no earlier search has; then the best few with all seeds. */
 export async function findOracles(
@@ -47,24 +44,34 @@ export async function findOracles(
 ): Promise<readonly Oracle[]> {
   const curves = await curvesOf(farm, names, queue, isAfresh)
   const finals = names.flatMap((scenario) => {
-    const ranked = [...(curves.get(scenario) ?? [])].sort(([a, x], [b, y]) => y.goodput - x.goodput || a - b)
+    const ranked = [...(curves.get(scenario) ?? [])].sort(([a, x], [b, y]) => y - x || a - b)
     return ranked.slice(0, FINALISTS).map(([size]) => ({ scenario, size }))
   })
   const specs = finals.flatMap(({ scenario, size }) =>
     seeds.map((seed) => ({ scenario, controller: `fixed-${size}`, queue, seed })),
   )
   const all = await farm.runAll(specs)
-  return names.map((scenario) => {
+  const needed = names.map((scenario) => {
     const candidates = finals
       .map((cell, at) => ({ ...cell, outcomes: all.slice(at * seeds.length, (at + 1) * seeds.length) }))
       .filter((candidate) => candidate.scenario === scenario)
     const best = candidates.reduce((a, b) => (meanGoodput(b.outcomes) > meanGoodput(a.outcomes) ? b : a))
-    const curve = curves.get(scenario) ?? new Map<number, Point>()
-    const enough = 0.995 * (curve.get(best.size)?.goodput ?? 0)
-    const good = [...curve].filter(([, { goodput }]) => goodput >= enough)
-    const need = good[0]?.[0] ?? best.size
-    const needWithoutWait = good.find(([, { waitMsP99 }]) => waitMsP99 <= WAIT_MS)?.[0] ?? need
-    return { scenario, size: best.size, outcomes: best.outcomes, need, needWithoutWait, curve }
+    const curve = curves.get(scenario) ?? new Map<number, number>()
+    const enough = 0.995 * (curve.get(best.size) ?? 0)
+    const good = [...curve].filter(([, goodput]) => goodput >= enough).map(([size]) => size)
+    return { scenario, size: best.size, outcomes: best.outcomes, need: good[0] ?? best.size, good, curve }
+  })
+  const larger = needed.flatMap(({ scenario, good }) =>
+    good
+      .slice(0, LARGER_SIZES)
+      .map((size) => ({ scenario, controller: `fixed-${size}`, queue, seed: SEARCH_SEED, size })),
+  )
+  const tried = await farm.runAll(larger)
+  return needed.map(({ good: _, ...oracle }) => {
+    const at = larger.findIndex(
+      ({ scenario }, i) => scenario === oracle.scenario && (tried[i]?.waitMsP99 ?? 0) <= WAIT_MS_P99,
+    )
+    return { ...oracle, needWithoutWait: larger[at]?.size ?? oracle.need }
   })
 }
 
@@ -84,35 +91,27 @@ async function curvesOf(
   )
   for (const name of missing) known.set(`${queue} ${name}`, new Map())
   grid.forEach(({ scenario, size }, at) => {
-    const { goodput = 0, waitMsP99 = 0 } = outcomes[at] ?? {}
-    known
-      .get(`${queue} ${scenario}`)
-      ?.set(size, { goodput: Number(goodput.toFixed(5)), waitMsP99: Math.round(waitMsP99) })
+    known.get(`${queue} ${scenario}`)?.set(size, Number((outcomes[at]?.goodput ?? 0).toFixed(5)))
   })
   if (missing.length > 0) writeCurves(known)
   return new Map(names.map((name) => [name, known.get(`${queue} ${name}`) ?? new Map()]))
 }
 
-/** By queue and scenario. A line of the file: `codel step-up 3:0.51317:104 5:0.63467:98 …`, waits in ms. */
-function readCurves(): Map<string, Map<number, Point>> {
+/** By queue and scenario. A line of the file: `codel step-up 3:0.51317 5:0.63467 …`. */
+function readCurves(): Map<string, Map<number, number>> {
   if (!existsSync(CURVES_FILE)) return new Map()
   const lines = readFileSync(CURVES_FILE, 'utf8').trim().split('\n')
   return new Map(
     lines.map((line) => {
       const [queue, scenario, ...points] = line.split(' ')
-      return [`${queue} ${scenario}`, new Map(points.map(readPoint))]
+      return [`${queue} ${scenario}`, new Map(points.map((point) => point.split(':').map(Number) as [number, number]))]
     }),
   )
 }
 
-function readPoint(text: string): [number, Point] {
-  const [size = 0, goodput = 0, waitMsP99 = 0] = text.split(':').map(Number)
-  return [size, { goodput, waitMsP99 }]
-}
-
 function writeCurves(curves: ReadonlyMap<string, Curve>): void {
   const lines = Array.from(curves, ([key, curve]) =>
-    [key, ...Array.from(curve, ([size, { goodput, waitMsP99 }]) => `${size}:${goodput}:${waitMsP99}`)].join(' '),
+    [key, ...Array.from(curve, ([size, goodput]) => `${size}:${goodput}`)].join(' '),
   )
   writeFileSync(CURVES_FILE, `${lines.sort().join('\n')}\n`)
 }
@@ -120,9 +119,7 @@ function writeCurves(curves: ReadonlyMap<string, Curve>): void {
 /** The one size for everything: the best in its worst scenario, and the best in the mean. */
 export function bestSingleSizes(oracles: readonly Oracle[]): { readonly byWorst: number; readonly byMean: number } {
   const judged = SIZES.map((size) => {
-    const ratios = oracles.map(
-      ({ curve, size: best }) => (nearest(curve, size)?.goodput ?? 0) / (curve.get(best)?.goodput ?? 1),
-    )
+    const ratios = oracles.map(({ curve, size: best }) => (nearest(curve, size) ?? 0) / (curve.get(best) ?? 1))
     return { size, worst: Math.min(...ratios), mean: mean(ratios) }
   })
   const best = (by: 'worst' | 'mean'): number => judged.reduce((a, b) => (b[by] > a[by] ? b : a)).size
@@ -130,7 +127,7 @@ export function bestSingleSizes(oracles: readonly Oracle[]): { readonly byWorst:
 }
 
 /** A pool that may not be as large as that is as large as it may be. */
-function nearest(curve: Curve, size: number): Point | undefined {
+function nearest(curve: ReadonlyMap<number, number>, size: number): number | undefined {
   return curve.get(size) ?? [...curve.values()].at(-1)
 }
 
