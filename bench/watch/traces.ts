@@ -264,8 +264,8 @@ interface Recording {
 }
 
 const RECORDINGS: readonly Recording[] = [
-  worldCup('World Cup 1998, the last 28 days', 85_320, 125_300),
-  { ...worldCup('World Cup 1998, 28 days before', 45_000, 85_320), isHeldOut: true },
+  worldCup('World Cup 1998, the last 14 days', 105_140, 125_300),
+  { ...worldCup('World Cup 1998, the 14 days before', 84_980, 105_140), isHeldOut: true },
   {
     name: 'load balancer, 14 days',
     file: 'nab-elb-request-count.csv',

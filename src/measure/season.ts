@@ -85,7 +85,10 @@ export const NO_FORECAST: ForecastState = {
 }
 
 /** What is known after one more window. Costs a few operations, and some µs once in ten seconds. */
-export function nextForecast(state: ForecastState, sample: Sample): ForecastState {
+export function nextForecast(
+  state: ForecastState,
+  sample: Pick<Sample, 'windowMs' | 'inUseMean' | 'epochMs'>,
+): ForecastState {
   const { windowMs, inUseMean, epochMs } = sample
   const inUse = smoothed(state.inUse, inUseMean, windowMs, IN_USE_TAU_MS)
   const isFirst = state.slot === 0
@@ -143,18 +146,39 @@ function scaleOf(season: Season, at: number, level: number): number {
  */
 export function foreseenInUse(state: ForecastState, epochMs: number): number {
   let most = 0
+  forEachPeak(state, epochMs, AHEAD_MS, (peak) => {
+    most = Math.max(most, peak)
+  })
+  return most
+}
+
+/** In how many ms so many leases are expected to be out, of what stands out; Infinity: not within `aheadMs`. */
+export function reachedInMs(state: ForecastState, epochMs: number, inUse: number, aheadMs: number): number {
+  let soonestMs = Number.POSITIVE_INFINITY
+  forEachPeak(state, epochMs, aheadMs, (peak, fromMs) => {
+    if (peak >= inUse) soonestMs = Math.min(soonestMs, Math.max(0, fromMs - epochMs))
+  })
+  return soonestMs
+}
+
+/** What is expected of each slot within the next ms, unless it has come already; 0: nothing stands out. */
+function forEachPeak(
+  state: ForecastState,
+  epochMs: number,
+  aheadMs: number,
+  visit: (peak: number, fromMs: number) => void,
+): void {
   state.seasons.forEach((season, i) => {
     const { slotMs } = SEASONS[i] as SeasonShape
     const first = Math.floor(epochMs / slotMs)
-    const last = Math.floor((epochMs + AHEAD_MS) / slotMs)
+    const last = Math.floor((epochMs + aheadMs) / slotMs)
     for (let slot = first; slot <= last; slot++) {
       const expected = expectedIn(state, season, i, slot)
       const soFar = Math.max(state.peak, slotMs === FINEST_MS ? 0 : season.peak)
       const isFulfilled = slot === first && soFar >= FULFILLED_RATIO * expected
-      if (!isFulfilled) most = Math.max(most, expected)
+      if (!isFulfilled) visit(expected, slot * slotMs)
     }
   })
-  return most
 }
 
 /** In how many ms the next peak is to be prepared for; Infinity: none is known. Looks through all seasons. */

@@ -1,60 +1,89 @@
 import type { Sample } from '../measure/sample.ts'
+import { type ForecastState, reachedInMs } from '../measure/season.ts'
 import { normalCdf } from './normal.ts'
 import { project, type Trend } from './trend.ts'
 import type { Forecast } from './warning.ts'
 
 /** A forecast, and what it was read from. */
 export interface Outlook extends Forecast {
-  /** `trend`: demand heads for the ceiling. `queue`: it is there, and the queue outgrows what is served. */
-  readonly basis: 'trend' | 'queue'
+  /**
+   * `trend`: demand heads for the ceiling. `queue`: it is there, and the queue outgrows what is served. `season`: it
+   * was there at this time of the hour, day or week before.
+   */
+  readonly basis: 'trend' | 'queue' | 'season'
   /** When the first caller misses its deadline, from now, in ms; Infinity: not at the present rate. */
   readonly failsInMs: number
 }
 
-/** Below this share of the ceiling there is time to see a slope last. */
+/** Below this share of the full level there is time to see a slope last. */
 const TREND_LEVEL_MIN = 0.5
+const FILL_MS = 30_000
 /** No forecast is certain: a surge may end by itself. */
 const CONFIDENCE_MAX = 0.99
 
-/** How a trend is judged. */
+/** How a trend or a season is judged. */
 export interface TrendRule {
-  /** The highest limit that the pool can reach by itself. */
-  readonly ceiling: number
+  /** Leases wanted, in the mean, at which callers begin to wait for too long. */
+  readonly full: number
+  /** From here on it is a matter of chance. @defaultValue full */
+  readonly nearlyFull?: number
   readonly horizonMs: number
   readonly confidenceMin: number
 }
 
 /**
- * When the leases out will have grown up to the ceiling, if that is likely within the horizon.
+ * When the leases out will have grown to what makes callers wait, if that is likely within the horizon.
  *
- * The confidence is the probability that their mean would exceed the ceiling at the end of the horizon, given noise and
+ * The confidence is the probability that their mean would exceed that level at the end of the horizon, given noise and
  * the uncertainty of the slope. A high level alone is no forecast, and neither is a slope that noise explains.
  */
 export function outlookOfTrend(trend: Trend, rule: TrendRule): Outlook | undefined {
-  const { ceiling, horizonMs, confidenceMin } = rule
-  if (trend.seenMs < trend.slopeTauMs || trend.slopePerMs <= 0) return undefined // a pool that fills up is no trend
-  if (trend.level < TREND_LEVEL_MIN * ceiling || trend.level >= ceiling) return undefined
-  const exhaustedInMs = (ceiling - trend.level) / trend.slopePerMs
-  if (exhaustedInMs > horizonMs) return undefined
+  const { full, nearlyFull = full, horizonMs, confidenceMin } = rule
+  const { level, slopePerMs } = trend
+  if (trend.seenMs < Math.min(trend.slopeTauMs, FILL_MS)) return undefined // a pool that fills up is no trend
+  if (level < TREND_LEVEL_MIN * full || (level < nearlyFull && slopePerMs <= 0)) return undefined
+  if (level + slopePerMs * horizonMs < nearlyFull) return undefined
   const { mean, deviation } = project(trend, horizonMs)
-  const confidence = deviation > 0 ? Math.min(CONFIDENCE_MAX, normalCdf((mean - ceiling) / deviation)) : CONFIDENCE_MAX
+  const z = deviation > 0 ? (mean - nearlyFull) / deviation : Number.POSITIVE_INFINITY
+  const confidence = Math.min(CONFIDENCE_MAX, normalCdf(z))
   if (confidence < confidenceMin) return undefined
+  const exhaustedInMs =
+    level >= full ? 0 : slopePerMs > 0 ? Math.min(horizonMs, (full - level) / slopePerMs) : horizonMs
   return { basis: 'trend', exhaustedInMs, confidence, failsInMs: Number.POSITIVE_INFINITY }
+}
+
+/** Nothing is certain to come again. */
+const SEASON_CONFIDENCE = 0.8
+
+/** What has come at this time before, and filled the pool. */
+export function outlookOfSeason(season: ForecastState, epochMs: number, rule: TrendRule): Outlook | undefined {
+  const exhaustedInMs = reachedInMs(season, epochMs, rule.full, rule.horizonMs)
+  if (exhaustedInMs === Number.POSITIVE_INFINITY || SEASON_CONFIDENCE < rule.confidenceMin) return undefined
+  return { basis: 'season', exhaustedInMs, confidence: SEASON_CONFIDENCE, failsInMs: Number.POSITIVE_INFINITY }
 }
 
 /** The queue as it was when the last window ended. Plain data. */
 export interface QueueSeen {
   readonly waitingSinceMs: number | undefined
   readonly waiters: number
+  /** Who waits, and who has been shed or timed out since it last was empty: what arrivals have exceeded services by. */
+  readonly excess: number
 }
 
-export const EMPTY_QUEUE: QueueSeen = { waitingSinceMs: undefined, waiters: 0 }
+export const EMPTY_QUEUE: QueueSeen = { waitingSinceMs: undefined, waiters: 0, excess: 0 }
+
+export function stepQueue(before: QueueSeen, sample: Sample, waitingSinceMs: number | undefined): QueueSeen {
+  if (waitingSinceMs === undefined) return EMPTY_QUEUE
+  const { waiters, shed, timedOut } = sample
+  const lost = waitingSinceMs === before.waitingSinceMs ? before.excess - before.waiters : 0
+  return { waitingSinceMs, waiters, excess: waiters + lost + shed + timedOut }
+}
 
 /** What a queue is judged by. */
 export interface QueueInput {
   readonly sample: Sample
-  readonly waitingSinceMs: number | undefined
-  /** How the queue was one window ago. */
+  /** How the queue is, and was one window ago. */
+  readonly queue: QueueSeen
   readonly before: QueueSeen
   /** What the limit will be allowed to be next. */
   readonly limitNext: number
@@ -67,10 +96,15 @@ export interface QueueInput {
   readonly confidenceMin: number
   /** No resource can be created at present. */
   readonly isCreationFailing: boolean
+  /** Far more arrivals than usual: then a queue is less likely to be chance. */
+  readonly isSurge: boolean
 }
 
 /** Arrivals exceed what is served by this many deviations of chance, before a queue is more than bad luck. */
 const GROWTH_DEVIATIONS_MIN = 3
+/** In a surge, after so long, in ms, so many are enough. */
+const GROWTH_DEVIATIONS_SURGE = 2
+const SURGE_MS = 500
 /** The same within one window, which adds to what the whole queue says. */
 const GROWTH_IN_WINDOW_DEVIATIONS_MIN = 2
 /** Less work in line than this share of the patience is gone before anybody has noticed. */
@@ -85,15 +119,15 @@ const BACKLOG_SHARE_MIN = 0.1
  * over already, either the queue must still be growing, or what stands in line must keep it from emptying in time.
  */
 export function outlookOfQueue(input: QueueInput): Outlook | undefined {
-  const { sample, waitingSinceMs, servedPerMs } = input
+  const { sample, queue, servedPerMs } = input
+  const { waitingSinceMs, waiters, excess } = queue
   if (waitingSinceMs === undefined || !isStuck(input)) return undefined
-  const { waiters } = sample
   const forMs = sample.atMs - waitingSinceMs
   const patienceMs = Math.min(input.exhaustedAfterMs, input.deadlineMs)
   if (patienceMs === Number.POSITIVE_INFINITY) return undefined
   const backlogMs = servedPerMs > 0 ? waiters / servedPerMs : Number.POSITIVE_INFINITY
-  const deviations = waiters / Math.sqrt(waiters + 2 * servedPerMs * forMs)
-  if (deviations < GROWTH_DEVIATIONS_MIN || backlogMs < BACKLOG_SHARE_MIN * patienceMs) return undefined
+  const deviations = excess / Math.sqrt(excess + 2 * servedPerMs * forMs)
+  if (deviations < deviationsMin(input.isSurge, forMs) || backlogMs < BACKLOG_SHARE_MIN * patienceMs) return undefined
   const growthPerMs = growthOf(input)
   const isCertain = forMs + backlogMs >= patienceMs
   const mayGrow = input.limitNext < input.ceiling && !input.isCreationFailing
@@ -108,6 +142,11 @@ export function outlookOfQueue(input: QueueInput): Outlook | undefined {
   }
 }
 
+/** Arrivals far beyond the usual explain a queue better than chance does, the better the longer they last. */
+function deviationsMin(isSurge: boolean, forMs: number): number {
+  return isSurge ? Math.max(GROWTH_DEVIATIONS_SURGE, GROWTH_DEVIATIONS_MIN - forMs / SURGE_MS) : GROWTH_DEVIATIONS_MIN
+}
+
 /** All that there is is out, and there will not be more soon. */
 function isStuck({ sample, limitNext, isCreationFailing }: QueueInput): boolean {
   if (isCreationFailing) return sample.idle === 0
@@ -115,9 +154,9 @@ function isStuck({ sample, limitNext, isCreationFailing }: QueueInput): boolean 
 }
 
 /** By how much the queue grew in this window, per ms, if it was there before and grew by more than chance. */
-function growthOf({ sample, before, waitingSinceMs }: QueueInput): number | undefined {
-  if (before.waitingSinceMs !== waitingSinceMs) return undefined
-  const growth = sample.waiters - before.waiters
+function growthOf({ sample, queue, before }: QueueInput): number | undefined {
+  if (before.waitingSinceMs !== queue.waitingSinceMs) return undefined
+  const growth = queue.excess - before.excess
   const chance = Math.sqrt(sample.arrivals + sample.completions)
   return growth > 0 && growth >= GROWTH_IN_WINDOW_DEVIATIONS_MIN * chance ? growth / sample.windowMs : undefined
 }

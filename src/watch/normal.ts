@@ -6,3 +6,7 @@ export function normalCdf(z: number): number {
   const tail = 0.3989422804 * Math.exp((-x * x) / 2) * poly
   return z >= 0 ? 1 - tail : tail
 }
+
+export function normalDensity(z: number): number {
+  return 0.3989422804 * Math.exp((-z * z) / 2)
+}

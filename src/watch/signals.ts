@@ -1,7 +1,7 @@
 import type { Sample } from '../measure/sample.ts'
 import { type Burn, NO_BURN, stepBurn } from './burn.ts'
 import { type Churn, NO_CHURN, stepChurn } from './churn.ts'
-import { EMPTY_QUEUE, type QueueSeen } from './forecast.ts'
+import { EMPTY_QUEUE, type QueueSeen, stepQueue } from './forecast.ts'
 import { type MarginalThroughput, NO_THROUGHPUT, stepMarginalThroughput } from './marginal-throughput.ts'
 import { type Norm, stepNorm, timesNorm, UNKNOWN_NORM } from './norm.ts'
 import { NO_STALL, type Stall, stepStall } from './stall.ts'
@@ -12,6 +12,8 @@ export interface Signals {
   /** How many have been seen. */
   readonly windows: number
   readonly trend: Trend
+  /** The same, slower to move: it sees what takes minutes. */
+  readonly drift: Trend
   /** Smoothed. `leaseMs` is 0 before the first lease has ended. */
   readonly arrivalsPerMs: number
   readonly leaseMs: number
@@ -32,6 +34,7 @@ export interface Signals {
 export const NO_SIGNALS: Signals = {
   windows: 0,
   trend: INITIAL_TREND,
+  drift: INITIAL_TREND,
   arrivalsPerMs: 0,
   leaseMs: 0,
   arrivalsNorm: UNKNOWN_NORM,
@@ -51,9 +54,12 @@ const SMOOTHING_TAU_MS = 250
 const SMOOTHING_EVENTS = 10
 const SMOOTHING_TAU_MS_MAX = 10_000
 
+/** A rise of minutes is lost in the noise of a slope that is learned in seconds. */
+const DRIFT_TAU_MS = 15_000
+
 /** Takes in one window. */
 export function stepSignals(signals: Signals, sample: Sample, waitingSinceMs: number | undefined): Signals {
-  const { windowMs, arrivals, completions, leaseMsMean, inUse, waiters } = sample
+  const { windowMs, arrivals, completions, leaseMsMean, inUse } = sample
   const isPressed = isUnderPressure(sample)
   const arrivalsPerMs = arrivals / windowMs
   const rateGain = signals.windows === 0 ? 1 : 1 - Math.exp(-windowMs / rateTauMs(signals))
@@ -63,12 +69,13 @@ export function stepSignals(signals: Signals, sample: Sample, waitingSinceMs: nu
   return {
     windows: signals.windows + 1,
     trend: stepTrend(signals.trend, sample, leaseNorm.value),
+    drift: stepTrend(signals.drift, sample, leaseNorm.value, DRIFT_TAU_MS),
     arrivalsPerMs: signals.arrivalsPerMs + rateGain * (arrivalsPerMs - signals.arrivalsPerMs),
     leaseMs: completions === 0 ? signals.leaseMs : leaseMs,
     arrivalsNorm: stepNorm(signals.arrivalsNorm, arrivalsPerMs, windowMs, isPressed),
     leaseNorm,
     silentMs: completions === 0 && inUse > 0 ? signals.silentMs + windowMs : 0,
-    queue: { waitingSinceMs, waiters },
+    queue: stepQueue(signals.queue, sample, waitingSinceMs),
     throughput: stepMarginalThroughput(signals.throughput, sample),
     leaseLongMs: stepLong(signals.leaseLongMs, sample, isPressed),
     stall: stepStall(signals.stall, sample),

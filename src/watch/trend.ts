@@ -70,10 +70,10 @@ export const INITIAL_TREND: Trend = {
  *
  * @param leaseMs usual time of a lease, in ms; 0 if unknown
  */
-export function stepTrend(trend: Trend, sample: Sample, leaseMs: number): Trend {
+export function stepTrend(trend: Trend, sample: Sample, leaseMs: number, tauMsMin = LEVEL_TAU_MS_MIN): Trend {
   const { windowMs, inUseMean } = sample
   const open = { forMs: trend.open.forMs + windowMs, inUseMs: trend.open.inUseMs + inUseMean * windowMs }
-  return open.forMs < SPAN_MS_MIN ? { ...trend, open } : takeIn({ ...trend, open: EMPTY_SPAN }, open, leaseMs)
+  return open.forMs < SPAN_MS_MIN ? { ...trend, open } : takeIn({ ...trend, open: EMPTY_SPAN }, open, leaseMs, tauMsMin)
 }
 
 /**
@@ -82,9 +82,9 @@ export function stepTrend(trend: Trend, sample: Sample, leaseMs: number): Trend 
  *
  * @source Holt 1957 (reprinted in Int. J. Forecasting 20, 2004), with gains 1 - exp(-span / tau) for uneven spans
  */
-function takeIn(trend: Trend, { forMs, inUseMs }: Span, leaseMs: number): Trend {
+function takeIn(trend: Trend, { forMs, inUseMs }: Span, leaseMs: number, tauMsMin: number): Trend {
   const inUse = inUseMs / forMs
-  const levelTauMs = clamp(LEVEL_TAU_LEASES * leaseMs, LEVEL_TAU_MS_MIN, LEVEL_TAU_MS_MAX)
+  const levelTauMs = clamp(LEVEL_TAU_LEASES * leaseMs, tauMsMin, LEVEL_TAU_MS_MAX)
   const slopeTauMs = levelTauMs * SLOPE_TAU_RATIO
   // The first leases that end are the short ones. As they turn out longer, a slope learned in haste counts for less.
   const slopeKept = trend.slopePerMs * Math.min(1, (trend.slopeTauMs / slopeTauMs) ** 1.5)
@@ -119,6 +119,11 @@ export function project(trend: Trend, aheadMs: number): Projection {
   const variance =
     levelVariance(trend) + trend.noise * b * aheadMs + (trend.noise * b * b * aheadMs * aheadMs) / (2 * a)
   return { mean: trend.level + trend.slopePerMs * aheadMs, deviation: Math.sqrt(variance) }
+}
+
+/** Variance over mean of the leases that callers want; 1: as by chance alone. */
+export function dispersionOf({ noise, level }: Trend, leaseMs: number): number {
+  return Math.max(1, noise / (2 * Math.max(level, 1) * Math.max(leaseMs, 1e-3)))
 }
 
 function levelVariance(trend: Trend): number {

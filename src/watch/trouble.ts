@@ -45,8 +45,8 @@ export const EPISODE_RULES: Readonly<Record<WatchedKind, EpisodeRule>> = {
   'leak-suspected': { opensAfterWindows: 1, opensAfterMs: 0, closesAfterMs: 5_000 },
   // The controller's test and ours are statistical; what holds for a quarter of a second is worth saying.
   'backend-saturated': { opensAfterWindows: 2, opensAfterMs: 250, closesAfterMs: 5_000 },
-  // A forecast has no time to lose: its own statistics guard it.
-  'exhaustion-forecast': { opensAfterWindows: 1, opensAfterMs: 0, closesAfterMs: 10_000 },
+  // A forecast has no time to lose: its own statistics guard it. Demand that hovers about the limit is one story.
+  'exhaustion-forecast': { opensAfterWindows: 1, opensAfterMs: 0, closesAfterMs: 120_000 },
   // Means of few leases waver; what is slow for a second is slow.
   'slow-leases': { opensAfterWindows: 4, opensAfterMs: 1_000, closesAfterMs: 10_000 },
   // The budget is counted over seconds already.
@@ -54,8 +54,8 @@ export const EPISODE_RULES: Readonly<Record<WatchedKind, EpisodeRule>> = {
   // Both are counted over many seconds.
   'connect-storm': { opensAfterWindows: 1, opensAfterMs: 0, closesAfterMs: 20_000 },
   flapping: { opensAfterWindows: 1, opensAfterMs: 0, closesAfterMs: 15_000 },
-  // A controller may reach for more to probe, and arrivals come in bursts: half a second is neither.
-  'limit-ceiling': { opensAfterWindows: 3, opensAfterMs: 500, closesAfterMs: 5_000 },
+  // A controller may reach for more to probe, and arrivals come in bursts: three seconds are neither.
+  'limit-ceiling': { opensAfterWindows: 3, opensAfterMs: 3_000, closesAfterMs: 5_000 },
   // An exception is a fact. A controller that fails now and then is one story.
   'controller-failed': { opensAfterWindows: 1, opensAfterMs: 0, closesAfterMs: 10_000 },
 }
@@ -79,6 +79,8 @@ export interface TroubleInput {
   readonly isExhausted: boolean
   /** The forecast has been told already. */
   readonly isForetold: boolean
+  /** Leases out are near what makes callers wait. */
+  readonly isCrowded: boolean
   readonly insight: Insight
   /** The highest limit that the pool can reach by itself. */
   readonly ceiling: number
@@ -93,8 +95,8 @@ export function troublesOf(input: TroubleInput): Readonly<Record<WatchedKind, bo
     'backend-refusing': wasRefused(creation, sample),
     'creation-failing': isCreationTrouble(creation, sample.live - sample.creating, sample.waiters),
     'backend-saturated': isBackendFull && isUnderPressure(sample),
-    // What has come is not foretold any more; but a forecast that was right is not over before the episode is.
-    'exhaustion-forecast': input.isExhausted ? input.isForetold : input.outlook !== undefined,
+    // Once told, it is not over before the shortage is, nor while the next one is a matter of chance.
+    'exhaustion-forecast': input.outlook !== undefined || (input.isForetold && (input.isExhausted || input.isCrowded)),
     'limit-ceiling':
       sample.limit >= sample.limitMax &&
       Math.max(decision.limit, resourcesWanted(signals)) > sample.limitMax &&

@@ -2,6 +2,7 @@ import { type Clock, TIMER_DELAY_MS_MAX, type Timer } from '../base/clock.ts'
 import type { Sample } from '../measure/sample.ts'
 import type { Decision, Holder, LeaseInfo, PoolCounts, PoolEvents, WaiterInfo } from '../pool/contract.ts'
 import { adviceFor } from './advice.ts'
+import { type Habits, isCrowded, NO_HABITS, outlooksAhead, stepHabits } from './ahead.ts'
 import { warningOf } from './alarm.ts'
 import { findState, type View } from './cause.ts'
 import {
@@ -21,7 +22,7 @@ import {
   ripenExhaustion,
   stepExhaustion,
 } from './exhaustion.ts'
-import { type Outlook, outlookOfQueue, outlookOfTrend, type QueueSeen } from './forecast.ts'
+import { type Outlook, outlookOfQueue, type QueueSeen } from './forecast.ts'
 import { holdersOf } from './holders.ts'
 import { type Insight, NO_INSIGHT, slownessOf } from './insight.ts'
 import { findKnot } from './knot.ts'
@@ -29,7 +30,7 @@ import { NO_KNOT } from './knot-found.ts'
 import { NO_SAMPLE } from './no-sample.ts'
 import { findOverdue } from './overdue.ts'
 import type { Profiler } from './profile.ts'
-import { NO_SIGNALS, type Signals, servedPerMs, stepSignals } from './signals.ts'
+import { isSurge, NO_SIGNALS, type Signals, servedPerMs, stepSignals } from './signals.ts'
 import { EPISODE_RULES, TREND_RULE, troublesOf, WATCHED_KINDS, type WatchedKind } from './trouble.ts'
 import type { Diagnosis, WatchEvents } from './warning.ts'
 import type { ResolvedWatchOptions } from './watch-options.ts'
@@ -109,6 +110,7 @@ export class Watch {
   #creation: CreationSeen = LUCKY_CREATION
   /** Whether the trend has led to exhaustion for long enough to be believed. */
   #trend: Episode = CALM
+  #habits: Habits = NO_HABITS
   #exhaustion: ExhaustionState = INITIAL_EXHAUSTION
   #observed: Observed | undefined
   #controllerError: unknown
@@ -129,6 +131,7 @@ export class Watch {
     this.#observed = { sample, decision, ...context }
     this.#signals = stepSignals(this.#signals, sample, waitingSinceMs)
     this.#creation = stepCreation(this.#creation, sample)
+    this.#habits = stepHabits(this.#habits, sample, this.#signals)
     if (!this.#parts.options.isOn) return
 
     const shortage = { sample, waitingSinceMs, isCreationFailing: isCreationFailing(this.#creation) }
@@ -211,13 +214,13 @@ export class Watch {
     return { verdict, confidence, otherVerdicts: others, evidence, advice, holders: this.#holders(view.nowMs) }
   }
 
-  #foresee({ sample, decision, waitingSinceMs, ceiling }: Observed, before: QueueSeen): Outlook | undefined {
+  #foresee({ sample, decision, ceiling }: Observed, before: QueueSeen): Outlook | undefined {
     const { options, acquireTimeoutMs } = this.#parts
     // A backend that is at its limit is not helped by more: the pool stays where it is.
     const within = decision.limitedBy === 'backend' ? Math.min(ceiling, sample.limit) : ceiling
     const queue = outlookOfQueue({
       sample,
-      waitingSinceMs,
+      queue: this.#signals.queue,
       before,
       limitNext: Math.min(Math.round(decision.limit), within),
       ceiling: within,
@@ -226,14 +229,11 @@ export class Watch {
       deadlineMs: acquireTimeoutMs,
       confidenceMin: options.forecastConfidenceMin,
       isCreationFailing: isCreationFailing(this.#creation),
+      isSurge: isSurge(this.#signals),
     })
-    const trend = outlookOfTrend(this.#signals.trend, {
-      ceiling: within,
-      horizonMs: options.forecastHorizonMs,
-      confidenceMin: options.forecastConfidenceMin,
-    })
-    this.#trend = stepEpisode(this.#trend, TREND_RULE, trend !== undefined, sample.atMs)[0]
-    return queue ?? (this.#trend.phase === 'open' ? trend : undefined)
+    const ahead = outlooksAhead(this.#signals, this.#habits, sample.epochMs, { ...options, ceiling: within })
+    this.#trend = stepEpisode(this.#trend, TREND_RULE, ahead.trend !== undefined, sample.atMs)[0]
+    return queue ?? (this.#trend.phase === 'open' ? ahead.trend : undefined) ?? ahead.season
   }
 
   /** Leases are walked once a second, and at each window in which everything stands still. */
@@ -289,6 +289,7 @@ export class Watch {
       outlook,
       insight,
       ceiling,
+      isCrowded: isCrowded(this.#signals, ceiling, this.#parts.options.waitSloMs),
       isExhausted: this.#exhaustion.episode !== undefined,
       isForetold: this.#episodes['exhaustion-forecast'].phase === 'open',
     })

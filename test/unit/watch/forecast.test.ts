@@ -1,16 +1,25 @@
 import { describe, expect, test } from 'vitest'
 import type { Sample } from '../../../src/measure/sample.ts'
-import { EMPTY_QUEUE, outlookOfQueue, outlookOfTrend, type QueueInput } from '../../../src/watch/forecast.ts'
+import { NO_FORECAST, nextForecast } from '../../../src/measure/season.ts'
+import {
+  EMPTY_QUEUE,
+  outlookOfQueue,
+  outlookOfSeason,
+  outlookOfTrend,
+  type QueueInput,
+  type QueueSeen,
+  stepQueue,
+} from '../../../src/watch/forecast.ts'
 import { INITIAL_TREND, type Trend } from '../../../src/watch/trend.ts'
 import { fullWindow } from '../../support/new-test-watch.ts'
 import { sampleOf } from '../../support/sample-of.ts'
 
 describe('of a trend', () => {
-  const RULE = { ceiling: 20, horizonMs: 30_000, confidenceMin: 0.8 }
+  const RULE = { full: 20, horizonMs: 30_000, confidenceMin: 0.8 }
   /** 12 of 20 wanted, one more each two seconds: 16 s are left. */
   const RISING: Trend = { ...INITIAL_TREND, spans: 100, seenMs: 50_000, level: 12, slopePerMs: 0.0005, noise: 300 }
 
-  test('a rise that will meet the ceiling within the horizon is foretold, with the time that is left', () => {
+  test('a rise that will fill the pool within the horizon is foretold, with the time that is left', () => {
     expect(outlookOfTrend(RISING, RULE)).toMatchObject({ basis: 'trend', exhaustedInMs: 16_000 })
     expect(outlookOfTrend(RISING, RULE)?.confidence).toBeGreaterThan(0.95)
   })
@@ -19,15 +28,29 @@ describe('of a trend', () => {
     ['demand that falls', { slopePerMs: -0.0005 }],
     ['a rise too slow for the horizon', { slopePerMs: 0.0002 }],
     ['a rise that noise explains', { noise: 1_000_000 }],
-    ['a rise far below the ceiling', { level: 9, slopePerMs: 0.001 }],
+    ['a rise far below that level', { level: 9, slopePerMs: 0.001 }],
     ['a pool that has just begun to fill', { seenMs: 5_000 }],
-    ['demand above the ceiling: it is here already', { level: 21 }],
   ])('%s is not', (_, differing) => {
     expect(outlookOfTrend({ ...RISING, ...differing }, RULE)).toBeUndefined()
   })
 })
 
+test('what has filled the pool at this time twice is foretold a minute ahead, and nothing at another time', () => {
+  const HOUR_MS = 3_600_000
+  let season = NO_FORECAST
+  for (let epochMs = 1.5 * HOUR_MS; epochMs < 3.9 * HOUR_MS; epochMs += 1_000) {
+    const inUseMean = epochMs % HOUR_MS < 30_000 ? 20 : 4
+    season = nextForecast(season, { windowMs: 1_000, epochMs, inUseMean })
+  }
+  const rule = { full: 16, horizonMs: 60_000, confidenceMin: 0.8 }
+  expect(outlookOfSeason(season, 4 * HOUR_MS - 50_000, rule)).toMatchObject({ basis: 'season', exhaustedInMs: 50_000 })
+  expect(outlookOfSeason(season, 4 * HOUR_MS - 90_000, rule)).toBeUndefined()
+  expect(outlookOfSeason(season, 4 * HOUR_MS - 50_000, { ...rule, full: 40 })).toBeUndefined()
+})
+
 describe('of a queue', () => {
+  const waiting = (waiters: number): QueueSeen => ({ waitingSinceMs: 1_000, waiters, excess: waiters })
+
   /** 50 ms after a step from 200 to 1500 arrivals a second, with ten resources that serve 500. */
   function atStep(seen: Partial<Sample> = {}, differing: Partial<QueueInput> = {}): QueueInput {
     const sample = sampleOf({
@@ -37,8 +60,8 @@ describe('of a queue', () => {
     })
     return {
       sample,
-      waitingSinceMs: 1_000,
-      before: { waitingSinceMs: 1_000, waiters: 20 },
+      queue: waiting(sample.waiters),
+      before: waiting(20),
       limitNext: 10,
       ceiling: 10,
       servedPerMs: 0.5,
@@ -46,6 +69,7 @@ describe('of a queue', () => {
       deadlineMs: 1_000,
       confidenceMin: 0.8,
       isCreationFailing: false,
+      isSurge: false,
       ...differing,
     }
   }
@@ -65,7 +89,7 @@ describe('of a queue', () => {
   })
 
   test('a burst that is over already is not foretold: it will be served in time', () => {
-    expect(outlookOfQueue(atStep({}, { before: { waitingSinceMs: 1_000, waiters: 80 } }))).toBeUndefined()
+    expect(outlookOfQueue(atStep({}, { before: waiting(80) }))).toBeUndefined()
   })
 
   test('a burst that cannot be served in time is', () => {
@@ -77,9 +101,9 @@ describe('of a queue', () => {
     ['a pool that is about to grow', {}, { limitNext: 20, ceiling: 20 }],
     ['a pool that may grow yet, unless it is too late for that', {}, { ceiling: 20 }],
     ['a pool with resources under way', { creating: 3 }, {}],
-    ['a queue that chance explains', { waiters: 6 }, { before: { waitingSinceMs: 1_000, waiters: 2 } }],
+    ['a queue that chance explains', { waiters: 6 }, { before: waiting(2) }],
     ['a queue that is served within a blink', { waiters: 40 }, { servedPerMs: 5 }],
-    ['an empty queue', { waiters: 0 }, { waitingSinceMs: undefined }],
+    ['an empty queue', { waiters: 0 }, { queue: EMPTY_QUEUE }],
     ['callers who wait for ever, as they were told to', {}, { exhaustedAfterMs: Infinity, deadlineMs: Infinity }],
   ])('%s is not', (_, seen, differing) => {
     expect(outlookOfQueue(atStep(seen, differing))).toBeUndefined()
@@ -88,6 +112,22 @@ describe('of a queue', () => {
   test('a pool that cannot create is as stuck as one at its limit', () => {
     const input = atStep({ live: 3, inUse: 3, creating: 1 }, { ceiling: 50, limitNext: 50, isCreationFailing: true })
     expect(outlookOfQueue(input)).toMatchObject({ exhaustedInMs: 950 })
+  })
+
+  test('what has been shed since the queue was empty counts as if it still stood there', () => {
+    const seen = sampleOf({ ...fullWindow(9), shed: 22 })
+    expect(stepQueue(waiting(31), seen, 1_000)).toEqual({ waitingSinceMs: 1_000, waiters: 9, excess: 31 })
+    expect(stepQueue(waiting(31), seen, undefined)).toEqual(EMPTY_QUEUE)
+  })
+
+  test('in a surge that lasts, a queue that chance might explain is believed', () => {
+    const since = (waiters: number): QueueSeen => ({ ...waiting(waiters), waitingSinceMs: 450 })
+    const slow = { waiters: 20, windowMs: 50, arrivals: 8, completions: 4 }
+    const given = (isSurge: boolean) => {
+      return atStep(slow, { queue: since(20), before: since(8), servedPerMs: 0.06, isSurge })
+    }
+    expect(outlookOfQueue(given(true))).toMatchObject({ basis: 'queue' })
+    expect(outlookOfQueue(given(false))).toBeUndefined()
   })
 
   test('a deadline shorter than exhaustedAfterMs is what counts', () => {
