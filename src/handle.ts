@@ -270,7 +270,7 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
 
   /**
    * Closes the pool: refuses new acquires, serves those who wait, waits for leases to end, destroys everything.
-   * A second call waits for the first, as long as that does, and has its result.
+   * A second call has the result of the first; if its patience ends sooner, that counts.
    *
    * @param options.timeoutMs patience in ms, > 0: after it, waiters are refused and leased resources destroyed under
    *   their holders. @defaultValue Infinity

@@ -895,19 +895,27 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   /** @see PoolHandle.drain */
   drain(timeoutMs: number): Promise<DrainResult> {
-    if (this.#drain !== undefined) return this.#drain.done.promise
-    const drain: Drain = { done: deferred(), timer: undefined, isOver: false }
+    const nowMs = this.#clock.nowMs()
+    const drain = this.#drain ?? this.#startDrain()
+    const cutAtMs = nowMs + timeoutMs
+    if (!drain.isOver && cutAtMs < drain.cutAtMs) {
+      drain.timer?.cancel()
+      drain.cutAtMs = cutAtMs
+      drain.timer = this.#clock.startTimer(Math.min(timeoutMs, TIMER_DELAY_MS_MAX), () => this.#cutDrainShort(drain))
+    }
+    this.#pulse(nowMs)
+    return drain.done.promise
+  }
+
+  #startDrain(): Drain {
+    const drain: Drain = { done: deferred(), cutAtMs: Number.POSITIVE_INFINITY, timer: undefined, isOver: false }
     this.#drain = drain
     this.#liveMin = 0
     this.#liveAhead = 0
     this.#view.isPaused = false // nobody would resume a pool that is closing, and its waiters are to be served
     this.#warmUp?.done.reject(new DrainingError(this.#errorInfo()))
     this.#warmUp = undefined
-    if (timeoutMs !== Number.POSITIVE_INFINITY) {
-      drain.timer = this.#clock.startTimer(Math.min(timeoutMs, TIMER_DELAY_MS_MAX), () => this.#cutDrainShort(drain))
-    }
-    this.#pulse(this.#clock.nowMs())
-    return drain.done.promise
+    return drain
   }
 
   /** Waiters are served; then nothing is kept, and nothing more is created. */
@@ -978,7 +986,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   abandon(): void {
     if (this.#isAbandoned) return
     this.#isAbandoned = true
-    this.#drain ??= { done: deferred(), timer: undefined, isOver: false }
+    this.#drain ??= { done: deferred(), cutAtMs: Number.POSITIVE_INFINITY, timer: undefined, isOver: false }
     this.#sweeper.stop()
     this.#retryTimer?.cancel()
     const waitersRefused = this.#refuseToDrain(this.#clock.nowMs())
@@ -1047,6 +1055,8 @@ interface WarmUp {
 
 interface Drain {
   readonly done: Deferred<DrainResult>
+  /** When patience ends, on the pool's clock. */
+  cutAtMs: number
   timer: Timer | undefined
   /** Resolved. Where it was cut short, the rest is still being closed. */
   isOver: boolean

@@ -9,3 +9,10 @@ test('keeps the limit in force, whoever set it', () => {
     reason: 'fixed',
   })
 })
+
+test('takes no limit: that is an option of the pool', () => {
+  const asOthersHaveIt = fixed as (limit: unknown) => unknown
+  expect(() => asOthersHaveIt(20)).toThrow(
+    new TypeError('fixed: takes no arguments, got 20; where the limit stays is limitInitial of the pool, or resize()'),
+  )
+})

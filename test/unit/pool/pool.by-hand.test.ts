@@ -277,6 +277,19 @@ test('a second drain() has the outcome of the first', async () => {
   expect(await pool.drain()).toEqual(ALL_ENDED)
 })
 
+test('a second drain() may be more patient or less: the sooner end of patience counts', async () => {
+  const { pool, clock } = newTestPool()
+  await pool.acquire()
+  const ends = [pool.drain(), pool.drain({ timeoutMs: 100 }), pool.drain({ timeoutMs: 500 })].map(watch)
+  await clock.advance(50)
+  ends.push(watch(pool.drain({ timeoutMs: 20 })))
+  await clock.advance(19)
+  expect(ends).toEqual([{}, {}, {}, {}])
+  await clock.advance(1)
+  for (const { value } of ends) expect(value).toMatchObject({ leasesCut: 1 })
+  expect(clock.timerCount).toBe(0)
+})
+
 test('past its timeout drain() refuses who waits and destroys what is leased, and says what it cut', async () => {
   const { pool, factory, clock } = newTestPool({ limitInitial: 1 })
   const lease = await pool.acquire({ tag: 'report' })
