@@ -1,7 +1,6 @@
 import { knexOnMysql2, knexOnMysql2Pool } from './knex.ts'
 import { mikroOrmOnMysql2 } from './mikro-orm.ts'
-import { replicatedSequelizeOnMysql2, sequelizeOnMysql2 } from './sequelize.ts'
+import { sequelizeOnMysql2 } from './sequelize.ts'
 import { transactionsOn } from './transactions.ts'
 
-const onSequelize = [sequelizeOnMysql2, replicatedSequelizeOnMysql2]
-for (const subject of [knexOnMysql2, knexOnMysql2Pool, ...onSequelize, mikroOrmOnMysql2]) transactionsOn(subject)
+for (const subject of [knexOnMysql2, knexOnMysql2Pool, sequelizeOnMysql2, mikroOrmOnMysql2]) transactionsOn(subject)
