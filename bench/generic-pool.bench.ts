@@ -4,12 +4,15 @@
  * Acquire and release of resources that cost nothing, alone (uncontended) and by 50 callers on 10 resources, in rounds
  * that alternate between the two; the figure is the median of the rounds' ratios. Compare within one run only.
  *
- *     npx tsx bench/generic-pool.bench.ts [rounds]
+ *     npm run bench:generic-pool -- [rounds]
  */
 import theirs from 'generic-pool'
-import * as ours from '../src/generic-pool/index.ts'
+import type * as Ours from '../src/generic-pool/index.ts'
 
-type AnyPool = Pick<ours.Pool<object>, 'acquire' | 'release'>
+const dist = new URL('../dist/generic-pool/index.js', import.meta.url)
+const ours = (await import(dist.href)) as typeof Ours
+
+type AnyPool = Pick<Ours.Pool<object>, 'acquire' | 'release'>
 
 const CALLERS = 50
 const rounds = Number(process.argv[2] ?? 15)
