@@ -11,6 +11,7 @@ import mysql from 'mysql2/promise'
 import pg from 'pg'
 import { startPostgres } from '../src/cli/embedded-postgres.ts'
 import { startMariadb } from '../test/support/mariadb-server.ts'
+import { quantile } from './support/quantile.ts'
 
 const dist = new URL('../dist/index.js', import.meta.url)
 const { adapt } = (await import(dist.href)) as typeof import('../src/index.ts')
@@ -63,11 +64,6 @@ async function run({ query }: Subject, concurrency: number): Promise<Run> {
   await Promise.all(Array.from({ length: concurrency }, caller))
   const { user, system } = process.cpuUsage(cpuBefore)
   return { perSecond: (answered * 1_000) / (performance.now() - startedAtMs), cpuUs: (user + system) / answered }
-}
-
-function quantile(values: readonly number[], q: number): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN
 }
 
 async function compare(bare: Subject, adopted: Subject): Promise<void> {

@@ -11,6 +11,7 @@ import mysql from 'mysql2/promise'
 import pg from 'pg'
 import { startPostgres } from '../src/cli/embedded-postgres.ts'
 import { startMariadb } from '../test/support/mariadb-server.ts'
+import { quantile } from './support/quantile.ts'
 
 const dist = new URL('../dist/index.js', import.meta.url)
 const { adapt, createPool } = (await import(dist.href)) as typeof import('../src/index.ts')
@@ -126,11 +127,6 @@ async function compare(subjects: readonly Subject[]): Promise<void> {
     }
   }
   await Promise.all(subjects.map(({ end }) => end()))
-}
-
-function quantile(values: readonly number[], q: number): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN
 }
 
 // tsx switches source maps on, with which Node's own stack traces take a millisecond.

@@ -15,6 +15,7 @@ import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { cycles, waves, waveTimes } from './support/loops.ts'
+import { quantile } from './support/quantile.ts'
 import { AGAIN, type OpenPool, SUBJECTS, type Subject } from './support/subjects.ts'
 
 interface Case {
@@ -200,7 +201,7 @@ interface Row {
 
 function rowsOf(wanted: Case, runs: readonly Times[], subjects: readonly Subject[]): Row[] {
   return subjects.map(({ name, kind }) => {
-    const costs = runs.flatMap((run) => run[name] ?? []).sort((a, b) => a - b)
+    const costs = runs.flatMap((run) => run[name] ?? [])
     const by = (other: string): number => median(runs.map((run) => pairedRatio(run[name], run[other])))
     return {
       case: wanted.name,
@@ -221,14 +222,7 @@ function pairedRatio(a: readonly number[] = [], b: readonly number[] = []): numb
 }
 
 function median(values: readonly number[]): number {
-  return quantile(
-    [...values].sort((a, b) => a - b),
-    0.5,
-  )
-}
-
-function quantile(sorted: readonly number[], q: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN
+  return quantile(values, 0.5)
 }
 
 function print(rows: readonly Row[]): void {

@@ -180,14 +180,14 @@ function poolOptions(controller: string) {
 
 /** Goodput on the real server. */
 async function real(url: string, scenario: TrueScenario, controller: string, size: number, peak: number) {
+  const options = poolOptions(controller)
   const pool = createPool({
-    ...poolOptions(controller),
+    ...options,
     create: () => connect(url),
     destroy: (client: pg.Client) => client.end(),
     destroyOnError: () => true,
   })
-  const { warmUp } = poolOptions(controller)
-  for (let waits = 0; pool.counts().idle < warmUp && waits < 100; waits++) await sleep(50)
+  for (let waits = 0; pool.counts().idle < options.warmUp && waits < 100; waits++) await sleep(50)
   const admin = await connect(url)
   const random = seededRandom(SEED + 77)
   const startedAtMs = performance.now()

@@ -1,5 +1,6 @@
 import { seededRandom } from '../../src/base/random.ts'
 import { type ScenarioName, scenarios } from '../../src/sim/index.ts'
+import { quantile } from '../support/quantile.ts'
 import { mean, meanGoodput, type Oracle } from './oracle.ts'
 import type { Outcome } from './run.ts'
 
@@ -54,14 +55,13 @@ export function judge(
   const worstOfEach = Array.from({ length: RESAMPLES }, (_, i) =>
     Math.min(...resampled.map((ratios) => ratios[i] ?? 1)),
   )
-  const sorted = worstOfEach.sort((a, b) => a - b)
   return {
     controller,
     cells,
     worst: worst.ratio,
     worstIn: worst.scenario,
-    worstLow: quantile(sorted, 0.025),
-    worstHigh: quantile(sorted, 0.975),
+    worstLow: quantile(worstOfEach, 0.025),
+    worstHigh: quantile(worstOfEach, 0.975),
     mean: mean(cells.map(({ ratio }) => ratio)),
     unrecovered: cells.filter(({ unrecovered }) => unrecovered > 0).length,
     liveOverNeed: mean(cells.map(({ liveOverNeed }) => liveOverNeed)),
@@ -73,7 +73,6 @@ export function judge(
 function cellOf(oracle: Oracle, outcomes: readonly Outcome[], ratios: readonly number[]): Cell {
   const { options } = scenarios[oracle.scenario]
   const goodput = meanGoodput(outcomes)
-  const sorted = [...ratios].sort((a, b) => a - b)
   const live = mean(outcomes.map(({ liveMean }) => liveMean))
   const recoveries = outcomes.map(({ recoveryMs }) => recoveryMs ?? Number.POSITIVE_INFINITY).sort((a, b) => a - b)
   const recoveryMs = recoveries[Math.floor(recoveries.length / 2)] ?? Number.POSITIVE_INFINITY
@@ -81,8 +80,8 @@ function cellOf(oracle: Oracle, outcomes: readonly Outcome[], ratios: readonly n
     scenario: oracle.scenario,
     goodput,
     ratio: goodput / meanGoodput(oracle.outcomes),
-    low: quantile(sorted, 0.025),
-    high: quantile(sorted, 0.975),
+    low: quantile(ratios, 0.025),
+    high: quantile(ratios, 0.975),
     unrecovered: outcomes.filter((outcome, at) => {
       const seer = oracle.outcomes[at]
       return isLate(oracle.scenario, outcome) && seer !== undefined && !isLate(oracle.scenario, seer)
@@ -114,8 +113,4 @@ function resampledRatios(outcomes: readonly Outcome[], seer: readonly Outcome[])
     }
     return theirs > 0 ? ours / theirs : 1
   })
-}
-
-function quantile(sorted: readonly number[], q: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN
 }

@@ -908,7 +908,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   }
 
   #startDrain(): Drain {
-    const drain: Drain = { done: deferred(), cutAtMs: Number.POSITIVE_INFINITY, timer: undefined, isOver: false }
+    const drain = newDrain()
     this.#drain = drain
     this.#liveMin = 0
     this.#liveAhead = 0
@@ -986,7 +986,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   abandon(): void {
     if (this.#isAbandoned) return
     this.#isAbandoned = true
-    this.#drain ??= { done: deferred(), cutAtMs: Number.POSITIVE_INFINITY, timer: undefined, isOver: false }
+    this.#drain ??= newDrain()
     this.#sweeper.stop()
     this.#retryTimer?.cancel()
     const waitersRefused = this.#refuseToDrain(this.#clock.nowMs())
@@ -1060,4 +1060,8 @@ interface Drain {
   timer: Timer | undefined
   /** Resolved. Where it was cut short, the rest is still being closed. */
   isOver: boolean
+}
+
+function newDrain(): Drain {
+  return { done: deferred(), cutAtMs: Number.POSITIVE_INFINITY, timer: undefined, isOver: false }
 }

@@ -79,7 +79,7 @@ export interface TroubleInput {
   readonly isExhausted: boolean
   /** The forecast has been told already. */
   readonly isForetold: boolean
-  /** Leases out are near what makes callers wait. */
+  /** Leases out are near what makes callers wait. Looked at only once the forecast has been told. */
   readonly isCrowded: boolean
   readonly insight: Insight
   /** The highest limit that the pool can reach by itself. */

@@ -131,9 +131,9 @@ export class Watch {
     this.#observed = { sample, decision, ...context }
     this.#signals = stepSignals(this.#signals, sample, waitingSinceMs)
     this.#creation = stepCreation(this.#creation, sample)
-    this.#habits = stepHabits(this.#habits, sample, this.#signals)
     if (!this.#parts.options.isOn) return
 
+    this.#habits = stepHabits(this.#habits, sample, this.#signals)
     const shortage = { sample, waitingSinceMs, isCreationFailing: isCreationFailing(this.#creation) }
     const [exhaustion, turn] = stepExhaustion(this.#exhaustion, shortage, this.#parts.options)
     this.#exhaustion = exhaustion
@@ -281,6 +281,7 @@ export class Watch {
     outlook: Outlook | undefined,
     insight: Insight,
   ): readonly (Told | undefined)[] {
+    const isForetold = this.#episodes['exhaustion-forecast'].phase === 'open'
     const troubles = troublesOf({
       sample,
       decision,
@@ -289,9 +290,10 @@ export class Watch {
       outlook,
       insight,
       ceiling,
-      isCrowded: isCrowded(this.#signals, ceiling, this.#parts.options.waitSloMs),
+      // It takes a search, and matters to what has been foretold only.
+      isCrowded: isForetold && isCrowded(this.#signals, ceiling, this.#parts.options.waitSloMs),
       isExhausted: this.#exhaustion.episode !== undefined,
-      isForetold: this.#episodes['exhaustion-forecast'].phase === 'open',
+      isForetold,
     })
     return WATCHED_KINDS.map((kind) => this.#stepEpisode(kind, troubles[kind], sample.atMs))
   }
