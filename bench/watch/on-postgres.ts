@@ -229,7 +229,7 @@ async function forgets(pool: pg.Pool): Promise<void> {
 async function nests(pool: pg.Pool): Promise<void> {
   const client = await pool.connect()
   try {
-    await client.query('select pg_sleep(0.005)')
+    await client.query('select pg_sleep(0.03)')
     await audits(pool)
   } finally {
     client.release()

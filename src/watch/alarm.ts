@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.ts'
 import type { Holder } from '../pool/contract.ts'
 import { adviceFor } from './advice.ts'
-import { CONFIDENCE_MIN, type Findings, fact, findCause, type View } from './cause.ts'
+import { CONFIDENCE_MIN, fact, findCause, type View } from './cause.ts'
 import type { Outlook } from './forecast.ts'
 import {
   describeBurn,
@@ -19,7 +19,7 @@ import {
   describeStorm,
 } from './message.ts'
 import type { WatchedKind } from './trouble.ts'
-import type { Evidence, Severity, Verdict, Warning } from './warning.ts'
+import type { Severity, Verdict, Warning } from './warning.ts'
 
 /** What the words of a warning are made from. */
 export interface AlarmInput {
@@ -39,7 +39,7 @@ export function warningOf(kind: WatchedKind, input: AlarmInput): Warning {
     const advice = ['Mend the controller, or go back to the built-in hybrid(); until then size the pool with resize().']
     return { kind, severity: 'warn', message, evidence: [fact('limit kept', counts.limit)], advice, counts }
   }
-  const finding = causeOf(kind, view)
+  const finding = findCause(view, OWN_CAUSE[kind])
   const severity = severityOf(kind, view, outlook)
   const advice = adviceFor(finding.verdict, view)
   const isDecided = finding.confidence >= CONFIDENCE_MIN
@@ -86,27 +86,7 @@ const OWN_CAUSE: Partial<Record<WatchedKind, Verdict>> = {
   'leak-suspected': 'leak',
   'event-loop-stall': 'event-loop-stall',
   'self-deadlock': 'self-deadlock',
-}
-
-function causeOf(kind: WatchedKind, view: View): Findings {
-  const findings = findCause(view)
-  const own = OWN_CAUSE[kind]
-  if (own === undefined || own === findings.verdict) return findings
-  const others = [findings.verdict, ...findings.others].filter((verdict) => verdict !== own && verdict !== 'undersized')
-  const isDecided = findings.confidence >= CONFIDENCE_MIN && others.length > 0
-  return { verdict: own, confidence: 0.8, evidence: evidenceOf(own, view), others: isDecided ? others : [] }
-}
-
-function evidenceOf(verdict: Verdict, { insight, counts, signals }: View): readonly Evidence[] {
-  if (verdict !== 'leak') return [fact('event loop late by', signals.stall.worstMs, 'ms')]
-  const { kept, leaked, leakedBy, leakedSite, oldestMs } = insight.overdue
-  return [
-    fact('leases that do not come back', Math.max(kept, leaked)),
-    fact('oldest lease', oldestMs, 'ms'),
-    ...(leakedBy === undefined ? [] : [fact('oldest held by', leakedBy)]),
-    ...(leakedSite === undefined || leakedSite === leakedBy ? [] : [fact('asked for at', leakedSite)]),
-    fact('leases out', counts.inUse),
-  ]
+  'backend-saturated': 'backend-saturated',
 }
 
 type Story = Omit<Warning, 'message'>

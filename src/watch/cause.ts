@@ -76,14 +76,16 @@ function isStanding({ counts }: View): boolean {
 
 /** One lost lease of many is worth a warning, but does not make a pool sick. */
 function isLeaking({ insight, counts }: View): boolean {
-  return insight.overdue.leaked >= Math.max(2, 0.2 * counts.limit)
+  return insight.overdue.isLeaking && insight.overdue.leaked >= 0.2 * counts.limit
 }
 
 /**
  * Why callers wait, or are about to. All that the evidence speaks for, in the order of how directly it does: what is
  * certain comes before what is concluded.
+ *
+ * @param own what the reader is told anyway: of that there is no doubt, and it comes first
  */
-export function findCause(view: View): Findings {
+export function findCause(view: View, own?: Verdict): Findings {
   const found = [
     findRefusal(view),
     findCreationTrouble(view),
@@ -93,9 +95,16 @@ export function findCause(view: View): Findings {
     ...findLoad(view),
   ].filter((finding) => finding !== undefined)
   const decided = found.filter(({ confidence }) => confidence >= CONFIDENCE_MIN)
-  const [first = found[0] ?? findShortage(view), ...others] = decided
-  const verdicts = others.map(({ verdict }) => verdict).filter((verdict) => verdict !== first.verdict)
-  return { ...first, others: [...new Set(verdicts)] }
+  const first = own === undefined ? (decided[0] ?? found[0] ?? findShortage(view)) : findOwn(own, found, view)
+  const others = new Set(decided.map(({ verdict }) => verdict))
+  others.delete(first.verdict)
+  return { ...first, others: [...others] }
+}
+
+/** A lease or two that leak may be too few to make anybody wait. */
+function findOwn(own: Verdict, found: readonly Finding[], view: View): Finding {
+  const finding = found.find(({ verdict }) => verdict === own)
+  return finding ?? { verdict: own, confidence: 0.8, evidence: own === 'leak' ? leakFacts(view) : line(view) }
 }
 
 function isRefused({ creation, nowMs }: View): boolean {
@@ -153,10 +162,14 @@ function findStall(view: View): Finding | undefined {
 function findLoad(view: View): readonly (Finding | undefined)[] {
   const slow = findSlownessOrSaturation(view)
   const surge = findSurge(view)
-  const isFull = view.decision.limitedBy === 'backend' || view.signals.throughput.comparison?.isFlat === true
   const { leaseNorm, leaseMs, silentMs, arrivalsNorm, arrivalsPerMs } = view.signals
   const isLoad = timesNorm(leaseNorm, Math.max(leaseMs, silentMs)) <= timesNorm(arrivalsNorm, arrivalsPerMs)
-  return isFull || !isLoad ? [...slow, surge] : [surge, ...slow]
+  return isBackendFull(view) || !isLoad ? [...slow, surge] : [surge, ...slow]
+}
+
+/** It was tested, or seen, that more leases out do not complete more work. */
+export function isBackendFull({ decision, signals }: Pick<View, 'decision' | 'signals'>): boolean {
+  return decision.limitedBy === 'backend' || signals.throughput.comparison?.isFlat === true
 }
 
 /** Shares of what is out. */
@@ -165,22 +178,24 @@ const KEPT_SHARE_MIN = 0.3
 /** Leases that do not come back, one after the other, while those that do come back take their usual time. */
 function findLeak(view: View): Finding | undefined {
   const { counts, insight, signals } = view
-  const { kept, leaked, leakedBy, leakedSite, oldestMs, hasWork } = insight.overdue
+  const { kept, hasWork } = insight.overdue
   const flows = timesNorm(signals.leaseNorm, signals.leaseMs) < 2
   const isMany = kept >= Math.max(2, KEPT_SHARE_MIN * counts.inUse)
   const isByAndBy = isGradual(insight.overdue) && flows
-  if (leaked < 2 && !(isMany && isByAndBy)) return undefined
-  if (leaked >= 2 && !isMany && !isLeaking(view)) return undefined
+  const isProven = isLeaking(view) || (isMany && (isByAndBy || insight.overdue.isLeaking))
+  if (!isProven) return undefined
   const confidence = (isByAndBy ? 0.85 : 0.6) + (hasWork ? 0.1 : 0)
-  const evidence = [
+  return { verdict: 'leak', confidence, evidence: [...leakFacts(view), ...leaseTime(view), ...line(view)] }
+}
+
+function leakFacts({ insight }: View): Evidence[] {
+  const { kept, leakedBy, leakedSite, oldestMs } = insight.overdue
+  return [
     fact('leases that do not come back', kept),
     fact('oldest lease', oldestMs, 'ms'),
     ...(leakedBy === undefined ? [] : [fact('oldest held by', leakedBy)]),
     ...(leakedSite === undefined || leakedSite === leakedBy ? [] : [fact('asked for at', leakedSite)]),
-    ...leaseTime(view),
-    ...line(view),
   ]
-  return { verdict: 'leak', confidence, evidence }
 }
 
 /**
@@ -195,12 +210,20 @@ function findLeak(view: View): Finding | undefined {
  * | unknown | what was tested decides; without a test, slow-leases says what is seen |
  */
 function findSlownessOrSaturation(view: View): readonly Finding[] {
+  const slow = findSlowness(view)
+  if (slow !== undefined && (slow.confidence >= 0.8 || !isBackendFull(view))) return [slow]
+  return isBackendFull(view) ? [findSaturation(view)] : []
+}
+
+/** The backend is full, and nobody's leases in particular are why. */
+export function isSaturated(view: View): boolean {
+  return isBackendFull(view) && findSlownessOrSaturation(view)[0]?.verdict === 'backend-saturated'
+}
+
+function findSaturation(view: View): Finding {
   const { comparison } = view.signals.throughput
   const isTested = view.decision.limitedBy === 'backend'
   const isFlat = comparison?.isFlat === true
-  const slow = findSlowness(view)
-  if (slow !== undefined && slow.confidence >= 0.8) return [slow]
-  if (!isTested && !isFlat) return slow === undefined ? [] : [slow]
   const evidence: Evidence[] = []
   if (isFlat) {
     evidence.push(
@@ -212,7 +235,7 @@ function findSlownessOrSaturation(view: View): readonly Finding[] {
   }
   if (isTested) evidence.push(fact('tested by the controller', view.decision.reason))
   const confidence = isTested && isFlat ? 0.95 : isTested ? 0.9 : 0.8
-  return [{ verdict: 'backend-saturated', confidence, evidence: [...evidence, ...leaseTime(view), ...line(view)] }]
+  return { verdict: 'backend-saturated', confidence, evidence: [...evidence, ...leaseTime(view), ...line(view)] }
 }
 
 function findSlowness(view: View): Finding | undefined {

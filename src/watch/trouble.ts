@@ -1,15 +1,13 @@
-import type { Sample } from '../measure/sample.ts'
-import type { Decision } from '../pool/contract.ts'
 import { isBurning } from './burn.ts'
+import { isBackendFull, isSaturated, type View } from './cause.ts'
 import { isFlapping, isStorm } from './churn.ts'
-import { type CreationSeen, isCreationTrouble, wasRefused } from './creation.ts'
+import { isCreationTrouble, wasRefused } from './creation.ts'
 import type { EpisodeRule } from './episode.ts'
 import type { Outlook } from './forecast.ts'
-import type { Insight } from './insight.ts'
 import { isKnotted } from './knot.ts'
 import { timesNorm } from './norm.ts'
 import { isGradual } from './overdue.ts'
-import { isUnderPressure, resourcesWanted, type Signals } from './signals.ts'
+import { isUnderPressure, resourcesWanted } from './signals.ts'
 import { isStalling } from './stall.ts'
 import type { WarningKind } from './warning.ts'
 
@@ -68,46 +66,39 @@ export const TREND_RULE: EpisodeRule = { opensAfterWindows: 4, opensAfterMs: 3_0
 
 export const WATCHED_KINDS = Object.keys(EPISODE_RULES) as readonly WatchedKind[]
 
-/** What one window tells. */
-export interface TroubleInput {
-  readonly sample: Sample
-  readonly decision: Decision
-  readonly signals: Signals
-  readonly creation: CreationSeen
+/** What has been told of the time to come. */
+export interface Foresight {
   /** When callers will wait without a break, if they will. */
   readonly outlook: Outlook | undefined
-  readonly isExhausted: boolean
   /** The forecast has been told already. */
   readonly isForetold: boolean
   /** Leases out are near what makes callers wait. Looked at only once the forecast has been told. */
   readonly isCrowded: boolean
-  readonly insight: Insight
-  /** The highest limit that the pool can reach by itself. */
-  readonly ceiling: number
 }
 
-/** Which of the troubles show in this window. */
-export function troublesOf(input: TroubleInput): Readonly<Record<WatchedKind, boolean>> {
-  const { sample, decision, signals, creation, insight } = input
+/** Which of the troubles show in a window that has just ended. */
+export function troublesOf(view: View, foresight: Foresight): Readonly<Record<WatchedKind, boolean>> {
+  const { sample, decision, signals, creation, insight, isExhausted } = view
+  const { outlook, isForetold, isCrowded } = foresight
   const hasFailed = sample.timedOut + sample.shed + sample.queueFull > 0
-  const isBackendFull = decision.limitedBy === 'backend' || signals.throughput.comparison?.isFlat === true
+  const isFull = isUnderPressure(sample) && isSaturated(view)
   return {
     'backend-refusing': wasRefused(creation, sample),
     'creation-failing': isCreationTrouble(creation, sample.live - sample.creating, sample.waiters),
-    'backend-saturated': isBackendFull && isUnderPressure(sample),
+    'backend-saturated': isFull,
     // Once told, it is not over before the shortage is, nor while the next one is a matter of chance.
-    'exhaustion-forecast': input.outlook !== undefined || (input.isForetold && (input.isExhausted || input.isCrowded)),
+    'exhaustion-forecast': outlook !== undefined || (isForetold && (isExhausted || isCrowded)),
     'limit-ceiling':
       sample.limit >= sample.limitMax &&
       Math.max(decision.limit, resourcesWanted(signals)) > sample.limitMax &&
-      !isBackendFull &&
+      !isBackendFull(view) &&
       (sample.waiters > 0 || hasFailed),
-    'self-deadlock': isStandingStill(input) && isKnotted(insight.knot, sample.inUse),
+    'self-deadlock': isStandingStill(view) && isKnotted(insight.knot, sample.inUse),
     'event-loop-stall': isStalling(signals.stall),
-    'leak-suspected': insight.overdue.isLeaking || isLeakingByAndBy(input),
-    'slow-leases': isSlowAndFelt(input) && !isBackendFull && !isStalling(signals.stall),
+    'leak-suspected': insight.overdue.isLeaking || isLeakingByAndBy(view),
+    'slow-leases': isSlowAndFelt(view) && !isFull && !isStalling(signals.stall),
     // Where callers stand in line, that has been told, or will be in a moment.
-    'wait-slo-burn': isBurning(signals.burn) && !input.isForetold && !input.isExhausted,
+    'wait-slo-burn': isBurning(signals.burn) && !isForetold && !isExhausted,
     'connect-storm': isStorm(signals.churn),
     flapping: isFlapping(signals.churn),
     'controller-failed': decision.reason === CONTROLLER_FAILED,
@@ -115,7 +106,7 @@ export function troublesOf(input: TroubleInput): Readonly<Record<WatchedKind, bo
 }
 
 /** Everything is out, nothing comes back, somebody waits, and the pool cannot or will not grow. */
-function isStandingStill({ sample, decision, ceiling }: TroubleInput): boolean {
+function isStandingStill({ sample, decision, ceiling }: View): boolean {
   const { waiters, completions, creating, inUse, limit } = sample
   if (waiters === 0 || completions > 0 || creating > 0 || inUse < limit) return false
   return limit >= ceiling || Math.round(decision.limit) <= limit
@@ -124,7 +115,7 @@ function isStandingStill({ sample, decision, ceiling }: TroubleInput): boolean {
 /** Of the limit, kept by and by, while what does come back comes as soon as ever. */
 const KEPT_SHARE = 0.3
 
-function isLeakingByAndBy({ sample, signals, insight }: TroubleInput): boolean {
+function isLeakingByAndBy({ sample, signals, insight }: View): boolean {
   const { overdue } = insight
   const isFlowing = sample.completions > 0 && timesNorm(signals.leaseNorm, signals.leaseMs) < 2
   return isFlowing && overdue.kept >= Math.max(3, KEPT_SHARE * sample.limit) && isGradual(overdue)
@@ -135,7 +126,7 @@ const SLOW_TIMES_NORM = 2
 const FELT_SHARE = 0.5
 
 /** Slow leases matter to a pool that they begin to fill. */
-function isSlowAndFelt({ sample, signals, insight, ceiling }: TroubleInput): boolean {
+function isSlowAndFelt({ sample, signals, insight, ceiling }: View): boolean {
   const { leaseNorm, leaseMs, silentMs } = signals
   const isFelt = isUnderPressure(sample) || sample.offeredMean > FELT_SHARE * ceiling
   if (!isFelt) return false

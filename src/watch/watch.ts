@@ -30,7 +30,7 @@ import { NO_KNOT } from './knot-found.ts'
 import { NO_SAMPLE } from './no-sample.ts'
 import { findOverdue } from './overdue.ts'
 import type { Profiler } from './profile.ts'
-import { isSurge, NO_SIGNALS, type Signals, servedPerMs, stepSignals } from './signals.ts'
+import { isSurge, isUnderPressure, NO_SIGNALS, type Signals, servedPerMs, stepSignals } from './signals.ts'
 import { EPISODE_RULES, TREND_RULE, troublesOf, WATCHED_KINDS, type WatchedKind } from './trouble.ts'
 import type { Diagnosis, WatchEvents } from './warning.ts'
 import type { ResolvedWatchOptions } from './watch-options.ts'
@@ -237,12 +237,17 @@ export class Watch {
   }
 
   /** Leases are walked once a second, and at each window in which everything stands still. */
-  #glance({ atMs, completions, waiters }: Sample): Insight {
+  #glance(sample: Sample): Insight {
+    const { atMs, completions, waiters } = sample
+    const { profiler, counts, options } = this.#parts
     const isStill = completions === 0 && waiters > 0
-    if (!isStill && atMs - this.#lookedAtMs < LOOK_MS) return { ...this.#insight, knot: NO_KNOT }
-    this.#lookedAtMs = atMs
-    this.#insight = this.#look(atMs, this.#parts.counts(), isStill)
-    return this.#insight
+    const isDue = isStill || atMs - this.#lookedAtMs >= Math.min(LOOK_MS, options.leaseAgeMs ?? LOOK_MS)
+    if (isDue) {
+      this.#lookedAtMs = atMs
+      this.#insight = this.#look(atMs, counts(), isStill)
+    }
+    const slow = isUnderPressure(sample) ? slownessOf(profiler, atMs) : NO_INSIGHT.slow
+    return { ...this.#insight, slow, ...(isDue ? {} : { knot: NO_KNOT }) }
   }
 
   /** Walks the leases, and the waiters too if everything stands still. */
@@ -276,24 +281,15 @@ export class Watch {
     for (const lease of late) reclaim(lease)
   }
 
-  #stepEpisodes(
-    { sample, decision, ceiling }: Observed,
-    outlook: Outlook | undefined,
-    insight: Insight,
-  ): readonly (Told | undefined)[] {
+  #stepEpisodes(observed: Observed, outlook: Outlook | undefined, insight: Insight): readonly (Told | undefined)[] {
     const isForetold = this.#episodes['exhaustion-forecast'].phase === 'open'
-    const troubles = troublesOf({
-      sample,
-      decision,
-      signals: this.#signals,
-      creation: this.#creation,
+    const { sample, ceiling } = observed
+    const view = this.#viewOf(observed, sample.atMs, this.#parts.counts(), insight)
+    const troubles = troublesOf(view, {
       outlook,
-      insight,
-      ceiling,
+      isForetold,
       // It takes a search, and matters to what has been foretold only.
       isCrowded: isForetold && isCrowded(this.#signals, ceiling, this.#parts.options.waitSloMs),
-      isExhausted: this.#exhaustion.episode !== undefined,
-      isForetold,
     })
     return WATCHED_KINDS.map((kind) => this.#stepEpisode(kind, troubles[kind], sample.atMs))
   }
@@ -337,26 +333,23 @@ export class Watch {
 
   #view(): View {
     const counts = this.#parts.counts()
-    const { sample, decision, ceiling } = this.#observed ?? {
-      sample: NO_SAMPLE,
-      decision: { limit: counts.limit, reason: 'none' },
-      ceiling: counts.limit,
-    }
     const nowMs = this.#parts.clock.nowMs()
-    const insight = {
-      ...this.#look(nowMs, counts, sample.completions === 0 || counts.waiters > 0),
-      slow: slownessOf(this.#parts.profiler, nowMs),
-    }
-    return {
-      nowMs,
-      insight,
-      counts,
-      sample,
-      decision,
-      ceiling,
-      signals: this.#signals,
-      creation: this.#creation,
-      isExhausted: this.#exhaustion.episode !== undefined,
-    }
+    const decision = { limit: counts.limit, reason: 'none' }
+    const observed = this.#observed ?? { sample: NO_SAMPLE, decision, ceiling: counts.limit }
+    const isStill = observed.sample.completions === 0 || counts.waiters > 0
+    const slow = slownessOf(this.#parts.profiler, nowMs)
+    return this.#viewOf(observed, nowMs, counts, { ...this.#look(nowMs, counts, isStill), slow })
+  }
+
+  #viewOf(
+    observed: Pick<View, 'sample' | 'decision' | 'ceiling'>,
+    nowMs: number,
+    counts: PoolCounts,
+    insight: Insight,
+  ) {
+    const { sample, decision, ceiling } = observed
+    const signals = this.#signals
+    const isExhausted = this.#exhaustion.episode !== undefined
+    return { nowMs, insight, counts, sample, decision, ceiling, signals, creation: this.#creation, isExhausted }
   }
 }

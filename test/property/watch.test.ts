@@ -111,6 +111,19 @@ test('every number that is told is a number, and every confidence and forecast w
   )
 })
 
+test('who is told that the backend is saturated is not advised as if it were not', () => {
+  fc.assert(
+    fc.property(fc.array(anyWindow, { maxLength: 120 }), (windows) => {
+      for (const { event, payload } of replay(windows).told) {
+        if (event !== 'warning' || payload.kind !== 'backend-saturated') continue
+        expect(payload.cause).toBe('backend-saturated')
+        expect(payload.advice[0]).toMatch(/^Do not raise limitMax/)
+      }
+    }),
+    RUNS,
+  )
+})
+
 test('whatever has happened, a pool that is left alone becomes quiet, with every episode ended', () => {
   fc.assert(
     fc.property(fc.array(anyWindow, { maxLength: 60 }), (windows) => {

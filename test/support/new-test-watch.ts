@@ -2,6 +2,7 @@ import { Emitter } from '../../src/base/emitter.ts'
 import type { Sample } from '../../src/measure/sample.ts'
 import type { Decision, LeaseInfo, PoolCounts } from '../../src/pool/contract.ts'
 import { VirtualClock } from '../../src/sim/virtual-clock.ts'
+import { Profiler } from '../../src/watch/profile.ts'
 import type { WatchEvents } from '../../src/watch/warning.ts'
 import { Watch, type WatchContext } from '../../src/watch/watch.ts'
 import { resolveWatchOptions, type WatchOptions } from '../../src/watch/watch-options.ts'
@@ -21,6 +22,7 @@ export interface Window extends Partial<WatchContext> {
 export interface TestWatch {
   readonly watch: Watch
   readonly clock: VirtualClock
+  readonly profiler: Profiler
   readonly events: Emitter<WatchEvents>
   /** Everything told so far, in order. */
   readonly told: readonly ToldEvent[]
@@ -40,6 +42,7 @@ export interface TestWatch {
 /** A watch whose windows a test makes up, with the default options, a timeout of 1 s and a ceiling of limitMax. */
 export function newTestWatch(options: WatchOptions | false = {}, leases: readonly LeaseInfo[] = []): TestWatch {
   const clock = new VirtualClock(1_000)
+  const profiler = new Profiler(clock)
   const told: ToldEvent[] = []
   const listenerErrors: unknown[] = []
   const events = new Emitter<WatchEvents>((error) => listenerErrors.push(error))
@@ -57,12 +60,13 @@ export function newTestWatch(options: WatchOptions | false = {}, leases: readonl
     waitingSinceMs: () => undefined,
     leases: () => leases,
     waiters: () => [],
-    profiler: undefined,
+    profiler,
     reclaim: () => {},
   })
   return {
     watch,
     clock,
+    profiler,
     events,
     told,
     listenerErrors,

@@ -138,6 +138,49 @@ describe('limits', () => {
         'each second instead of 1300. A larger pool will not help; 30 callers wait.',
     )
   })
+
+  // Slipped through, since kinds and causes were each tested apart: the one said that more resources will not help,
+  // the other's advice that they will.
+  test('a holder who keeps his leases is not told of as a saturated backend, however flat the throughput is', () => {
+    const given = newTestWatch()
+    settle(given)
+    const lend = (heldMs: number) => {
+      const lease: LeaseInfo = { tag: '/cart', sinceMs: given.clock.nowMs() - heldMs - 1 }
+      lease.work = { queryMs: 1, runningSinceMs: undefined, text: 'select 1', ended: [] }
+      given.profiler.leaseEnded(lease, given.clock.nowMs(), 1)
+    }
+    for (let i = 0; i < 100; i++) lend(5)
+    const sinceMs = given.clock.nowMs()
+    for (let i = 0; i < 12; i++) {
+      for (let j = 0; j < 10; j++) lend(200)
+      const seen = { limit: i < 6 ? 32 : 48, completions: 325, leaseMsMean: 200 }
+      given.see(fullWindow(30, seen), { waitingSinceMs: sinceMs })
+    }
+    expect(given.kinds()).not.toContain('backend-saturated')
+    expect(warningOf(given, 'slow-leases').message).toMatch(/\/cart holds them without a query running/)
+    expect(warningOf(given, 'slow-leases').advice[0]).toMatch(/^Look at \/cart/)
+  })
+})
+
+describe('leaks', () => {
+  // Slipped through, since nobody had asked for less than the time between two looks.
+  test('a leaseAgeMs of less than a second is told at the end of the window in which it has passed', () => {
+    const given = newTestWatch({ leaseAgeMs: 300 }, [{ tag: '/cart', sinceMs: 1_250 }])
+    for (let i = 0; i < 4; i++) given.see(calmWindow(1))
+    expect(given.told).toMatchObject([{ atMs: 1_750, payload: { kind: 'leak-suspected' } }])
+  })
+
+  // Slipped through, since two leases were asked for wherever somebody had to wait.
+  test('the only lease there can be, kept for far longer than ever, is a leak', () => {
+    const given = newTestWatch({}, [{ tag: '/cart', sinceMs: 6_000 }])
+    for (let i = 0; i < 20; i++) given.see(calmWindow(0.4, { limit: 1, limitMax: 1, live: 1, idle: 1 }))
+    for (let i = 0; i < 44; i++) {
+      const seen = { limit: 1, completions: 0, grants: 0, leaseMsMean: 0, arrivals: 5, shed: 5 }
+      given.see(fullWindow(5, seen), { waitingSinceMs: 6_000 })
+    }
+    expect(warningOf(given, 'leak-suspected')).toMatchObject({ cause: 'leak' })
+    expect(given.watch.diagnose()).toMatchObject({ verdict: 'leak' })
+  })
 })
 
 describe('creation', () => {
