@@ -149,6 +149,8 @@ export interface Caller {
   readonly run: number
   /** Whether its async context was followed: only then `above` says anything. */
   readonly isFollowed: boolean
+  /** It asked at the very moment in which a lease was given back, which may have been its own. */
+  readonly mayHaveGivenBack?: boolean
   /** The nearest caller in whose async context this one asked, and whose lease had not ended by then. */
   readonly above: Caller | undefined
   /** What it got; undefined while it waits. */

@@ -6,7 +6,15 @@ interface Group {
   readonly path: readonly CodePlace[]
   /** For how many they stand: some of them may not have been looked at. */
   weight: number
-  readonly members: { readonly caller: Caller; readonly sinceMs: number; readonly weight: number }[]
+  readonly members: Member[]
+}
+
+interface Member {
+  readonly caller: Caller
+  readonly sinceMs: number
+  readonly weight: number
+  /** Whether its queries are seen. */
+  readonly isSeen?: boolean
 }
 
 /**
@@ -14,13 +22,19 @@ interface Group {
  * given back since: in a pool from which nothing has come back for long, with as many of such waiters as leases, that
  * is so. What contexts know for certain, stacks make likely; but they cost nothing to those who are not stuck.
  *
- * A lease with a query running is none of these: its holder waits for the query.
+ * A lease with a query running is none of these: its holder waits for the query. Where queries are not seen, nor does
+ * anybody count who may just have given back his own: a full pool lends that to the next, who has asked at the same
+ * place, in the moment in which he who had it goes on and asks again.
  */
 export function findByCode(leases: readonly LeaseInfo[], waiters: readonly WaiterInfo[]): Knot {
   const known = leases.filter(({ caller }) => caller !== undefined && caller.path.length > 0)
   const each = leases.length / Math.max(1, known.length) // the others are taken to be like those that are known
   const idle = known.filter(({ work }) => work?.runningSinceMs === undefined)
-  const held = groupsOf(idle.map(({ caller, sinceMs }) => ({ caller: caller as Caller, sinceMs, weight: each })))
+  const held = groupsOf(
+    idle.map(({ caller, sinceMs, work }) => {
+      return { caller: caller as Caller, sinceMs, weight: each, isSeen: work !== undefined }
+    }),
+  )
   const asking = groupsOf(weighed(waiters))
   if (held.length === 0 || asking.length === 0) return NO_KNOT
   let blocked = 0
@@ -30,7 +44,10 @@ export function findByCode(leases: readonly LeaseInfo[], waiters: readonly Waite
     let left = group.weight
     for (const one of goneOnSince(group, asking)) {
       const later = one.members.filter(
-        (asker) => asker.caller.run > first.caller.run && !isSibling(asker.caller, group),
+        ({ caller }) =>
+          caller.run > first.caller.run &&
+          (first.isSeen || caller.mayHaveGivenBack !== true) &&
+          !isSibling(caller, group),
       )
       const taken = Math.min(
         left,
@@ -108,7 +125,7 @@ function isSibling({ run }: Caller, { members }: Group): boolean {
 }
 
 /** Who was looked at stands for those behind him who were not: of a burst, the first are looked at. */
-function weighed(waiters: readonly WaiterInfo[]): Group['members'] {
+function weighed(waiters: readonly WaiterInfo[]): Member[] {
   const known: { caller: Caller; sinceMs: number; weight: number }[] = []
   let unknown = 0
   for (const { caller, sinceMs } of waiters) {
@@ -121,7 +138,7 @@ function weighed(waiters: readonly WaiterInfo[]): Group['members'] {
   return known
 }
 
-function groupsOf(members: Group['members']): Group[] {
+function groupsOf(members: Member[]): Group[] {
   const groups = new Map<string, Group>()
   for (const member of members) {
     const { path } = member.caller

@@ -1,7 +1,7 @@
 import type { LeaseInfo, WaiterInfo } from '../pool/contract.ts'
 import { findByCode } from './knot-by-code.ts'
 import { findByContext } from './knot-by-context.ts'
-import type { Knot } from './knot-found.ts'
+import { type Knot, NO_KNOT } from './knot-found.ts'
 
 /** A queue longer than this is judged by its beginning. */
 const WAITERS_LOOKED_AT = 2_000
@@ -13,22 +13,31 @@ const KNOWN_MIN = 3
 /**
  * Finds holders among those who wait. Walks leases and waiters: for a pool that stands still.
  *
- * @param isSilent nothing has come back for several times what a lease takes: then code alone may tell, too
+ * Contexts are certain. Where too few are known, code tells: at once of holders whose queries are seen, since who waits
+ * for a query is none; of others once it is unlikely that they do.
+ *
+ * @param isSilent nothing has come back for several times what a lease takes
  */
 export function findKnot(leases: Iterable<LeaseInfo>, waiters: Iterable<WaiterInfo>, isSilent: boolean): Knot {
   const out = [...leases]
   const queue = firstOf(waiters, WAITERS_LOOKED_AT)
   const byContext = findByContext(out, queue)
-  return isSilent && byContext.blocked === 0 ? findByCode(out, queue) : byContext
+  if (isEnough(byContext, out.length)) return byContext
+  return isSilent || out.every(({ work }) => work !== undefined) ? findByCode(out, queue) : NO_KNOT
 }
 
 /**
  * Nobody can end a lease before somebody else does. One caller above everyone who waits is no knot: a context handed on
  * from caller to caller looks like that.
  */
-export function isKnotted({ known, blocked, directlyBlocked }: Knot, inUse: number): boolean {
-  if (inUse === 0 || known < Math.max(Math.min(inUse, KNOWN_MIN), KNOWN_SHARE_MIN * inUse)) return false
+export function isKnotted(knot: Knot, inUse: number): boolean {
+  if (inUse === 0 || !isEnough(knot, inUse)) return false
+  const { known, blocked, directlyBlocked } = knot
   return blocked >= BLOCKED_SHARE_MIN * known && directlyBlocked >= Math.min(2, inUse)
+}
+
+function isEnough({ known }: Knot, inUse: number): boolean {
+  return known >= Math.max(Math.min(inUse, KNOWN_MIN), KNOWN_SHARE_MIN * inUse)
 }
 
 function firstOf<E>(all: Iterable<E>, count: number): readonly E[] {

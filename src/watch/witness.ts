@@ -25,6 +25,8 @@ const STILL_LEASES = 2
 /** For so long after that, in ms, contexts are followed: longer than most wait before they try again. */
 const FOLLOW_MS = 60_000
 const LEASE_SMOOTHING = 0.1
+/** Who gives a lease back and asks again does so within a few microtasks: in ms. */
+const ASKS_AGAIN_WITHIN_MS = 0.1
 
 /**
  * DOER: sees who asks, and in whose async context.
@@ -47,6 +49,9 @@ export class Witness implements LeaseWitness {
   /** When a lease last ended, or could have been had. */
   #movedAtMs = Number.NEGATIVE_INFINITY
   #followUntilMs = Number.NEGATIVE_INFINITY
+  #endedAtMs = Number.NEGATIVE_INFINITY
+  /** Leases given back at that moment, by somebody who has not asked again. */
+  #givenBack = 0
   #leaseMs = 0
   #contexts: AsyncLocalStorage<CallerRecord> | undefined
   /** Leases whose caller and tag are unknown, since one was known. */
@@ -67,14 +72,17 @@ export class Witness implements LeaseWitness {
     const wanted = inUse + waiters // a driver hands out by promise: within the limit, who waits is being served
     const situation = wanted >= limit ? FULL : 2 * (wanted + 1) > limit ? CROWDED : CALM
     const stack = this.#isDue(nowMs, situation) ? takeStack() : undefined
+    const mayHaveGivenBack = this.#givenBack > 0 && nowMs - this.#endedAtMs <= ASKS_AGAIN_WITHIN_MS
+    if (mayHaveGivenBack) this.#givenBack -= 1
     if (situation !== FULL) this.#movedAtMs = nowMs
     else if (nowMs - this.#movedAtMs > Math.max(STILL_MS_MIN, STILL_LEASES * this.#leaseMs)) {
       this.#followUntilMs = nowMs + FOLLOW_MS
     }
     const isFollowed = this.#isFollowingCheap ? situation !== CALM : nowMs < this.#followUntilMs
-    if (isFollowed) return this.#follow(stack)
+    if (isFollowed) return this.#follow(stack, mayHaveGivenBack)
     if (this.#contexts !== undefined) this.#followNoMore()
-    return stack === undefined ? undefined : new CallerRecord(stack, this.#runNow(), false, undefined, undefined)
+    if (stack === undefined) return undefined
+    return new CallerRecord(stack, this.#runNow(), mayHaveGivenBack, false, undefined, undefined)
   }
 
   /** Nothing is out and nobody asks: a process should not go on paying for contexts that nobody looks at. */
@@ -84,6 +92,8 @@ export class Witness implements LeaseWitness {
 
   ended(lease: LeaseInfo, nowMs: number): void {
     const caller = lease.caller as CallerRecord | undefined
+    this.#givenBack = nowMs - this.#endedAtMs <= ASKS_AGAIN_WITHIN_MS ? this.#givenBack + 1 : 1
+    this.#endedAtMs = nowMs
     this.#movedAtMs = nowMs
     this.#leaseMs += LEASE_SMOOTHING * (nowMs - lease.sinceMs - this.#leaseMs)
     // Else leases that overlap, each asked for under the one before, would keep a chain alive that never ends.
@@ -96,12 +106,20 @@ export class Witness implements LeaseWitness {
   }
 
   #isDue(nowMs: number, situation: number): boolean {
-    const earned = (nowMs - this.#seenAtMs) * this.#parts.sitesPerMs
-    const budget = Math.min(BURST, earned + (this.#budgets[situation] as number))
-    const isDue = budget >= 1
+    const budgets = this.#budgets
+    let earned = (nowMs - this.#seenAtMs) * this.#parts.sitesPerMs
     this.#seenAtMs = nowMs
-    this.#budgets[situation] = isDue ? budget - 1 : budget
-    return isDue
+    // What one cannot save is saved for the others: else a quiet moment would serve those alone who come first after it.
+    for (let i = 0; i < budgets.length && earned > 0; i++) {
+      const at = (situation + i) % budgets.length
+      const saved = budgets[at] as number
+      budgets[at] = Math.min(BURST, saved + earned)
+      earned -= BURST - saved
+    }
+    const budget = budgets[situation] as number
+    if (budget < 1) return false
+    budgets[situation] = budget - 1
+    return true
   }
 
   /**
@@ -109,13 +127,13 @@ export class Witness implements LeaseWitness {
    * Others that ask in the same run of code (`Promise.all`), or later from the same socket or interval, find it, too,
    * but have not been granted anything there: they are siblings, not descendants.
    */
-  #follow(stack: Stack | undefined): Caller {
+  #follow(stack: Stack | undefined, mayHaveGivenBack: boolean): Caller {
     this.#contexts ??= new AsyncLocalStorage()
     const found = this.#contexts.getStore()
     const run = this.#runNow()
     const place = 'kResourceStore' in this.#contexts ? executionAsyncResource() : run
     const above = found === undefined ? undefined : heldFrom(found.place === place ? found.above : found)
-    const caller = new CallerRecord(stack, run, true, above, place)
+    const caller = new CallerRecord(stack, run, mayHaveGivenBack, true, above, place)
     this.#contexts.enterWith(caller)
     return caller
   }
@@ -151,6 +169,7 @@ const NO_FRAMES: readonly Frame[] = []
 
 class CallerRecord implements Caller {
   readonly isFollowed: boolean
+  readonly mayHaveGivenBack: boolean
   readonly run: number
   above: Caller | undefined
   lease: LeaseInfo | undefined = undefined
@@ -160,10 +179,18 @@ class CallerRecord implements Caller {
   #stack: Stack | undefined
   #frames: readonly Frame[] = NO_FRAMES
 
-  constructor(stack: Stack | undefined, run: number, isFollowed: boolean, above: Caller | undefined, place: unknown) {
+  constructor(
+    stack: Stack | undefined,
+    run: number,
+    mayHaveGivenBack: boolean,
+    isFollowed: boolean,
+    above: Caller | undefined,
+    place: unknown,
+  ) {
     this.#stack = stack
     this.isLookedAt = stack !== undefined
     this.run = run
+    this.mayHaveGivenBack = mayHaveGivenBack
     this.isFollowed = isFollowed
     this.above = above
     this.place = place

@@ -41,6 +41,19 @@ test('sixteen of a burst are seen, then a thousand a second; as many again of th
   expect(seen(200, 13)).toBe(3)
 })
 
+// Slipped through, since each situation was tried with a pause of its own before it.
+test('what calm callers cannot save is saved for those who come when the pool is crowded', () => {
+  const { witness, counts } = newWitness()
+  const isSeen = (atMs: number, inUse: number) => {
+    counts.inUse = inUse
+    return witness.asked(atMs) !== undefined
+  }
+  for (let i = 0; i < 20; i++) {
+    expect(isSeen(1_000 * i, 0)).toBe(true)
+    expect(isSeen(1_000 * i, 8)).toBe(true)
+  }
+})
+
 test('with no budget nobody is looked at', () => {
   expect(newWitness({ sitesPerMs: 0 }).witness.asked(0)).toBeUndefined()
 })
