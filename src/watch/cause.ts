@@ -216,7 +216,7 @@ function findSlownessOrSaturation(view: View): readonly Finding[] {
 }
 
 /** The backend is full, and nobody's leases in particular are why. */
-export function isSaturated(view: View): boolean {
+export function isBackendToBlame(view: View): boolean {
   return isBackendFull(view) && findSlownessOrSaturation(view)[0]?.verdict === 'backend-saturated'
 }
 

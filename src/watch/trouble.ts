@@ -1,5 +1,5 @@
 import { isBurning } from './burn.ts'
-import { isBackendFull, isSaturated, type View } from './cause.ts'
+import { isBackendFull, isBackendToBlame, type View } from './cause.ts'
 import { isFlapping, isStorm } from './churn.ts'
 import { isCreationTrouble, wasRefused } from './creation.ts'
 import type { EpisodeRule } from './episode.ts'
@@ -81,7 +81,7 @@ export function troublesOf(view: View, foresight: Foresight): Readonly<Record<Wa
   const { sample, decision, signals, creation, insight, isExhausted } = view
   const { outlook, isForetold, isCrowded } = foresight
   const hasFailed = sample.timedOut + sample.shed + sample.queueFull > 0
-  const isFull = isUnderPressure(sample) && isSaturated(view)
+  const isFull = isUnderPressure(sample) && isBackendToBlame(view)
   return {
     'backend-refusing': wasRefused(creation, sample),
     'creation-failing': isCreationTrouble(creation, sample.live - sample.creating, sample.waiters),

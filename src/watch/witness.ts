@@ -109,7 +109,7 @@ export class Witness implements LeaseWitness {
     const budgets = this.#budgets
     let earned = (nowMs - this.#seenAtMs) * this.#parts.sitesPerMs
     this.#seenAtMs = nowMs
-    // What one cannot save is saved for the others: else a quiet moment would serve those alone who come first after it.
+    // What one cannot save is saved for the others: else a pause would serve those alone who come first after it.
     for (let i = 0; i < budgets.length && earned > 0; i++) {
       const at = (situation + i) % budgets.length
       const saved = budgets[at] as number
