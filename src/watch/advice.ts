@@ -52,7 +52,7 @@ export function adviceFor(verdict: Verdict, view: View): readonly string[] {
 function slowLeases({ insight }: View): readonly string[] {
   const { slow, overdue } = insight
   const { held, query } = slow
-  if (held !== undefined && held.lateMs - held.usualMs >= (query === undefined ? 0 : query.lateMs - query.usualMs)) {
+  if (held !== undefined) {
     return [
       `Look at ${held.what}: it holds its leases without a query running. Move what it waits for (an HTTP call, a file, ` +
         'another pool) out of the lease.',

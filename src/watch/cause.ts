@@ -260,9 +260,7 @@ function findSlowness(view: View): Finding | undefined {
     return tell('slow-leases', slow.steadyShare > 0 ? 0.85 : 0.7, seen)
   }
   const { held, query } = slow
-  const heldExtraMs = held === undefined ? 0 : held.lateMs - held.usualMs
-  const queryExtraMs = query === undefined ? 0 : query.lateMs - query.usualMs
-  if (held !== undefined && heldExtraMs >= queryExtraMs) return tell('slow-leases', 0.9, slowdown(view, 'held', held))
+  if (held !== undefined) return tell('slow-leases', 0.9, slowdown(view, 'held', held))
   if (query !== undefined) {
     const seen = slowdown(view, 'query', query)
     if (slow.steadyShare >= 0.25) return tell('slow-leases', 0.85, seen)

@@ -9,7 +9,7 @@ export interface Insight {
   readonly slow: Slowness
 }
 
-/** What has become slower than it was. */
+/** What has become slower than it was: a holder or a query, whichever costs each lease more. */
 export interface Slowness {
   /** Who holds leases without a query running for longer than they did; who costs most. */
   readonly held: Slowdown | undefined
@@ -28,10 +28,12 @@ export const NO_INSIGHT: Insight = { knot: NO_KNOT, overdue: NONE_OVERDUE, slow:
 export function slownessOf(profiler: Profiler | undefined, nowMs: number): Slowness {
   if (profiler === undefined) return NOT_SLOW
   const { known, steadyShare } = profiler.queryPulse(nowMs)
-  return {
-    held: profiler.slowHolders('held', nowMs)[0],
-    query: profiler.slowQueries(nowMs)[0],
-    steadyShare,
-    queries: known,
-  }
+  const held = profiler.slowHolders('held', nowMs)[0]
+  const query = profiler.slowQueries(nowMs)[0]
+  const isHeld = extraMs(held) >= extraMs(query)
+  return { held: isHeld ? held : undefined, query: isHeld ? undefined : query, steadyShare, queries: known }
+}
+
+function extraMs(slowdown: Slowdown | undefined): number {
+  return slowdown === undefined ? 0 : slowdown.lateMs - slowdown.usualMs
 }

@@ -94,7 +94,7 @@ export function describeSlowness(poolName: string, { insight, signals, counts, n
   if (running > 0 && runningText !== undefined) {
     return `${seen}: ${running} of ${counts.inUse} have a query running, the longest for ${formatMs(runningMs)}: ${runningText}.`
   }
-  if (held !== undefined && held.lateMs - held.usualMs >= (query === undefined ? 0 : query.lateMs - query.usualMs)) {
+  if (held !== undefined) {
     return (
       `${seen}: ${held.what} holds them without a query running, ${formatMs(held.lateMs)} each instead of ` +
       `${formatMs(held.usualMs)}, ${since(held.sinceMs)}.`

@@ -43,10 +43,8 @@ export interface OverdueRule {
   readonly overdueMs: number
   /** The longest that a lease of this holder has taken and ended, in ms; 0: none is known to have ended. */
   longestMs(holder: string): number
-  /** Of a lease of this holder. */
-  leakedMs(holder: string): number
-  /** No lease younger than this is leaked, whoever holds it. */
-  readonly leakedMsMin: number
+  /** From when on a lease passes for leaked whose holder has held one for so long and ended it. */
+  leakedMs(longestMs: number): number
   /** So many of them are tolerated. */
   readonly leakedMax: number
 }
@@ -86,13 +84,13 @@ export function findOverdue(leases: Iterable<LeaseInfo>, nowMs: number, rule: Ov
       }
       continue
     }
-    const holder = holderOf(lease)
-    if (ageMs < LONGEST_TIMES * rule.longestMs(holder)) continue // that long, it has been seen to come back
+    const longestMs = rule.longestMs(holderOf(lease))
+    if (ageMs < LONGEST_TIMES * longestMs) continue // that long, it has been seen to come back
     kept += 1
     oldestKeptMs = Math.max(oldestKeptMs, ageMs)
     youngestKeptMs = Math.min(youngestKeptMs, ageMs)
     if (oldestLeak === undefined || lease.sinceMs < oldestLeak.sinceMs) oldestLeak = lease
-    if (ageMs >= rule.leakedMsMin && ageMs >= rule.leakedMs(holder)) leaked += 1
+    if (ageMs >= rule.leakedMs(longestMs)) leaked += 1
   }
   return {
     kept,

@@ -262,11 +262,9 @@ export class Watch {
         leaseAgeMs ?? Number.POSITIVE_INFINITY,
         Math.max(OVERDUE_MS_MIN, OVERDUE_TIMES_LONG * longMs),
       ),
-      leakedMsMin: leaseAgeMs ?? learnedMs,
       leakedMax: leaseAgeMs !== undefined || limit <= SMALL_LIMIT ? 0 : 1,
       longestMs: (holder) => profiler?.longestOf(holder) ?? 0,
-      leakedMs: (holder) =>
-        leaseAgeMs ?? Math.max(learnedMs, LEAKED_TIMES_LONGEST * (profiler?.longestOf(holder) ?? 0)),
+      leakedMs: (longestMs) => leaseAgeMs ?? Math.max(learnedMs, LEAKED_TIMES_LONGEST * longestMs),
     })
     const { silentMs, leaseMs } = this.#signals
     const isSilent = silentMs >= SILENT_LEASES * leaseMs

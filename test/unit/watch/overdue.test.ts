@@ -5,7 +5,6 @@ import { findOverdue, isGradual, type OverdueRule } from '../../../src/watch/ove
 const NOW_MS = 100_000
 const RULE: OverdueRule = {
   overdueMs: 1_000,
-  leakedMsMin: 10_000,
   leakedMax: 1,
   longestMs: (holder) => (holder === '/report' ? 30_000 : 0),
   leakedMs: () => 10_000,
