@@ -6,6 +6,15 @@ import { type Answer, DriverAsks, isOfHandOut, promised } from './driver-asks.ts
 export type Mysql2GetConnection = (callback: Mysql2Callback) => void
 export type Mysql2Callback = (error: Error | null, connection?: Mysql2ConnectionLike) => void
 
+/** The part of a command of mysql2 3.x that we touch, and no more. */
+export interface Mysql2CommandLike {
+  /** What is asked, values in it or not; of a command that prepares, `query`; of a prepared one its statement's. */
+  readonly sql?: unknown
+  readonly query?: unknown
+  readonly statement?: { readonly query?: unknown }
+  on(event: 'end', listener: () => void): unknown
+}
+
 /** The part of a core `PoolConnection` of mysql2 3.x that we touch, and no more. */
 export interface Mysql2ConnectionLike {
   readonly stream: {
@@ -18,6 +27,8 @@ export interface Mysql2ConnectionLike {
   removeListener(event: 'error', listener: (error: Error) => void): unknown
   /** The round trip of `resetOnRelease`; older versions have none. */
   reset?(callback: (error: Error | null) => void): unknown
+  /** Private: queues whatever it is asked. Replaced by mysql2 itself once the connection is closed. */
+  addCommand(command: Mysql2CommandLike): unknown
   /** Private: its pool; null once it has left that, because it died or was destroyed. */
   readonly _pool: object | null
   /** Private: between its release and its next hand-out, in which a second release is none. */
@@ -90,6 +101,8 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
   #latestError: Error | undefined
   /** Called when mysql2 has handed a released connection on to somebody in its own queue. */
   onHandedOn: () => void = () => {}
+  /** Called when a connection's socket has closed. */
+  onClosed: (connection: Mysql2ConnectionLike) => void = () => {}
 
   constructor(pool: Mysql2PoolLike) {
     this.#pool = pool
@@ -265,6 +278,7 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
     }
     const onClose = (): void => {
       this.#open.delete(connection)
+      this.onClosed(connection)
       if (this.#open.size === 0) this.#whenAllClosed?.()
     }
     connection.on('error', onError)

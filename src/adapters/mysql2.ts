@@ -1,7 +1,9 @@
 import type { AsyncScope } from '../base/async-scope.ts'
-import type { Adapter, Gate, GateLease, GateSettings, Lease } from '../pool/contract.ts'
+import type { Adapter, Gate, GateLease, GateSettings } from '../pool/contract.ts'
 import { broughtHome, scopeOfCaller, withCallbackInScope } from './caller-scope.ts'
+import type { DriverWork } from './driver-work.ts'
 import { type Mysql2Callback, type Mysql2ConnectionLike, type Mysql2PoolLike, Mysql2Source } from './mysql2-source.ts'
+import { mysql2Work } from './mysql2-work.ts'
 import { type Patch, patchMembers } from './patch.ts'
 
 const METHODS = ['getConnection', 'releaseConnection', 'query', 'execute', 'end', 'on', 'removeListener'] as const
@@ -47,10 +49,11 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
   readonly source: Mysql2Source
   readonly #pool: Mysql2PoolLike
   readonly #own: Pick<Mysql2PoolLike, 'getConnection' | 'releaseConnection' | 'query' | 'execute' | 'end'>
-  readonly #leases = new Map<Mysql2ConnectionLike, Lease<Mysql2ConnectionLike>>()
+  readonly #leases = new Map<Mysql2ConnectionLike, GateLease<Mysql2ConnectionLike>>()
   #gate: Gate<Mysql2ConnectionLike> | undefined
   #drain: GateSettings['drain'] = () => Promise.resolve()
   #patch: Patch | undefined
+  #work: DriverWork<Mysql2ConnectionLike> | undefined
   #restoreConfig: () => void = () => {}
   /** Of a query of the pool's that is asking for its connection. */
   #scope: AsyncScope | undefined
@@ -91,6 +94,11 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     this.#restoreConfig = setConfig(pool.config, settings)
     this.source.attach(settings.destroyTimeoutMs)
     this.source.onHandedOn = () => this.#look()
+    if (settings.work !== undefined) {
+      const work = mysql2Work(settings.work)
+      this.#work = work
+      this.source.onClosed = (connection) => work.closed(connection)
+    }
     for (const event of LOOK_AT) pool.on(event, this.#lookIfStrange)
     this.#patch = patchMembers(pool, {
       getConnection: (callback: Mysql2Callback) => this.#getConnection(callback),
@@ -109,6 +117,7 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     const pool = this.#pool
     this.#gate = undefined
     this.#patch?.undo()
+    this.#work?.detach()
     for (const event of LOOK_AT) pool.removeListener(event, this.#lookIfStrange)
     this.source.detach()
     this.#restoreConfig()
@@ -135,7 +144,7 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     gate.wait(
       (granted) => {
         const connection = granted.resource
-        this.#leases.set(connection, granted)
+        this.#lend(connection, granted)
         if (this.#passing === connection) process.nextTick(handOver, connection, answer)
         else answer(null, connection)
       },
@@ -161,10 +170,15 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
       }
       if (gate !== undefined) {
         gate.handedOut(lease, connection)
-        this.#leases.set(connection, lease)
+        this.#lend(connection, lease)
       }
       answer(null, connection)
     })
+  }
+
+  #lend(connection: Mysql2ConnectionLike, lease: GateLease<Mysql2ConnectionLike>): void {
+    this.#leases.set(connection, lease)
+    this.#work?.lend(connection, lease)
   }
 
   /** mysql2's own comes back to us for a connection, at once. What is left is to bring its callback home. */
@@ -223,7 +237,7 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     } else this.#release(connection, lease)
   }
 
-  #release(connection: Mysql2ConnectionLike, lease: Lease<Mysql2ConnectionLike>): void {
+  #release(connection: Mysql2ConnectionLike, lease: GateLease<Mysql2ConnectionLike>): void {
     this.#passing = connection
     lease.release()
     this.#passing = undefined

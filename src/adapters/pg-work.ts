@@ -1,62 +1,33 @@
-import type { GateLease, WorkObserver } from '../pool/contract.ts'
-import { type Patch, patchMembers } from './patch.ts'
+import type { WorkObserver } from '../pool/contract.ts'
+import { DriverWork, type Watched } from './driver-work.ts'
+import { patchMembers } from './patch.ts'
 import type { PgClientLike } from './pg-source.ts'
 
-/**
- * Tells of the queries on pg's clients. A query begins where it is asked for, in `query`, on the client itself; it ends
- * with the client's `drain`, which pg emits whenever it has nothing left to ask: so nothing has to be hung on promises,
- * where it would pass for a handler of their rejections.
- */
-export class PgWork {
-  readonly #work: WorkObserver
-  readonly #clients = new Map<PgClientLike, Seen>()
-
-  constructor(work: WorkObserver) {
-    this.#work = work
-  }
-
-  lend(client: PgClientLike, lease: GateLease<PgClientLike>): void {
-    const seen = this.#clients.get(client)
-    if (seen === undefined) this.#clients.set(client, this.#watch(client, lease))
-    else seen.lease = lease
-  }
-
-  /** Closed: nothing is asked of it any more, except by a late holder, who is told why. */
-  closed(client: PgClientLike): void {
-    this.#clients.delete(client)
-  }
-
-  detach(): void {
-    for (const [client, { patch, onDrain }] of this.#clients) {
-      patch.undo()
-      client.removeListener('drain', onDrain)
-    }
-    this.#clients.clear()
-  }
-
-  #watch(client: PgClientLike, lease: GateLease<PgClientLike>): Seen {
-    const onDrain = (): void => {
-      if (!seen.lease.hasEnded) this.#work.queriesEnded(seen.lease)
-    }
-    const query = client.query // as it is now: another library may have wrapped it, on the client or on its class
-    const patch = patchMembers(client, {
-      query: (...args: unknown[]) => {
-        const { reclaimError, hasEnded } = seen.lease
-        if (reclaimError !== undefined) return refuse(args, reclaimError)
-        if (!hasEnded) this.#work.queryBegan(seen.lease, textOf(args[0]))
-        return query.apply(client, args)
-      },
-    })
-    const seen: Seen = { lease, patch, onDrain }
-    client.on('drain', onDrain)
-    return seen
-  }
+/** Tells of the queries on pg's clients. */
+export function pgWork(work: WorkObserver): DriverWork<PgClientLike> {
+  return new DriverWork(work, watch)
 }
 
-interface Seen {
-  lease: GateLease<PgClientLike>
-  readonly patch: Patch
-  readonly onDrain: () => void
+/**
+ * A query begins where it is asked for, in `query`, on the client itself; it ends with the client's `drain`, which pg
+ * emits whenever it has nothing left to ask: so nothing has to be hung on promises, where it would pass for a handler
+ * of their rejections.
+ */
+function watch(client: PgClientLike, watched: Watched<PgClientLike>): () => void {
+  const { query } = client // as it is now: another library may have wrapped it, on the client or on its class
+  const patch = patchMembers(client, {
+    query: (...args: unknown[]) => {
+      const { reclaimError } = watched.lease
+      if (reclaimError !== undefined) return refuse(args, reclaimError)
+      watched.began(textOf(args[0]))
+      return query.apply(client, args)
+    },
+  })
+  client.on('drain', watched.ended)
+  return () => {
+    patch.undo()
+    client.removeListener('drain', watched.ended)
+  }
 }
 
 /** A text, a config with one, a Query of pg's, or a cursor that has its text deeper inside. */

@@ -1,6 +1,7 @@
 import { systemClock, type Timer } from '../base/clock.ts'
 import type { Adapter, Gate, GateLease, GateSettings } from '../pool/contract.ts'
 import { broughtHome, withCallbackInScope } from './caller-scope.ts'
+import type { DriverWork } from './driver-work.ts'
 import { type Patch, patchMembers } from './patch.ts'
 import {
   type PgClientLike,
@@ -9,7 +10,7 @@ import {
   type PgPoolLike,
   PgSource,
 } from './pg-source.ts'
-import { PgWork } from './pg-work.ts'
+import { pgWork } from './pg-work.ts'
 
 const METHODS = ['connect', 'query', 'end', 'on', 'removeListener', '_remove', 'newClient'] as const
 const COUNTS = ['totalCount', 'idleCount', 'waitingCount'] as const
@@ -50,7 +51,7 @@ class PgAdapter implements Adapter<PgClientLike> {
   #gate: Gate<PgClientLike> | undefined
   #drain: () => Promise<unknown> = () => Promise.resolve()
   #patch: Patch | undefined
-  #work: PgWork | undefined
+  #work: DriverWork<PgClientLike> | undefined
   #restoreOptions: () => void = () => {}
   /** Connects at the gate. */
   #waiting = 0
@@ -86,7 +87,7 @@ class PgAdapter implements Adapter<PgClientLike> {
     this.#restoreOptions = setOptions(pool.options, settings)
     this.source.attach(settings.destroyTimeoutMs)
     this.source.onGivenBack = this.#lookIfStrange
-    if (settings.work !== undefined) this.#work = new PgWork(settings.work)
+    if (settings.work !== undefined) this.#work = pgWork(settings.work)
     pool.on('remove', this.#onRemove)
     for (const event of LOOK_AT) pool.on(event, this.#lookIfStrange)
     pool.on('remove', this.#lookSoon)

@@ -1,0 +1,44 @@
+import type { WorkObserver } from '../pool/contract.ts'
+import { DriverWork, type Watched } from './driver-work.ts'
+import type { Mysql2CommandLike, Mysql2ConnectionLike } from './mysql2-source.ts'
+import { patchMembers } from './patch.ts'
+
+/** Tells of the queries on mysql2's connections, whichever way they are asked. */
+export function mysql2Work(work: WorkObserver): DriverWork<Mysql2ConnectionLike> {
+  return new DriverWork(work, watch)
+}
+
+/**
+ * Whatever a connection is asked passes `addCommand`: query, execute, a prepared statement's execute, begin, ping. A
+ * command ends with its `end`, after its own callback, in which the lease may have ended. One that died with its
+ * connection never does; then the lease ends, too.
+ */
+function watch(connection: Mysql2ConnectionLike, watched: Watched<Mysql2ConnectionLike>): () => void {
+  const { addCommand } = connection // as it is now: another library may have wrapped it
+  let running = 0
+  const onEnd = (): void => {
+    running -= 1
+    if (running === 0) watched.ended()
+  }
+  const patch = patchMembers(connection, {
+    addCommand: (command: Mysql2CommandLike) => {
+      if (!isPreparation(command)) {
+        running += 1
+        command.on('end', onEnd)
+        watched.began(textOf(command))
+      }
+      return addCommand.call(connection, command)
+    },
+  })
+  return () => patch.undo()
+}
+
+/** Sent ahead of an `execute`, in the same breath: the two are one query to whoever asked. */
+function isPreparation({ sql, query }: Mysql2CommandLike): boolean {
+  return sql === undefined && query !== undefined
+}
+
+function textOf(command: Mysql2CommandLike): string {
+  const text = command.sql ?? command.statement?.query
+  return typeof text === 'string' ? text : command.constructor.name
+}
