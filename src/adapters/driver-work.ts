@@ -11,12 +11,12 @@ export interface Watched<R> {
 
 /**
  * Tells of the queries on a driver's resources. Each is watched from its first lease on, by what `watch` puts on it;
- * that returns what takes it off.
+ * that returns what takes it off. Once it is closed nothing is asked of it, except by a late holder, who is told why.
  */
-export class DriverWork<R> {
+export class DriverWork<R extends object> {
   readonly #work: WorkObserver
   readonly #watch: (resource: R, watched: Watched<R>) => () => void
-  readonly #all = new Map<R, { readonly watched: Watched<R>; readonly unwatch: () => void }>()
+  readonly #seen = new WeakMap<R, Watched<R> & { unwatch?: () => void }>()
 
   constructor(work: WorkObserver, watch: (resource: R, watched: Watched<R>) => () => void) {
     this.#work = work
@@ -24,13 +24,19 @@ export class DriverWork<R> {
   }
 
   lend(resource: R, lease: GateLease<R>): void {
-    const known = this.#all.get(resource)
-    if (known !== undefined) {
-      known.watched.lease = lease
-      return
-    }
+    const seen = this.#seen.get(resource)
+    if (seen === undefined) this.#see(resource, lease)
+    else seen.lease = lease
+  }
+
+  /** Takes off what is on these. */
+  detach(resources: Iterable<R>): void {
+    for (const resource of resources) this.#seen.get(resource)?.unwatch?.()
+  }
+
+  #see(resource: R, lease: GateLease<R>): void {
     const work = this.#work
-    const watched: Watched<R> = {
+    const watched: Watched<R> & { unwatch?: () => void } = {
       lease,
       began(text) {
         if (!watched.lease.hasEnded) work.queryBegan(watched.lease, text)
@@ -39,16 +45,7 @@ export class DriverWork<R> {
         if (!watched.lease.hasEnded) work.queriesEnded(watched.lease)
       },
     }
-    this.#all.set(resource, { watched, unwatch: this.#watch(resource, watched) })
-  }
-
-  /** Closed: nothing is asked of it any more, except by a late holder, who is told why. */
-  closed(resource: R): void {
-    this.#all.delete(resource)
-  }
-
-  detach(): void {
-    for (const { unwatch } of this.#all.values()) unwatch()
-    this.#all.clear()
+    this.#seen.set(resource, watched)
+    watched.unwatch = this.#watch(resource, watched)
   }
 }

@@ -101,8 +101,6 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
   #latestError: Error | undefined
   /** Called when mysql2 has handed a released connection on to somebody in its own queue. */
   onHandedOn: () => void = () => {}
-  /** Called when a connection's socket has closed. */
-  onClosed: (connection: Mysql2ConnectionLike) => void = () => {}
 
   constructor(pool: Mysql2PoolLike) {
     this.#pool = pool
@@ -241,6 +239,11 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
     return error
   }
 
+  /** Connections whose sockets are open. */
+  open(): Iterable<Mysql2ConnectionLike> {
+    return this.#open.keys()
+  }
+
   /** Resolves when every socket of the pool is closed; those that take too long are cut. */
   allClosed(): Promise<void> {
     if (this.#open.size === 0) return Promise.resolve()
@@ -278,7 +281,6 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
     }
     const onClose = (): void => {
       this.#open.delete(connection)
-      this.onClosed(connection)
       if (this.#open.size === 0) this.#whenAllClosed?.()
     }
     connection.on('error', onError)

@@ -94,11 +94,7 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     this.#restoreConfig = setConfig(pool.config, settings)
     this.source.attach(settings.destroyTimeoutMs)
     this.source.onHandedOn = () => this.#look()
-    if (settings.work !== undefined) {
-      const work = mysql2Work(settings.work)
-      this.#work = work
-      this.source.onClosed = (connection) => work.closed(connection)
-    }
+    if (settings.work !== undefined) this.#work = mysql2Work(settings.work)
     for (const event of LOOK_AT) pool.on(event, this.#lookIfStrange)
     this.#patch = patchMembers(pool, {
       getConnection: (callback: Mysql2Callback) => this.#getConnection(callback),
@@ -117,7 +113,7 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     const pool = this.#pool
     this.#gate = undefined
     this.#patch?.undo()
-    this.#work?.detach()
+    this.#work?.detach(this.source.open())
     for (const event of LOOK_AT) pool.removeListener(event, this.#lookIfStrange)
     this.source.detach()
     this.#restoreConfig()

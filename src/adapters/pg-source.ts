@@ -243,6 +243,11 @@ export class PgSource implements Source<PgClientLike> {
     this.create().then((client) => this.giveBack(client), ignore)
   }
 
+  /** Clients whose sockets are open. */
+  open(): Iterable<PgClientLike> {
+    return this.#open
+  }
+
   /** Resolves when every socket of the pool is closed; those that take too long are cut. */
   allClosed(): Promise<void> {
     if (this.#open.size === 0) return Promise.resolve()

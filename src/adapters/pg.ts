@@ -88,7 +88,6 @@ class PgAdapter implements Adapter<PgClientLike> {
     this.source.attach(settings.destroyTimeoutMs)
     this.source.onGivenBack = this.#lookIfStrange
     if (settings.work !== undefined) this.#work = pgWork(settings.work)
-    pool.on('remove', this.#onRemove)
     for (const event of LOOK_AT) pool.on(event, this.#lookIfStrange)
     pool.on('remove', this.#lookSoon)
     pool.on('error', this.#onError)
@@ -112,8 +111,7 @@ class PgAdapter implements Adapter<PgClientLike> {
     pool.removeListener('remove', this.#lookSoon)
     pool.removeListener('error', this.#onError)
     this.#lookTimer?.cancel()
-    pool.removeListener('remove', this.#onRemove)
-    this.#work?.detach()
+    this.#work?.detach(this.source.open())
     this.source.detach()
     this.#restoreOptions()
     // pg would never close what is over its max again, and lend all of it.
@@ -274,8 +272,6 @@ class PgAdapter implements Adapter<PgClientLike> {
   readonly #onError = (error: Error): void => {
     this.#look(error)
   }
-
-  readonly #onRemove = (client: PgClientLike): void => this.#work?.closed(client)
 
   #gateWaiters(): number {
     return this.#gate?.counts().waiters ?? 0

@@ -18,6 +18,7 @@ import {
   describeStall,
   describeStorm,
 } from './message.ts'
+import { failedOf } from './signals.ts'
 import type { WatchedKind } from './trouble.ts'
 import type { Severity, Verdict, Warning } from './warning.ts'
 
@@ -101,7 +102,7 @@ function foretell(story: Story, outlook: Outlook, { poolName, view, holders }: A
 }
 
 function severityOf(kind: WatchedKind, { sample, counts }: View, outlook: Outlook | undefined): Severity {
-  const hasFailed = sample.timedOut + sample.shed + sample.queueFull + sample.createRefused > 0
+  const hasFailed = failedOf(sample) > 0
   const hasNone = counts.live - counts.creating === 0
   switch (kind) {
     case 'exhaustion-forecast':

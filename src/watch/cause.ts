@@ -5,7 +5,7 @@ import type { Insight } from './insight.ts'
 import { isKnotted } from './knot.ts'
 import { timesNorm } from './norm.ts'
 import { isGradual } from './overdue.ts'
-import { isSurge, isUnderPressure, type Signals } from './signals.ts'
+import { failedOf, isSurge, isUnderPressure, type Signals } from './signals.ts'
 import { isStalling } from './stall.ts'
 import type { Evidence, Verdict } from './warning.ts'
 
@@ -243,15 +243,14 @@ function findSlowness(view: View): Finding | undefined {
   const { slow, overdue } = view.insight
   // While nothing ends, nothing is measured: the silence itself is the lease time.
   const seenMs = Math.max(leaseMs, silentMs)
-  const isStuck = overdue.running >= Math.max(2, KEPT_SHARE_MIN * view.counts.inUse)
   const isSlow = timesNorm(leaseNorm, seenMs) >= SLOW_TIMES_NORM
-  if (!isSlow && !isStuck && slow.held === undefined && slow.query === undefined) return undefined
+  if (!isSlow && !isStuck(view) && slow.held === undefined && slow.query === undefined) return undefined
   const silence = silentMs > leaseMs ? [fact('no lease has ended for', silentMs, 'ms')] : []
   const common = [...silence, ...leaseTime(view), ...line(view)]
   const tell = (verdict: Verdict, confidence: number, seen: readonly Evidence[] = []): Finding => {
     return { verdict, confidence, evidence: [...seen, ...common] }
   }
-  if (isStuck) {
+  if (isStuck(view)) {
     const seen = [
       fact('leases whose query does not end', overdue.running),
       fact('longest runs for', overdue.runningMs, 'ms'),
@@ -265,10 +264,15 @@ function findSlowness(view: View): Finding | undefined {
     const seen = slowdown(view, 'query', query)
     if (slow.steadyShare >= 0.25) return tell('slow-leases', 0.85, seen)
     if (view.decision.limitedBy === 'pool') return tell('slow-leases', 0.8, seen)
-    return tell('backend-saturated', slow.queries > 1 ? 0.75 : 0.6, [fact('queries that are slower', 'all'), ...seen])
+    return tell('backend-saturated', 0.7, [fact('queries that are slower', 'all'), ...seen])
   }
   if (!isSlow) return undefined
   return tell('slow-leases', view.decision.limitedBy === 'pool' ? 0.8 : 0.5)
+}
+
+/** Queries that do not end are on a good part of what is out. */
+export function isStuck({ insight, counts }: View): boolean {
+  return insight.overdue.running >= Math.max(2, KEPT_SHARE_MIN * counts.inUse)
 }
 
 function slowdown(
@@ -322,7 +326,7 @@ function leaseTime({ signals }: View): Evidence[] {
 }
 
 function line({ sample, counts }: View): Evidence[] {
-  const failed = sample.timedOut + sample.shed + sample.queueFull + sample.createRefused
+  const failed = failedOf(sample)
   return [
     fact('callers waiting', counts.waiters),
     fact('oldest wait', sample.oldestWaitMs, 'ms'),

@@ -17,21 +17,19 @@ export interface Slowness {
   readonly query: Slowdown | undefined
   /** The share of queries, by number, that take as long as ever: 0..1. */
   readonly steadyShare: number
-  /** How many queries are known well enough to tell. */
-  readonly queries: number
 }
 
-const NOT_SLOW: Slowness = { held: undefined, query: undefined, steadyShare: 1, queries: 0 }
+const NOT_SLOW: Slowness = { held: undefined, query: undefined, steadyShare: 1 }
 
 export const NO_INSIGHT: Insight = { knot: NO_KNOT, overdue: NONE_OVERDUE, slow: NOT_SLOW }
 
 export function slownessOf(profiler: Profiler | undefined, nowMs: number): Slowness {
   if (profiler === undefined) return NOT_SLOW
-  const { known, steadyShare } = profiler.queryPulse(nowMs)
   const held = profiler.slowHolders('held', nowMs)[0]
   const query = profiler.slowQueries(nowMs)[0]
   const isHeld = extraMs(held) >= extraMs(query)
-  return { held: isHeld ? held : undefined, query: isHeld ? undefined : query, steadyShare, queries: known }
+  const steadyShare = profiler.steadyShare(nowMs)
+  return { held: isHeld ? held : undefined, query: isHeld ? undefined : query, steadyShare }
 }
 
 function extraMs(slowdown: Slowdown | undefined): number {

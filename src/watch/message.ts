@@ -77,10 +77,10 @@ export function describeKnot(poolName: string, { counts, insight }: View): strin
 }
 
 export function describeLeak(poolName: string, { insight, counts }: View): string {
-  const { kept, leaked, leakedBy, leakedSite, oldestMs } = insight.overdue
+  const { kept, leakedBy, leakedSite, oldestMs } = insight.overdue
   const where = leakedSite === undefined || leakedSite === leakedBy ? '' : `, asked for at ${leakedSite}`
   return (
-    `Pool '${poolName}' seems to leak: ${Math.max(kept, leaked)} of ${counts.inUse} leases have not come back for far longer than usual ` +
+    `Pool '${poolName}' seems to leak: ${kept} of ${counts.inUse} leases have not come back for far longer than usual ` +
     `(the oldest is ${formatMs(oldestMs)} old, held by ${leakedBy ?? 'unknown'}${where}).`
   )
 }
@@ -90,21 +90,16 @@ export function describeSlowness(poolName: string, { insight, signals, counts, n
   const { running, runningText, runningMs } = insight.overdue
   const times = timesNorm(signals.leaseNorm, Math.max(signals.leaseMs, signals.silentMs))
   const seen = `Leases of pool '${poolName}' take ${times.toFixed(1)} times as long as usual`
-  const since = (sinceMs: number) => `for ${formatMs(nowMs - sinceMs)} now`
   if (running > 0 && runningText !== undefined) {
     return `${seen}: ${running} of ${counts.inUse} have a query running, the longest for ${formatMs(runningMs)}: ${runningText}.`
   }
-  if (held !== undefined) {
-    return (
-      `${seen}: ${held.what} holds them without a query running, ${formatMs(held.lateMs)} each instead of ` +
-      `${formatMs(held.usualMs)}, ${since(held.sinceMs)}.`
-    )
-  }
-  if (query === undefined) return `${seen}; ${callers(counts.waiters)}.`
-  return (
-    `${seen}: ${formatMs(query.lateMs)} instead of ${formatMs(query.usualMs)}, ${since(query.sinceMs)}, for this query: ` +
-    `${query.what}.`
-  )
+  const slower = held ?? query
+  if (slower === undefined) return `${seen}; ${callers(counts.waiters)}.`
+  const { what, lateMs, usualMs, sinceMs } = slower
+  const instead = `${formatMs(lateMs)} instead of ${formatMs(usualMs)}, for ${formatMs(nowMs - sinceMs)} now`
+  return held === undefined
+    ? `${seen}: ${instead}, for this query: ${what}.`
+    : `${seen}: ${what} holds them without a query running, ${instead}.`
 }
 
 export function describeStall(poolName: string, { signals, counts }: View): string {

@@ -146,19 +146,17 @@ export class Profiler implements WorkObserver {
     )
   }
 
-  /** Of the queries asked lately whose usual time is known: how many, and the share that have not become slower. */
-  queryPulse(nowMs: number): { readonly known: number; readonly steadyShare: number } {
-    let known = 0
+  /** Of the queries asked lately whose usual time is known, the share that have not become slower; 0: none is. */
+  steadyShare(nowMs: number): number {
     let all = 0
     let steady = 0
     for (const { habit } of this.#queries.values()) {
       if (!isKnown(habit) || nowMs - habit.seenAtMs > LATELY_MS) continue
-      known += 1
       const perMs = 1 / Math.max(0.01, habit.everyMs)
       all += perMs
       if (habit.slowSinceMs === undefined) steady += perMs
     }
-    return { known, steadyShare: all > 0 ? steady / all : 0 }
+    return all > 0 ? steady / all : 0
   }
 
   /** Holders whose leases have become longer, by which kind of time. */

@@ -117,9 +117,13 @@ const PRESSED_WAITERS_SHARE = 0.1
 
 /** Callers feel the pool. What was shed or timed out is demand, too. */
 export function isUnderPressure(sample: Sample): boolean {
-  const { waiters, limit, waitMsP95, timedOut, shed, queueFull, createRefused } = sample
-  const failed = timedOut + shed + queueFull + createRefused
-  return waiters > PRESSED_WAITERS_SHARE * limit || waitMsP95 > PRESSED_WAIT_MS || failed > 0
+  const { waiters, limit, waitMsP95 } = sample
+  return waiters > PRESSED_WAITERS_SHARE * limit || waitMsP95 > PRESSED_WAIT_MS || failedOf(sample) > 0
+}
+
+/** Callers who got no lease in this window, aborted ones left out. */
+export function failedOf({ timedOut, shed, queueFull, createRefused }: Sample): number {
+  return timedOut + shed + queueFull + createRefused
 }
 
 /** If none has ended for this many times the usual lease, the law tells nothing: nothing is served. */

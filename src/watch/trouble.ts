@@ -1,5 +1,5 @@
 import { isBurning } from './burn.ts'
-import { isBackendFull, isBackendToBlame, type View } from './cause.ts'
+import { isBackendFull, isBackendToBlame, isStuck, type View } from './cause.ts'
 import { isFlapping, isStorm } from './churn.ts'
 import { isCreationTrouble, wasRefused } from './creation.ts'
 import type { EpisodeRule } from './episode.ts'
@@ -7,7 +7,7 @@ import type { Outlook } from './forecast.ts'
 import { isKnotted } from './knot.ts'
 import { timesNorm } from './norm.ts'
 import { isGradual } from './overdue.ts'
-import { isUnderPressure, resourcesWanted } from './signals.ts'
+import { failedOf, isUnderPressure, resourcesWanted } from './signals.ts'
 import { isStalling } from './stall.ts'
 import type { WarningKind } from './warning.ts'
 
@@ -80,7 +80,6 @@ export interface Foresight {
 export function troublesOf(view: View, foresight: Foresight): Readonly<Record<WatchedKind, boolean>> {
   const { sample, decision, signals, creation, insight, isExhausted } = view
   const { outlook, isForetold, isCrowded } = foresight
-  const hasFailed = sample.timedOut + sample.shed + sample.queueFull > 0
   const isFull = isUnderPressure(sample) && isBackendToBlame(view)
   return {
     'backend-refusing': wasRefused(creation, sample),
@@ -92,7 +91,7 @@ export function troublesOf(view: View, foresight: Foresight): Readonly<Record<Wa
       sample.limit >= sample.limitMax &&
       Math.max(decision.limit, resourcesWanted(signals)) > sample.limitMax &&
       !isBackendFull(view) &&
-      (sample.waiters > 0 || hasFailed),
+      (sample.waiters > 0 || failedOf(sample) > 0),
     'self-deadlock': isStandingStill(view) && isKnotted(insight.knot, sample.inUse),
     'event-loop-stall': isStalling(signals.stall),
     'leak-suspected': insight.overdue.isLeaking || isLeakingByAndBy(view),
@@ -126,12 +125,12 @@ const SLOW_TIMES_NORM = 2
 const FELT_SHARE = 0.5
 
 /** Slow leases matter to a pool that they begin to fill. */
-function isSlowAndFelt({ sample, signals, insight, ceiling }: View): boolean {
+function isSlowAndFelt(view: View): boolean {
+  const { sample, signals, ceiling } = view
   const { leaseNorm, leaseMs, silentMs } = signals
   const isFelt = isUnderPressure(sample) || sample.offeredMean > FELT_SHARE * ceiling
   if (!isFelt) return false
-  const isStuck = insight.overdue.running >= Math.max(2, 0.3 * sample.inUse)
-  return isStuck || timesNorm(leaseNorm, Math.max(leaseMs, silentMs)) >= SLOW_TIMES_NORM
+  return isStuck(view) || timesNorm(leaseNorm, Math.max(leaseMs, silentMs)) >= SLOW_TIMES_NORM
 }
 
 /** The control loop's own reason for a window in which the controller failed. */
