@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts'
 import type { Holder } from '../pool/contract.ts'
 import { adviceFor } from './advice.ts'
+import { failedOf } from './burn.ts'
 import { CONFIDENCE_MIN, fact, findCause, type View } from './cause.ts'
 import type { Outlook } from './forecast.ts'
 import {
@@ -18,7 +19,6 @@ import {
   describeStall,
   describeStorm,
 } from './message.ts'
-import { failedOf } from './signals.ts'
 import type { WatchedKind } from './trouble.ts'
 import type { Severity, Verdict, Warning } from './warning.ts'
 

@@ -28,8 +28,8 @@ const ACQUIRES_MIN = 30
  * @source Beyer et al. 2018, "The Site Reliability Workbook", chapter 5: multiple windows, multiple burn rates
  */
 export function stepBurn(burn: Burn, sample: Sample): Burn {
-  const { windowMs, grants, slowGrants, timedOut, shed, queueFull, createRefused } = sample
-  const failed = timedOut + shed + queueFull + createRefused
+  const { windowMs, grants, slowGrants } = sample
+  const failed = failedOf(sample)
   const step = ({ all, bad }: Span, fadeMs: number): Span => {
     const kept = Math.exp(-windowMs / fadeMs)
     return { all: all * kept + grants + failed, bad: bad * kept + slowGrants + failed }
@@ -45,4 +45,9 @@ export function burnRate({ all, bad }: Span): number {
 /** It burns now, and has for long enough to matter. */
 export function isBurning({ fast, slow }: Burn): boolean {
   return fast.all >= ACQUIRES_MIN && burnRate(fast) >= BURN_RATE && burnRate(slow) >= BURN_RATE / 4
+}
+
+/** Callers who got no lease in this window, aborted ones left out. */
+export function failedOf({ timedOut, shed, queueFull, createRefused }: Sample): number {
+  return timedOut + shed + queueFull + createRefused
 }

@@ -1,11 +1,12 @@
 import type { Sample } from '../measure/sample.ts'
 import type { Decision, PoolCounts } from '../pool/contract.ts'
+import { failedOf } from './burn.ts'
 import { type CreationSeen, isCreationTrouble, isRefusedLately } from './creation.ts'
 import type { Insight } from './insight.ts'
 import { isKnotted } from './knot.ts'
 import { timesNorm } from './norm.ts'
 import { isGradual } from './overdue.ts'
-import { failedOf, isSurge, isUnderPressure, type Signals } from './signals.ts'
+import { isSurge, isUnderPressure, type Signals } from './signals.ts'
 import { isStalling } from './stall.ts'
 import type { Evidence, Verdict } from './warning.ts'
 

@@ -1,5 +1,5 @@
 import type { Sample } from '../measure/sample.ts'
-import { type Burn, NO_BURN, stepBurn } from './burn.ts'
+import { type Burn, failedOf, NO_BURN, stepBurn } from './burn.ts'
 import { type Churn, NO_CHURN, stepChurn } from './churn.ts'
 import { EMPTY_QUEUE, type QueueSeen, stepQueue } from './forecast.ts'
 import { type MarginalThroughput, NO_THROUGHPUT, stepMarginalThroughput } from './marginal-throughput.ts'
@@ -119,11 +119,6 @@ const PRESSED_WAITERS_SHARE = 0.1
 export function isUnderPressure(sample: Sample): boolean {
   const { waiters, limit, waitMsP95 } = sample
   return waiters > PRESSED_WAITERS_SHARE * limit || waitMsP95 > PRESSED_WAIT_MS || failedOf(sample) > 0
-}
-
-/** Callers who got no lease in this window, aborted ones left out. */
-export function failedOf({ timedOut, shed, queueFull, createRefused }: Sample): number {
-  return timedOut + shed + queueFull + createRefused
 }
 
 /** If none has ended for this many times the usual lease, the law tells nothing: nothing is served. */
