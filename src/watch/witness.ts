@@ -19,6 +19,8 @@ const CROWDED = 1
 const FULL = 2
 /** Call sites that may be looked at in a burst, in each: all fifty of one delayed its first grants by 7 to 10 ms. */
 const BURST = 16
+/** While most leases are in the cupboard, so many of the looks are enough to know who takes how long: a ratio. */
+const CALM_SHARE = 1 / 3
 /** Everything stands still: no lease has ended for so long, in ms, and for so many times what one takes. */
 const STILL_MS_MIN = 250
 const STILL_LEASES = 2
@@ -107,7 +109,8 @@ export class Witness implements LeaseWitness {
 
   #isDue(nowMs: number, situation: number): boolean {
     const budgets = this.#budgets
-    let earned = (nowMs - this.#seenAtMs) * this.#parts.sitesPerMs
+    const share = situation === CALM ? CALM_SHARE : 1
+    let earned = share * (nowMs - this.#seenAtMs) * this.#parts.sitesPerMs
     this.#seenAtMs = nowMs
     // What one cannot save is saved for the others: else a pause would serve those alone who come first after it.
     for (let i = 0; i < budgets.length && earned > 0; i++) {
