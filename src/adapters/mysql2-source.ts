@@ -12,7 +12,7 @@ export interface Mysql2CommandLike {
   readonly sql?: unknown
   readonly query?: unknown
   readonly statement?: { readonly query?: unknown }
-  on(event: 'end', listener: () => void): unknown
+  once(event: 'end', listener: () => void): unknown
 }
 
 /** The part of a core `PoolConnection` of mysql2 3.x that we touch, and no more. */

@@ -24,7 +24,7 @@ function watch(connection: Mysql2ConnectionLike, watched: Watched<Mysql2Connecti
     addCommand: (command: Mysql2CommandLike) => {
       if (!isPreparation(command)) {
         running += 1
-        command.on('end', onEnd)
+        command.once('end', onEnd) // an execute that could not be prepared has two
         watched.began(textOf(command))
       }
       return addCommand.call(connection, command)

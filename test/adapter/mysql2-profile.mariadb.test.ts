@@ -92,6 +92,19 @@ describe.skipIf(server === undefined)('where the time of a mysql2 pool’s lease
     expect(control.profile().holders.every(({ heldMs }) => (heldMs?.total ?? 1_000) < 100)).toBe(true)
   })
 
+  // mysql2 emits the end of an execute twice if what it should have executed could not be prepared.
+  test('after a query that fails, the next one is timed as any other', async () => {
+    const { pool, control } = adopted()
+    const connection = await pool.getConnection()
+    await expect(connection.execute('select wrong')).rejects.toThrow('wrong')
+    await connection.query('select 1 as good')
+    await sleep(60)
+    connection.release()
+    const [holder] = control.profile().holders
+    expect(holder?.heldMs?.total).toBeGreaterThan(55)
+    expect(holder?.queries.find(({ text }) => text === 'select ? as good')?.meanMs).toBeLessThan(40)
+  })
+
   test('unwatched, or detached, the connections are as they were', async () => {
     for (const watch of [undefined, false] as const) {
       const { core, control } = adopted(watch === undefined ? {} : { watch })
