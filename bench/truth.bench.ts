@@ -2,7 +2,7 @@
  * The question: does the simulator tell the truth?
  *
  * The same scenarios, controllers and seeds on a real embedded PostgreSQL, by drive(), and in the simulator, whose
- * backend is the throughput curve measured on this machine just before and after each of them. Side by side: goodput,
+ * backend is the throughput curve measured on this machine just before and after each run. Side by side: goodput,
  * whether the controllers come out in the same order, and by how much the machine itself changed meanwhile: where that is
  * more than a few per cent, the line says nothing.
  *
@@ -16,7 +16,8 @@
 import { parseArgs } from 'node:util'
 import pg from 'pg'
 import { startPostgres } from '../src/cli/embedded-postgres.ts'
-import { createPool, fixed, hybrid, seededRandom } from '../src/index.ts'
+import { createPool, fixed, hybrid, type Sample, seededRandom } from '../src/index.ts'
+import { exponential } from '../src/sim/exponential.ts'
 import {
   bursts,
   type CurveBackendOptions,
@@ -26,6 +27,7 @@ import {
   mixed,
   poisson,
   type RequestKind,
+  type SimulationResult,
   simulate,
   type Workload,
 } from '../src/sim/index.ts'
@@ -57,8 +59,40 @@ interface TrueScenario {
   readonly hangMs?: number
 }
 
+/** How long the application keeps its lease after the statement, in ms, by the request. */
+const holdsMs = new WeakMap<RequestKind, number>()
+
+/**
+ * The very same requests in both worlds: arrivals of a chance of their own, since a simulation draws more than those
+ * from what it is given, and for the real run what a simulation draws of it for each arrival, in their order.
+ */
+function sameEverywhere({ workload, extraLeaseMs = 0 }: TrueScenario, peak: number): Workload {
+  return {
+    start(_, durationMs) {
+      const arrivals = workload(peak).start(seededRandom(~SEED), durationMs)
+      const holds = seededRandom(SEED)
+      let kind: RequestKind | undefined
+      return {
+        nextAtMs() {
+          const atMs = arrivals.nextAtMs()
+          kind = { ...arrivals.kind }
+          holdsMs.set(kind, exponential(holds) * (isTriggered(atMs) ? extraLeaseMs : 0))
+          return atMs
+        },
+        get kind() {
+          return kind
+        },
+      }
+    },
+  }
+}
+
+function isTriggered(atMs: number): boolean {
+  return atMs >= FROM_MS && atMs < TO_MS
+}
+
 function pulse(base: number, raised: number): (peak: number) => Workload {
-  return (peak) => poisson((tMs) => peak * (tMs >= FROM_MS && tMs < TO_MS ? raised : base))
+  return (peak) => poisson((tMs) => peak * (isTriggered(tMs) ? raised : base))
 }
 
 const SCENARIOS: Readonly<Record<string, TrueScenario>> = {
@@ -75,7 +109,7 @@ const SCENARIOS: Readonly<Record<string, TrueScenario>> = {
     workload: (peak) =>
       mixed([
         { tag: 'page', workload: poisson(0.35 * peak) },
-        { tag: 'report', work: 10, workload: poisson((tMs) => (tMs >= FROM_MS && tMs < TO_MS ? 0.03 * peak : 0)) },
+        { tag: 'report', work: 10, workload: poisson((tMs) => (isTriggered(tMs) ? 0.03 * peak : 0)) },
       ]),
   },
 }
@@ -89,7 +123,7 @@ interface Calibration {
 
 /** Numbers of clients at which the curve is measured, and for how long each, in ms. */
 const CLIENTS = [1, 2, 4, 8, 16, 48]
-const MEASURE_MS = 800
+const MEASURE_MS = 500
 const CONNECTS = 12
 
 const LOCKS = 4
@@ -178,8 +212,14 @@ function poolOptions(controller: string) {
   return { ...shared, limitMin: 2, limitMax: LIMIT_MAX, warmUp: 4, controller: hybrid() }
 }
 
-/** Goodput on the real server. */
-async function real(url: string, scenario: TrueScenario, controller: string, size: number, peak: number) {
+/** What became of it on the real server. */
+async function real(
+  url: string,
+  scenario: TrueScenario,
+  controller: string,
+  size: number,
+  peak: number,
+): Promise<SimulationResult> {
   const options = poolOptions(controller)
   const pool = createPool({
     ...options,
@@ -189,25 +229,19 @@ async function real(url: string, scenario: TrueScenario, controller: string, siz
   })
   for (let waits = 0; pool.counts().idle < options.warmUp && waits < 100; waits++) await sleep(50)
   const admin = await connect(url)
-  const random = seededRandom(SEED + 77)
-  const startedAtMs = performance.now()
-  const isTriggered = (): boolean => {
-    const atMs = performance.now() - startedAtMs
-    return atMs >= FROM_MS && atMs < TO_MS
-  }
-  const { extraLeaseMs = 0, hangMs = 0, retries = 0 } = scenario
-  const work = async (client: pg.Client, kind?: RequestKind): Promise<void> => {
-    const holdMs = extraLeaseMs > 0 && isTriggered() ? -Math.log(1 - random.next()) * extraLeaseMs : 0
-    await client.query(sqlOf(size * (kind?.work ?? 1)))
+  const { hangMs = 0, retries = 0 } = scenario
+  const work = async (client: pg.Client, kind: RequestKind = {}): Promise<void> => {
+    await client.query(sqlOf(size * (kind.work ?? 1)))
+    const holdMs = holdsMs.get(kind) ?? 0
     if (holdMs > 0) await sleep(holdMs)
   }
   const hang = hangMs > 0 ? lockGate(admin, hangMs) : undefined
-  const workload = scenario.workload(peak)
-  const { summary } = await drive(pool, { workload, durationMs: DURATION_MS, sloMs: SLO_MS, seed: SEED, retries, work })
+  const workload = sameEverywhere(scenario, peak)
+  const result = await drive(pool, { workload, durationMs: DURATION_MS, sloMs: SLO_MS, seed: SEED, retries, work })
   await hang
   await admin.end()
   await pool.drain({ timeoutMs: 2_000 })
-  return summary.goodput
+  return result
 }
 
 async function lockGate(admin: pg.Client, hangMs: number): Promise<void> {
@@ -217,8 +251,13 @@ async function lockGate(admin: pg.Client, hangMs: number): Promise<void> {
   await admin.query('commit')
 }
 
-/** Goodput in the simulator. */
-async function simulated(scenario: TrueScenario, controller: string, peak: number, seen: Calibration): Promise<number> {
+/** What becomes of it in the simulator. */
+function simulated(
+  scenario: TrueScenario,
+  controller: string,
+  peak: number,
+  seen: Calibration,
+): Promise<SimulationResult> {
   const { throughput, connectMs, connectSerialMs } = seen
   // Over the loopback device a connect is nothing but work (a fork, and a password hashed on both sides): the more of
   // them, the less is left for statements that compute, and a pool that opens many under pressure pays for it.
@@ -229,12 +268,12 @@ async function simulated(scenario: TrueScenario, controller: string, peak: numbe
     ...(extraLeaseMs > 0 ? [{ fromMs: FROM_MS, toMs: TO_MS, extraLeaseMs }] : []),
     ...(hangMs > 0 ? [{ fromMs: FROM_MS, toMs: FROM_MS + hangMs, hang: true as const }] : []),
   ]
-  const { summary } = await simulate({
+  return simulate({
     seed: SEED,
     durationMs: DURATION_MS,
     sloMs: SLO_MS,
     retries,
-    workload: scenario.workload(peak),
+    workload: sameEverywhere(scenario, peak),
     backend: curveBackend({
       throughput,
       connectMs: connectMs - costMs,
@@ -245,7 +284,41 @@ async function simulated(scenario: TrueScenario, controller: string, peak: numbe
     }),
     pool: poolOptions(controller),
   })
-  return summary.goodput
+}
+
+/** Spans of the trace, in ms. */
+const TRACE_MS = 250
+
+/** How a run went, a line per span: what to look at where the two part. */
+function trace(title: string, { rows, summary }: SimulationResult): void {
+  const { goodput, completed, shed, timedOut, failed, latencyMsP50, latencyMsP99 } = summary
+  const figures = { goodput: percent(goodput), completed, shed, timedOut, failed, latencyMsP50, latencyMsP99 }
+  console.error(`\n${title}: ${JSON.stringify(figures)}`)
+  for (let fromMs = 0; fromMs < DURATION_MS; fromMs += TRACE_MS) {
+    const within = rows.filter(({ atMs }) => atMs > fromMs && atMs <= fromMs + TRACE_MS)
+    const last = within.at(-1)
+    if (last === undefined) continue
+    const sum = (of: (sample: Sample) => number): number => within.reduce((total, { sample }) => total + of(sample), 0)
+    const { limit, sample } = last
+    const done = sum((s) => s.completions)
+    const cells = {
+      limit,
+      live: sample.live,
+      creating: sample.creating,
+      waiters: sample.waiters,
+      arrivals: sum((s) => s.arrivals),
+      completions: done,
+      lost: sum((s) => s.shed + s.timedOut),
+      leaseMs: (sum((s) => s.completions * s.leaseMsMean) / Math.max(1, done)).toFixed(1),
+      lateMs: Math.max(...within.map((row) => row.sample.loopDelayMs)).toFixed(0),
+    }
+    const reasons = [...new Set(within.map(({ reason }) => reason))].join(' ')
+    console.error(
+      `${fromMs + TRACE_MS} ms: ${Object.entries(cells)
+        .map(([what, n]) => `${what} ${n}`)
+        .join(', ')}; ${reasons}`,
+    )
+  }
 }
 
 function sleep(ms: number): Promise<void> {
@@ -275,7 +348,7 @@ try {
     `a connect takes ${before.connectMs.toFixed(1)} ms, ${before.connectSerialMs.toFixed(1)} of them one at a time\n`,
   )
   const heads = controllers.map((name) => `${name}: simulated / real`)
-  console.log(`| scenario | ${heads.join(' | ')} | apart | same ranking | peak before, after |`)
+  console.log(`| scenario | ${heads.join(' | ')} | apart | same ranking | peak before, between, after |`)
   console.log(`|---|${heads.map(() => '---').join('|')}|---|---|---|`)
   let apartMax = 0
   let sameRankings = 0
@@ -284,19 +357,29 @@ try {
     if (scenario === undefined)
       throw new RangeError(`no scenario ${name}; there are ${Object.keys(SCENARIOS).join(', ')}`)
     const peak = peakOf(before)
+    const peaks = [peak]
     const seen: number[] = []
-    for (const controller of controllers) seen.push(await real(server.url, scenario, controller, size, peak))
-    const after = await calibrate(server.url, size)
     const told: number[] = []
-    for (const controller of controllers) told.push(await simulated(scenario, controller, peak, between(before, after)))
+    for (const controller of controllers) {
+      const truth = await real(server.url, scenario, controller, size, peak)
+      const after = await calibrate(server.url, size)
+      const model = await simulated(scenario, controller, peak, between(before, after))
+      if (process.env.BENCH_TRACE) {
+        trace(`${name}, ${controller}, real`, truth)
+        trace(`${name}, ${controller}, simulated`, model)
+      }
+      seen.push(truth.summary.goodput)
+      told.push(model.summary.goodput)
+      peaks.push(peakOf(after))
+      before = after
+    }
     const apart = Math.max(...told.map((ratio, at) => Math.abs(ratio - (seen[at] ?? 0))))
     const isSame = isSameRanking(told, seen)
     apartMax = Math.max(apartMax, apart)
     if (isSame) sameRankings += 1
     const cells = told.map((ratio, at) => `${percent(ratio)} / ${percent(seen[at] ?? 0)}`)
-    const peaks = `${peak.toFixed(0)}, ${peakOf(after).toFixed(0)}`
-    console.log(`| ${name} | ${cells.join(' | ')} | ${percent(apart)} | ${isSame ? 'yes' : 'NO'} | ${peaks} |`)
-    before = after
+    const capacity = peaks.map((perSecond) => perSecond.toFixed(0)).join(', ')
+    console.log(`| ${name} | ${cells.join(' | ')} | ${percent(apart)} | ${isSame ? 'yes' : 'NO'} | ${capacity} |`)
   }
   console.log(`\nAt most ${percent(apartMax)} points apart; the same ranking in ${sameRankings} of ${names.length}.`)
 } finally {
