@@ -13,7 +13,7 @@ const ENGINE = ['src/base', 'src/pool', 'src/measure', 'src/sim', 'src/handle.ts
 const LOOP = ['src/control/control-loop.ts', 'src/control/guards.ts', 'src/control/fixed.ts']
 /** What a decision of somebody's depends on besides; what only one decider is made of is no matter of the others. */
 const DECIDERS = ['src/control', 'bench/controllers/rivals.ts', 'bench/controllers/run.ts']
-const HYBRID_ONLY = ['hybrid.ts', 'arm.ts', 'forecast.ts']
+const HYBRID_ONLY = ['hybrid.ts', 'arm.ts']
 
 /**
  * Runs simulations in processes of their own, and keeps what came out for as long as the code that made it stays the

@@ -9,9 +9,11 @@ export interface ArrivalRate {
   readonly arrivals: number
   /** The time in which they came, in ms. */
   readonly ms: number
+  /** How late the event loop was in the latest window, in ms: it may hand over what came meanwhile in the next one. */
+  readonly lateMs: number
 }
 
-export const NO_ARRIVALS: ArrivalRate = { arrivals: 0, ms: 0 }
+export const NO_ARRIVALS: ArrivalRate = { arrivals: 0, ms: 0, lateMs: 0 }
 
 /** Beyond this, in ms, older arrivals fade: slow drifts are followed, and a Poisson rate of 100/s is known to 7 %. */
 const RATE_MEMORY_MS = 2_000
@@ -27,13 +29,15 @@ const CHANGE_SIGMAS = 4
 
 /** The rate after one more window. A surge shows in the queue first: who waits has arrived since the oldest has. */
 export function nextArrivalRate(rate: ArrivalRate, sample: Sample): ArrivalRate {
-  const queue = { arrivals: sample.waiters, ms: sample.oldestWaitMs }
-  if (queue.ms >= QUEUE_MS && surprise(rate, queue) > CHANGE_SIGMAS) return queue
-  const window = { arrivals: sample.arrivals, ms: Math.max(CLUMP_MS, sample.windowMs + sample.loopDelayMs) }
+  const lateMs = sample.loopDelayMs
+  const heldBackMs = Math.max(lateMs, rate.lateMs)
+  const queue = { arrivals: sample.waiters, ms: sample.oldestWaitMs + heldBackMs, lateMs }
+  if (sample.oldestWaitMs >= QUEUE_MS && surprise(rate, queue) > CHANGE_SIGMAS) return queue
+  const window = { arrivals: sample.arrivals, ms: Math.max(CLUMP_MS, sample.windowMs + heldBackMs), lateMs }
   if (Math.abs(surprise(rate, window)) > CHANGE_SIGMAS) return window
   const ms = rate.ms + window.ms
   const fade = Math.min(1, RATE_MEMORY_MS / ms)
-  return { arrivals: (rate.arrivals + window.arrivals) * fade, ms: ms * fade }
+  return { arrivals: (rate.arrivals + window.arrivals) * fade, ms: ms * fade, lateMs }
 }
 
 /** Arrivals per ms, one standard deviation on the low side: a few arrivals in a row are no surge yet. */
@@ -103,20 +107,15 @@ export function nextLeaseTimes(times: LeaseTimes, sample: Sample, isUnloaded: bo
 }
 
 /**
- * The times after one more window in which something of our own making slowed leases down. It tells nothing of how long
- * they take by themselves, unless what is known comes from a few leases that were slowed down as well: the very first
- * one of a cold start has waited for its rivals' connects. They may be found to be shorter, not longer; and the next
- * clean window outweighs them.
- *
- * @param isLasting then they are this long for now; what passes soon is no load to speak of
+ * The times after one more window that something of our own has disturbed. It tells nothing of how long leases take,
+ * unless what is known comes from a few that were disturbed as well: the very first one of a cold start has waited for
+ * its rivals' connects. They may be found to be shorter, not longer; and the next clean window outweighs them.
  */
-export function slowedLeaseTimes(times: LeaseTimes, sample: Sample, isLasting: boolean): LeaseTimes {
+export function disturbedLeaseTimes(times: LeaseTimes, sample: Sample): LeaseTimes {
+  if (times.seen >= RECENT_LEASES) return times
   const next = nextLeaseTimes(times, sample, false, 0)
-  if (times.recentMs === 0) return { ...next, seen: Math.min(next.seen, LEASES_MIN) }
-  const recentMs = isLasting ? next.recentMs : times.recentMs
-  if (times.seen >= RECENT_LEASES) return { ...times, recentMs }
-  const leastMs = Math.min(times.leastMs, next.recentMs)
-  return { ...times, recentMs: isLasting ? recentMs : leastMs, leastMs, seen: Math.min(next.seen, LEASES_MIN) }
+  const leastMs = times.recentMs === 0 ? next.recentMs : Math.min(times.leastMs, next.recentMs)
+  return { ...times, recentMs: leastMs, leastMs, seen: Math.min(next.seen, LEASES_MIN) }
 }
 
 /** How long a lease takes by itself, in ms; 0 before the first has ended. */

@@ -1,6 +1,6 @@
 import { readOptions, show } from '../base/options.ts'
 import { smoothed } from '../measure/average.ts'
-import { type Extreme, largestOf, NO_EXTREME, rolledMax, rolledMin, smallestOf } from '../measure/extreme.ts'
+import { type Extreme, largestOf, NO_EXTREME, rolledMax } from '../measure/extreme.ts'
 import type { Sample } from '../measure/sample.ts'
 import {
   type ForecastState,
@@ -16,13 +16,13 @@ import type { Controller } from './controller.ts'
 import {
   type ArrivalRate,
   arrivalsPerMs,
+  disturbedLeaseTimes,
   LEASES_MIN,
   type LeaseTimes,
   NO_ARRIVALS,
   NO_LEASES,
   nextArrivalRate,
   nextLeaseTimes,
-  slowedLeaseTimes,
   staffed,
   unloadedLeaseMs,
 } from './demand.ts'
@@ -63,14 +63,11 @@ export interface HybridState {
   /** Leases out and their time in ms, means, while nobody was pressed. */
   readonly inUseCalm: number
   readonly leaseMsCalm: number
+  /** Something of our own slowed leases down in the latest window: it tells nothing of them, nor of throughput. */
+  readonly isDisturbed: boolean
   /** For how long creates have been under way without a break, in ms; and how many a ms succeed while they are. */
   readonly fillingMs: number
   readonly createsPerMs: number
-  /** The quickest creates of the last minute, in ms; and for how long yet they are known to slow each other down. */
-  readonly createMsLeast: Extreme
-  readonly contendedMs: number
-  /** Have they been since the limit was last lowered in calm? */
-  readonly wasContended: boolean
   readonly completionsPerMs: number
   readonly completionsPerMsMax: Extreme
   readonly inUseMax: Extreme
@@ -102,11 +99,9 @@ const INITIAL: HybridState = {
   leases: NO_LEASES,
   inUseCalm: 0,
   leaseMsCalm: 0,
+  isDisturbed: false,
   fillingMs: 0,
   createsPerMs: 0,
-  createMsLeast: NO_EXTREME,
-  contendedMs: 0,
-  wasContended: false,
   completionsPerMs: 0,
   completionsPerMsMax: NO_EXTREME,
   inUseMax: NO_EXTREME,
@@ -134,11 +129,11 @@ type Step = readonly [HybridState, Decision]
  *    follow; then lowered by a quarter, and kept if they do not suffer. Failed trials become rare.
  * 3. *Ceiling*: while leases take longer than unloaded, demand is believed only up to twice what the backend has been
  *    seen to complete (retries are arrivals too), and not beyond what was tried in vain.
- *    Nor is anything opened or tried beyond demand while creates have become several times as slow, or the event loop
- *    late: a machine without spare CPU serves fewer for each connect it makes, and its leases only seem long.
  * 4. *Actuator*: up at once, at most × 4 a step; down by at most a fifth each `calmMs` without pressure, never below
- *    demand or the recent peak of leases out; at once to these if creates were in contention, for then the limit was
- *    raised in vain.
+ *    demand or the recent peak of leases out.
+ *
+ * What is measured beside our own connects, or by a process that is late itself, is no measure: 1 and 2 pass over such
+ * windows, lest a pool on a machine without spare CPU take its own doing for a slow backend, or for demand.
  *
  * @throws TypeError RangeError for wrong options
  * @source Layer 1: Little 1961; Halfin, Whitt 1981. Layer 2: the idea of Hellerstein, Morrison, Eilebrecht 2009,
@@ -205,26 +200,27 @@ const LATE_RATIO = 0.5
 /** Timers are late by a few ms on any machine. */
 const LATE_MS_MIN = 10
 
-function isLateFor(leaseMs: number, { loopDelayMs }: Sample): boolean {
-  return leaseMs > 0 && loopDelayMs > Math.max(LATE_MS_MIN, LATE_RATIO * leaseMs)
+/** Are our own connects under way, or does the process hear of everything too late? */
+function isSlowedByUs(fillingMs: number, leases: LeaseTimes, sample: Sample): boolean {
+  const isFilling = fillingMs > 0 && fillingMs < FILLING_MS_MAX
+  const leaseMs = unloadedLeaseMs(leases) || sample.leaseMsMean
+  return isFilling || (leaseMs > 0 && sample.loopDelayMs > Math.max(LATE_MS_MIN, LATE_RATIO * leaseMs))
 }
 
 function observed(state: HybridState, sample: Sample, isPressing: boolean): HybridState {
   const { windowMs, completions, inUseMean, limit } = sample
   const fillingMs = sample.creating + sample.created > 0 ? state.fillingMs + windowMs : 0
-  const isFilling = fillingMs > 0 && fillingMs < FILLING_MS_MAX
-  const isLate = isLateFor(unloadedLeaseMs(state.leases) || sample.leaseMsMean, sample)
-  const isContended = isPressing && (isLate || state.contendedMs > 0)
-  const leases =
-    isFilling || isContended
-      ? slowedLeaseTimes(state.leases, sample, isContended)
-      : nextLeaseTimes(state.leases, sample, !isPressing, LEASE_MEMORY_MS)
+  const isDisturbed = isSlowedByUs(fillingMs, state.leases, sample)
+  const leases = isDisturbed
+    ? disturbedLeaseTimes(state.leases, sample)
+    : nextLeaseTimes(state.leases, sample, !isPressing, LEASE_MEMORY_MS)
   const calmTauMs = isPressing ? Number.POSITIVE_INFINITY : IN_USE_TAU_MS
   const perMs = smoothed(state.completionsPerMs, completions / windowMs, windowMs, THROUGHPUT_TAU_MS)
   const seen: HybridState = {
     ...state,
     rate: nextArrivalRate(state.rate, sample),
     leases,
+    isDisturbed,
     fillingMs,
     createsPerMs:
       fillingMs > 0
@@ -240,26 +236,7 @@ function observed(state: HybridState, sample: Sample, isPressing: boolean): Hybr
     calmMs: isPressing ? 0 : state.calmMs + windowMs,
     pressedMs: isPressing ? state.pressedMs + windowMs : state.pressedMs,
   }
-  const known = withCreates(seen, sample, isPressing && isLate)
-  return limit === state.limit ? known : { ...known, arm: newArm(limit, known.leases.recentMs), trialFrom: undefined }
-}
-
-/** Creates this many times as long as the quickest compete for what the backend, or this process, has no more of. */
-const CONTENDED_RATIO = 3
-/** For so long, in ms, that is believed. */
-const CONTENDED_MS = 5_000
-
-/** @param isLate this process hears of things too late, which is contention if it creates meanwhile */
-function withCreates(state: HybridState, sample: Sample, isLate: boolean): HybridState {
-  const { created, creating, createMsMean, windowMs } = sample
-  const isKnown = created > 0 && createMsMean > 0
-  const createMsLeast = isKnown
-    ? rolledMin(state.createMsLeast, createMsMean, windowMs, LEASE_MEMORY_MS)
-    : state.createMsLeast
-  const isSlow = isKnown && createMsMean > CONTENDED_RATIO * (smallestOf(createMsLeast) ?? createMsMean)
-  const isContended = isSlow || (isLate && created + creating > 0)
-  const contendedMs = isContended ? CONTENDED_MS : Math.max(0, state.contendedMs - windowMs)
-  return { ...state, createMsLeast, contendedMs, wasContended: state.wasContended || isContended }
+  return limit === state.limit ? seen : { ...seen, arm: newArm(limit, leases.recentMs), trialFrom: undefined }
 }
 
 /** Layer 1, for what is not there yet. */
@@ -341,13 +318,10 @@ function isTryingLess({ trialFrom, arm }: HybridState): boolean {
 
 function press(state: HybridState, sample: Sample, settings: Settings): Step {
   const isLimitInTheWay = sample.live >= sample.limit || sample.inUseMax >= sample.limit
-  const measuring = { ...state, arm: measured(state.arm, sample) }
+  const measuring = state.isDisturbed ? state : { ...state, arm: measured(state.arm, sample) }
   if (state.trialFrom !== undefined) return judge(measuring, state.trialFrom, sample, settings)
   if (isLimitInTheWay) return considerTrial(measuring, sample)
-  // Who waits while the limit leaves room waits for a create. But creates in contention slow down those who serve, too.
-  const isKnown = state.contendedMs > 0 && state.leases.recentMs > 0
-  const isFull = isKnown && sample.live >= demandOf(state, sample)
-  return isFull ? move(measuring, sample.live, 'contended') : hold(measuring, sample, 'filling')
+  return hold(measuring, sample, 'filling') // who waits while the limit leaves room waits for a create
 }
 
 /** An arm to compare with: this long, in ms, and this many completions, unless they are too few to wait for. */
@@ -370,7 +344,6 @@ function considerTrial(state: HybridState, sample: Sample): Step {
   const isExogenous = hasSlowedByItself(state, sample)
   if (state.pressedMs < BURST_MS && !isExogenous) return hold(state, sample, 'burst')
   if (sample.atMs < state.trialAtMs) return hold(state, sample, 'backing-off')
-  if (trialUp && state.contendedMs > 0) return hold(state, sample, 'contended')
   const ratio = isExogenous && state.ceiling === undefined ? 2 : 1.5
   const limit = trialUp ? Math.ceil(sample.limit * ratio) : Math.floor(sample.limit * 0.75)
   const bounded = Math.min(Math.max(limit, sample.limitMin), sample.limitMax)
@@ -455,10 +428,9 @@ function relax(seen: HybridState, sample: Sample, settings: Settings): Step {
   if (seen.calmMs < settings.calmMs) return hold(seen, sample, 'calm')
   const { trialAtMs, trialUp, backOffMs } = INITIAL
   const fresh = { trialFrom: undefined, ceiling: undefined, limitedBy: undefined, trialAtMs, trialUp, backOffMs }
-  const state = { ...seen, ...fresh, calmMs: 0, pressedMs: 0, wasContended: false }
+  const state = { ...seen, ...fresh, calmMs: 0, pressedMs: 0 }
   const peak = Math.ceil(1.1 * (largestOf(state.inUseMax) ?? 0)) + 1
-  // What contention has added was of no use even then.
-  const slowest = seen.wasContended ? 0 : Math.floor(0.8 * sample.limit)
+  const slowest = Math.floor(0.8 * sample.limit)
   const limit = Math.max(sample.limitMin, slowest, demandOf(state, sample), peak, state.foreseen)
   return limit < sample.limit ? move(state, limit, 'shrink') : hold(state, sample, 'calm')
 }

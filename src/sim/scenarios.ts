@@ -1,3 +1,4 @@
+import { seededRandom } from '../base/random.ts'
 import { codel } from '../pool/queue-policy.ts'
 import { type Backend, type CurveBackendOptions, curveBackend, type UslBackendOptions, uslBackend } from './backend.ts'
 import { bursts } from './bursts.ts'
@@ -344,17 +345,21 @@ const PARTS = {
     trigger: USUAL,
     recovers: 'from-onset',
   },
-  'crowded-start': {
-    says: 'A deployment on a crowded machine: no connection is open, each is costly, and eight others burn the two cores.',
-    workload: poisson(260),
+  'crowded-surge': {
+    says: 'Three other processes burn the two cores while traffic grows sevenfold: connects crawl, and we hear of all late.',
+    durationMs: MINUTE_MS,
+    workload: pulse(200, 1_500, [FROM_MS, FROM_MS + 6_000]),
+    sloMs: 200,
     backend: curveBackend({
       ...TWO_CORES,
+      // Queries of 0.4 ms, and connects that cost 9.
+      throughput: TWO_CORES.throughput.map(([n, perSecond]) => [n, 8 * perSecond] as const),
       holdMsMean: 20,
-      disturbances: [{ fromMs: 0, toMs: 40_000, neighbours: 8 }],
+      connectSerialMs: 10,
+      disturbances: [{ fromMs: 0, toMs: MINUTE_MS, neighbours: 3 }, ...latenesses(0, MINUTE_MS)],
     }),
-    trigger: [0, 40_000],
+    trigger: [FROM_MS, FROM_MS + 6_000],
     recovers: 'from-onset',
-    pool: { ...POOL, warmUp: 0 },
   },
   'cross-region': {
     says: 'The application is a continent away: 130 ms a lease, the database idle; traffic triples, 100 leases are needed.',
@@ -474,6 +479,16 @@ function decay(fromMs: number, toMs: number, lowest: number): Disturbance[] {
     toMs: fromMs + (step + 1) * stepMs,
     capacity: 1 - ((1 - lowest) * (step + 1)) / 20,
   }))
+}
+
+/** A process that waits for its turn on a busy machine: 5 to 75 ms late, every 100 ms or so. */
+function latenesses(fromMs: number, toMs: number): Disturbance[] {
+  const random = seededRandom(1)
+  const late: Disturbance[] = []
+  for (let atMs = fromMs; atMs < toMs; atMs += 50 + 100 * random.next()) {
+    late.push({ fromMs: atMs, toMs: atMs + 5 + 70 * random.next() ** 3, stall: true })
+  }
+  return late
 }
 
 /** Counts by the millisecond: `size` requests at once every `everyMs`. */

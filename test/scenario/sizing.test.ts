@@ -119,8 +119,10 @@ test('what a surge has opened is closed again when it is over', async () => {
   expect(rows.at(-1)?.sample.live).toBeLessThan(12)
 })
 
-test('a start on a crowded machine with costly connects: hardly more than is needed, and back within four seconds', async () => {
-  const { rows, summary } = await simulate({ ...scenarios['crowded-start'].options, durationMs: 20_000 })
-  expect(Math.max(...rows.map(({ limit }) => limit))).toBeLessThanOrEqual(28) // 16 are needed
-  expect(summary.recoveryMs).toBeLessThan(4_000)
+// The law of once stopped a surge where it stood whenever its connects slowed leases down: 16 reversals a minute, and a
+// tenth of a second lost at each.
+test('a surge beside processes that burn the CPU is met in one go', async () => {
+  const { summary } = await simulate({ ...scenarios['crowded-surge'].options, seed: 2 })
+  expect(summary.goodput).toBeGreaterThan(0.98)
+  expect(summary.reversals).toBeLessThanOrEqual(4)
 })

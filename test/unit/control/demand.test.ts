@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest'
 import {
   type ArrivalRate,
   arrivalsPerMs,
+  disturbedLeaseTimes,
   NO_ARRIVALS,
   NO_LEASES,
   nextArrivalRate,
   nextLeaseTimes,
-  slowedLeaseTimes,
   staffed,
   unloadedLeaseMs,
 } from '../../../src/control/demand.ts'
@@ -48,6 +48,11 @@ describe('the arrival rate', () => {
   test('does not take a batch of one instant for a rate', () => {
     const batch = { windowMs: 250, arrivals: 70, waiters: 20, oldestWaitMs: 0.02 }
     expect(rateAfter([...STEADY, batch])).toBeLessThan(220)
+  })
+
+  test('does not take what a late event loop hands over in the next window for a rate', () => {
+    const late = { windowMs: 250, arrivals: 50, loopDelayMs: 70 }
+    expect(rateAfter([...STEADY, late, { windowMs: 10, arrivals: 20, waiters: 15, oldestWaitMs: 6 }])).toBeLessThan(250)
   })
 
   test('does not take a clump for a rate either, in a window that is closed early', () => {
@@ -110,27 +115,24 @@ test('staffing adds two standard deviations, which are those of Poisson unless t
   expect(staffed(25, 100)).toBe(25 + 20 + 1)
 })
 
-describe('leases that something of our own making has slowed down', () => {
+describe('leases that something of our own has slowed down', () => {
   const seen = (completions: number, leaseMsMean: number) => sampleOf({ windowMs: 50, completions, leaseMsMean })
 
   test('may show the first few to have been longer than need be, not shorter', () => {
-    const first = slowedLeaseTimes(NO_LEASES, seen(1, 200), false)
-    const second = slowedLeaseTimes(first, seen(9, 40), false)
+    const first = disturbedLeaseTimes(NO_LEASES, seen(1, 200))
+    const second = disturbedLeaseTimes(first, seen(9, 40))
     expect(unloadedLeaseMs(first)).toBe(200)
     expect(unloadedLeaseMs(second)).toBeCloseTo(56)
-    expect(unloadedLeaseMs(slowedLeaseTimes(second, seen(9, 300), false))).toBeCloseTo(56)
+    expect(unloadedLeaseMs(disturbedLeaseTimes(second, seen(9, 300)))).toBeCloseTo(56)
   })
 
-  test('change nothing of what is well known, but what is so for now', () => {
+  test('change nothing of what is well known', () => {
     const known = nextLeaseTimes(NO_LEASES, seen(40, 20), true, 60_000)
-    expect(slowedLeaseTimes(known, seen(9, 300), false)).toEqual(known)
-    const slow = slowedLeaseTimes(known, seen(20, 300), true)
-    expect(unloadedLeaseMs(slow)).toBe(20)
-    expect(slow.recentMs).toBeCloseTo(160)
+    expect(disturbedLeaseTimes(known, seen(9, 300))).toEqual(known)
   })
 
   test('are outweighed by the next clean window', () => {
-    const slow = slowedLeaseTimes(NO_LEASES, seen(19, 200), false)
+    const slow = disturbedLeaseTimes(NO_LEASES, seen(19, 200))
     expect(unloadedLeaseMs(nextLeaseTimes(slow, seen(36, 20), true, 60_000))).toBeLessThan(40)
   })
 })
