@@ -14,7 +14,7 @@ import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { cycles, waves, waveTimes } from './support/loops.ts'
+import { cycles, type Part, partTimes, waves } from './support/loops.ts'
 import { quantile } from './support/quantile.ts'
 import { AGAIN, type OpenPool, SUBJECTS, type Subject } from './support/subjects.ts'
 
@@ -44,6 +44,7 @@ const CASES: readonly Case[] = [
   lentAtOnce(1_000, 50_000),
   lentAtOnce(10_000, 50_000),
   alone('acquire', 1_000, 10_000),
+  alone('wait', 1_000, 10_000),
   alone('release', 1_000, 10_000),
   memoryOfWaiters(100_000),
   memoryOfIdle(10_000),
@@ -67,16 +68,13 @@ function lentAtOnce(resources: number, times: number): Case {
   }
 }
 
-/** One half of a cycle, without the await between: what makes it slower is not thinned out by the other half. */
-function alone(half: 'acquire' | 'release', resources: number, times: number): Case {
+/** One part of a cycle, without the awaits between: what makes it slower is not thinned out by the others. */
+function alone(part: Part, resources: number, times: number): Case {
   return {
-    name: `${half}-alone`,
+    name: `${part}-alone`,
     unit: 'ns each',
     resources,
-    async run(pool) {
-      const { acquireNs, releaseNs } = await waveTimes(pool, resources, times / resources)
-      return (half === 'acquire' ? acquireNs : releaseNs) / times
-    },
+    run: async (pool) => (await partTimes(pool, resources, times))[part] / times,
   }
 }
 

@@ -26,24 +26,31 @@ export async function waves(pool: OpenPool, size: number, times: number): Promis
   }
 }
 
-/** How long acquiring alone takes, and releasing alone, of `size` resources that are all idle or all lent: in ns. */
-export async function waveTimes(
-  pool: OpenPool,
-  size: number,
-  times: number,
-): Promise<{ acquireNs: number; releaseNs: number }> {
+/** One part of a cycle. */
+export type Part = 'acquire' | 'wait' | 'release'
+
+/**
+ * How long each part takes by itself, in ns for all `times`: acquires of what is idle, acquires that find nothing and
+ * wait, releases that nobody waits for.
+ */
+export async function partTimes(pool: OpenPool, size: number, times: number): Promise<Record<Part, number>> {
+  const spent = { acquire: 0n, wait: 0n, release: 0n }
   const asked: Promise<unknown>[] = new Array(size)
+  const waiting: Promise<unknown>[] = new Array(size)
   const leases: unknown[] = new Array(size)
-  let acquireNs = 0n
-  let releaseNs = 0n
-  for (let wave = 0; wave < times; wave++) {
-    const startedAt = process.hrtime.bigint()
+  for (let wave = 0; wave < times; wave += size) {
+    let sinceNs = process.hrtime.bigint()
     for (let i = 0; i < size; i++) asked[i] = pool.acquire()
-    acquireNs += process.hrtime.bigint() - startedAt
+    spent.acquire += process.hrtime.bigint() - sinceNs
     for (let i = 0; i < size; i++) leases[i] = await asked[i]
-    const endedAt = process.hrtime.bigint()
+    sinceNs = process.hrtime.bigint()
+    for (let i = 0; i < size; i++) waiting[i] = pool.acquire()
+    spent.wait += process.hrtime.bigint() - sinceNs
     for (let i = 0; i < size; i++) pool.release(leases[i])
-    releaseNs += process.hrtime.bigint() - endedAt
+    for (let i = 0; i < size; i++) leases[i] = await waiting[i]
+    sinceNs = process.hrtime.bigint()
+    for (let i = 0; i < size; i++) pool.release(leases[i])
+    spent.release += process.hrtime.bigint() - sinceNs
   }
-  return { acquireNs: Number(acquireNs), releaseNs: Number(releaseNs) }
+  return { acquire: Number(spent.acquire), wait: Number(spent.wait), release: Number(spent.release) }
 }

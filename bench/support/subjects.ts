@@ -5,7 +5,6 @@ import { Pool as LightningPool } from 'lightning-pool'
 import pg from 'pg'
 import { Pool as SequelizePool } from 'sequelize-pool'
 import { Pool as TarnPool } from 'tarn'
-import type { CreatePoolOptions } from '../../src/index.ts'
 
 /** A pool of so many resources, all of them open and idle, behind the two functions that every pool has. */
 export interface OpenPool<L = unknown> {
@@ -26,13 +25,23 @@ export interface Subject {
   open(resources: number, timeoutMs?: number): Promise<OpenPool>
 }
 
+type Package = typeof import('../../src/index.ts')
+
 /** The package as it is built, not its source: what users run, without what a TypeScript loader adds. */
-const built = new URL(process.env.BENCH_DIST ?? '../../dist/index.js', import.meta.url).href
-export const ours = (await import(built)) as typeof import('../../src/index.ts')
+const DIST = process.env.BENCH_DIST ?? '../../dist/index.js'
+/** Another build of it to compare with, where there is one. */
+const DIST_BEFORE = process.env.BENCH_BEFORE
+export const ours = await built(DIST)
 
 const NAME = 'adaptive-pool'
 /** The same code a second time: how far its ratio to the first is off 1 is what this run cannot tell apart. */
 export const AGAIN = 'adaptive-pool again'
+/** The build to compare with. */
+export const BEFORE = 'adaptive-pool before'
+
+function built(dist: string): Promise<Package> {
+  return import(new URL(dist, import.meta.url).href)
+}
 
 class Resource {
   readonly id: number
@@ -48,19 +57,19 @@ const destroy = async (): Promise<void> => {}
 const WAITERS_MAX = 1_000_000
 
 /** Sampling, control, watch and events as they come by default; only the limit is held where the case wants it. */
-function adaptivePool(name: string, more: Partial<CreatePoolOptions<Resource>> = {}): Subject {
+function adaptivePool(name: string, load: () => Package | Promise<Package> = () => ours): Subject {
   return {
     name,
     kind: 'ours',
     async open(resources, timeoutMs) {
-      const pool = ours.createPool<Resource>({
+      const { createPool } = await load()
+      const pool = createPool<Resource>({
         create,
         destroy,
         limitMin: resources,
         limitMax: resources,
         waitersMax: WAITERS_MAX,
         ...(timeoutMs === undefined ? {} : { acquireTimeoutMs: timeoutMs }),
-        ...more,
       })
       return opened({ acquire: () => pool.acquire(), release: (lease) => lease.release() }, resources)
     },
@@ -187,6 +196,7 @@ export const SUBJECTS: readonly Subject[] = [
     },
   },
   adaptivePool(AGAIN),
+  ...(DIST_BEFORE === undefined ? [] : [adaptivePool(BEFORE, () => built(DIST_BEFORE))]),
 ]
 
 /** Opens every resource before anything is measured. */
