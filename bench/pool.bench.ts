@@ -192,6 +192,8 @@ interface Row {
   readonly costLow: number
   readonly costHigh: number
   readonly unit: Case['unit']
+  /** The fastest round of each process, and of those the median: what others do on the machine only makes rounds slower. */
+  readonly fastest: number
   /** Median of the paired ratios: its cost by the floor's, and by ours. */
   readonly byFloor: number
   readonly byOurs: number
@@ -209,6 +211,7 @@ function rowsOf(wanted: Case, runs: readonly Times[], subjects: readonly Subject
       cost: quantile(costs, 0.5),
       costLow: quantile(costs, 0.25),
       costHigh: quantile(costs, 0.75),
+      fastest: median(runs.map((run) => Math.min(...(run[name] ?? [])))),
       byFloor: by('floor'),
       byOurs: by('adaptive-pool'),
     }

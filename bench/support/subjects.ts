@@ -33,7 +33,7 @@ const DIST = process.env.BENCH_DIST ?? '../../dist/index.js'
 const DIST_BEFORE = process.env.BENCH_BEFORE
 export const ours = await built(DIST)
 
-const NAME = 'adaptive-pool'
+export const OURS = 'adaptive-pool'
 /** The same code a second time: how far its ratio to the first is off 1 is what this run cannot tell apart. */
 export const AGAIN = 'adaptive-pool again'
 /** The build to compare with. */
@@ -140,7 +140,7 @@ export const SUBJECTS: readonly Subject[] = [
       return opened({ acquire: () => floor.acquire(), release: (resource) => floor.release(resource) }, resources)
     },
   },
-  adaptivePool(NAME),
+  adaptivePool(OURS),
   {
     name: 'generic-pool',
     kind: 'pool',
