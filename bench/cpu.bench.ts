@@ -1,0 +1,87 @@
+/**
+ * The question: how much of a core do the control loop, the sampler and the watch take in a service that acquires ten
+ * thousand times a second? Beside the same pool with `controller: fixed()` and `watch: false`.
+ *
+ * Each has a process of its own, that counts its own CPU time; they take turns, in an order that alternates, and one
+ * sleeps while the other works. The difference of each pair, in per cent of a core; median and quartiles.
+ *
+ *     npm run bench:cpu -- [pairs] [seconds]
+ */
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { cpus } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { quantile } from './support/quantile.ts'
+import { AGAIN, ours } from './support/subjects.ts'
+
+const PER_SECOND = 10_000
+const TURN_MS = 5
+const LEASE_MS = 2
+const RESOURCES = 100
+
+const KINDS = ['default', AGAIN, 'fixed, no watch'] as const
+type Kind = (typeof KINDS)[number]
+
+/** In a process of its own: for so many seconds whenever it is told to; answers the share of a core it took. */
+async function work(kind: Kind): Promise<void> {
+  const create = async () => ({})
+  const bounds = { create, destroy: () => {}, limitMin: RESOURCES, limitMax: RESOURCES * 2 }
+  const bare = { controller: ours.fixed(), watch: false } as const
+  const pool = ours.createPool({ ...bounds, ...(kind === 'fixed, no watch' ? bare : {}) })
+  await pool.warmUp(RESOURCES)
+  const request = async (): Promise<void> => {
+    const lease = await pool.acquire()
+    setTimeout(() => lease.release(), LEASE_MS)
+  }
+  process.on('message', async (seconds: number) => {
+    const [before, startedAt] = [process.cpuUsage(), performance.now()]
+    const endsAt = startedAt + seconds * 1_000
+    for (let sent = 0, now = startedAt; now < endsAt; now = performance.now()) {
+      for (; sent < ((now - startedAt) * PER_SECOND) / 1_000; sent++) void request()
+      await sleep(TURN_MS)
+    }
+    const { user, system } = process.cpuUsage(before)
+    process.send?.((user + system) / 10 / (performance.now() - startedAt))
+  })
+  process.send?.(0)
+}
+
+async function compare(pairs: number, seconds: number): Promise<void> {
+  const workers = new Map<Kind, ChildProcess>()
+  const shares = new Map<Kind, number[]>(KINDS.map((kind) => [kind, []]))
+  try {
+    for (const kind of KINDS) {
+      const worker = fork(fileURLToPath(import.meta.url), ['--worker', kind], { execArgv: ['--import', 'tsx'] })
+      await once(worker, 'message')
+      workers.set(kind, worker)
+    }
+    for (let pair = -1; pair < pairs; pair++) {
+      for (const kind of pair % 2 === 0 ? KINDS : KINDS.toReversed()) {
+        const worker = workers.get(kind) as ChildProcess
+        worker.send(pair < 0 ? 2 : seconds)
+        const [share] = (await once(worker, 'message')) as [number]
+        if (pair >= 0) shares.get(kind)?.push(share)
+      }
+      process.stderr.write(pair < 0 ? 'warm\n' : `${pair + 1} of ${pairs}\n`)
+    }
+  } finally {
+    for (const worker of workers.values()) worker.kill()
+  }
+  const bare = shares.get('fixed, no watch') as number[]
+  console.log(`${PER_SECOND} acquires/s for ${seconds} s, ${pairs} times; per cent of a core: median (quartiles)`)
+  for (const [kind, taken] of shares) {
+    const more = taken.map((share, i) => share - (bare[i] as number))
+    console.log(`  ${kind.padEnd(22)} ${spread(taken)}   more than fixed: ${spread(more)}`)
+  }
+  console.log(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.versions.node}`)
+}
+
+function spread(values: readonly number[]): string {
+  const [low, middle, high] = [0.25, 0.5, 0.75].map((q) => quantile(values, q).toFixed(2))
+  return `${middle} (${low} to ${high})`
+}
+
+const [first, second] = process.argv.slice(2)
+if (first === '--worker') await work(second as Kind)
+else await compare(Number(first ?? 6), Number(second ?? 10))
