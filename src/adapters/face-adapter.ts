@@ -25,7 +25,7 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
 
   constructor(face: PoolFace<T>) {
     this.#face = face
-    this.source = new FaceSource(face)
+    this.source = new FaceSource(face, () => this.lookSoon())
   }
 
   get kind() {
@@ -74,8 +74,6 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
   readonly limit = (): number => this.#gate?.counts().limit ?? this.limitMax
   readonly waiters = (): number => this.#gate?.counts().waiters ?? 0
 
-  readonly hasStrangersQueued = (): boolean => this.source.strangersQueued() > 0
-
   readonly hasRoom = (): boolean => {
     const counts = this.#gate?.counts()
     return counts === undefined || counts.size < counts.limit || counts.idle > 0 || counts.validating > counts.waiters
@@ -110,7 +108,6 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
     if (leases.length === 0) this.#leases.delete(resource)
     if (how === 'release') lease.release()
     else lease.destroy(cause)
-    if (this.source.strangersQueued() > 0) this.lookSoon()
     return true
   }
 
@@ -140,8 +137,7 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
     if (this.#gate === undefined) return
     const strangers = this.source.strangersOut()
     this.#gate.reconcile(strangers)
-    // Who waits in the pool's own queue since before adoption was there first.
-    const kicks = Math.min(this.source.strangersQueued(), this.limit() - this.#face.total())
+    const kicks = Math.min(this.source.owed(), this.#face.idle() + Math.max(0, this.limit() - this.#face.total()))
     if (kicks > 0) this.#face.kick(kicks)
     this.#lookTimer?.cancel()
     this.#lookTimer = strangers > 0 ? systemClock.startTimer(STRANGERS_LOOK_MS, () => this.#look(), true) : undefined

@@ -5,14 +5,17 @@ import type { PoolFace } from './pool-face.ts'
 /** A pool behind its face, as a source of the engine's; keeps count of what is ours. */
 export class FaceSource<T> implements Source<T> {
   readonly #face: PoolFace<T>
+  readonly #lookSoon: () => void
   /** Lent to us. A resource may be lent twice at a time where the pool's factory made the same thing twice. */
   readonly #out = new Map<T, number>()
   #outCount = 0
   /** Asked of the pool and not answered yet. */
   #asked = 0
 
-  constructor(face: PoolFace<T>) {
+  /** @param lookSoon somebody in the pool's own queue may have nothing on its way to him */
+  constructor(face: PoolFace<T>, lookSoon: () => void) {
     this.#face = face
+    this.#lookSoon = lookSoon
   }
 
   create(signal: AbortSignal): Promise<T> {
@@ -25,21 +28,35 @@ export class FaceSource<T> implements Source<T> {
 
   giveBack(resource: T): boolean {
     this.#takeOut(resource)
-    return this.#face.giveBack(resource, this.#asked > 0 && this.strangersQueued() === 0)
+    const isKept = this.#face.giveBack(resource)
+    this.#lookIfOwed()
+    return isKept
   }
 
   destroy(resource: T | undefined, reason: DestroyReason, cause?: unknown): Promise<void> | undefined {
-    if (resource !== undefined) {
-      this.#takeOut(resource)
-      return this.#face.close(resource, cause)
-    }
     // A hand-out that failed leaves nothing behind; the idle ones are others, and good.
-    return reason === 'invalid' ? undefined : this.#face.closeIdle()
+    if (resource === undefined && reason === 'invalid') return undefined
+    if (resource !== undefined) this.#takeOut(resource)
+    const closed = resource === undefined ? this.#face.closeIdle() : this.#face.close(resource, cause)
+    this.#lookIfOwed()
+    return closed
+  }
+
+  limitMoved(): void {
+    this.#lookIfOwed()
+  }
+
+  /**
+   * Who is in the pool's own queue with nothing on its way to him: since before adoption, or because what was idle proved
+   * unfit when there was no room for another. The pool looks at its queue at occasions of its own alone.
+   */
+  owed(): number {
+    return Math.max(0, this.#face.queued() - this.#face.coming())
   }
 
   /** Whoever is in the pool's own queue, with nothing on its way to him, takes what is idle before we could. */
   idleCount(): number {
-    return Math.max(0, this.#face.idle() - Math.max(0, this.#face.queued() - this.#face.coming()))
+    return Math.max(0, this.#face.idle() - this.owed())
   }
 
   /**
@@ -52,9 +69,8 @@ export class FaceSource<T> implements Source<T> {
     return Math.max(0, face.total() - face.idle() - this.#outCount - this.#asked - nobodys)
   }
 
-  /** In the pool's own queue, and not sent there by us. */
-  strangersQueued(): number {
-    return Math.max(0, this.#face.queued() - this.#asked)
+  #lookIfOwed(): void {
+    if (this.owed() > 0) this.#lookSoon()
   }
 
   async #ask(ask: () => Promise<T>): Promise<T> {
@@ -66,6 +82,7 @@ export class FaceSource<T> implements Source<T> {
       return resource
     } finally {
       this.#asked -= 1
+      this.#lookIfOwed()
     }
   }
 

@@ -40,7 +40,7 @@ export interface GenericPoolLike {
   _factory: GenericPoolFactory
   /** Private: idle ones, in the order of lending. */
   _availableObjects: { readonly length: number; shift(): PooledResource | undefined; pop(): PooledResource | undefined }
-  _waitingClientsQueue: { readonly length: number; readonly tail: ResourceRequest | undefined }
+  readonly _waitingClientsQueue: { readonly length: number; readonly tail: ResourceRequest | undefined }
   readonly _testOnBorrowResources: ReadonlySet<unknown>
   readonly _factoryCreateOperations: ReadonlySet<Promise<unknown>>
   readonly _factoryDestroyOperations: ReadonlySet<Promise<unknown>>
@@ -69,7 +69,6 @@ export function isGenericPool(candidate: unknown): candidate is GenericPoolLike 
   )
 }
 
-const NOBODY_WAITS: GenericPoolLike['_waitingClientsQueue'] = { length: 0, tail: undefined }
 const NONE_AVAILABLE: GenericPoolLike['_availableObjects'] = { length: 0, shift: nothing, pop: nothing }
 
 /**
@@ -87,7 +86,7 @@ export class GenericPoolFace implements PoolFace<unknown> {
     validate: 'testOnBorrow',
   } as const
   readonly #pool: GenericPoolLike
-  readonly #own: Pick<GenericPoolLike, 'acquire' | 'release' | 'destroy' | 'drain'>
+  readonly #own: Pick<GenericPoolLike, 'acquire' | 'release' | 'destroy' | 'drain' | '_dispense'>
   readonly #max: number
   readonly #readQueued: () => number
   /** Our requests in its queue, oldest first. */
@@ -103,6 +102,7 @@ export class GenericPoolFace implements PoolFace<unknown> {
       release: pool.release.bind(pool),
       destroy: pool.destroy.bind(pool),
       drain: pool.drain.bind(pool),
+      _dispense: pool._dispense.bind(pool),
     }
     const queue = pool._waitingClientsQueue
     this.#readQueued = () => queue.length
@@ -151,12 +151,8 @@ export class GenericPoolFace implements PoolFace<unknown> {
     }
   }
 
-  giveBack(resource: unknown, isQueueOurs: boolean): boolean {
-    const pool = this.#pool
-    const queue = pool._waitingClientsQueue
-    if (isQueueOurs) pool._waitingClientsQueue = NOBODY_WAITS
+  giveBack(resource: unknown): boolean {
     void this.#own.release(resource).catch(ignore)
-    pool._waitingClientsQueue = queue
     return true
   }
 
@@ -190,6 +186,23 @@ export class GenericPoolFace implements PoolFace<unknown> {
     this.#pool._dispense() // all that the limit allows
   }
 
+  /** Whoever waits for what is being created is not given an idle one: what is created would be nobody's. */
+  #serveOwed(): void {
+    const pool = this.#pool
+    let owed = this.queued() - this.coming()
+    if (owed <= 0) return
+    const atRest = pool._availableObjects
+    pool._availableObjects = Object.create(atRest, {
+      length: { get: () => Math.min(owed, atRest.length) },
+      shift: { value: () => (owed-- > 0 ? atRest.shift() : undefined) },
+    })
+    try {
+      this.#own._dispense()
+    } finally {
+      pool._availableObjects = atRest
+    }
+  }
+
   attach(doors: Doors<unknown>) {
     const pool = this.#pool
     const { _config: config, _factory: factory } = pool
@@ -214,6 +227,7 @@ export class GenericPoolFace implements PoolFace<unknown> {
         if (doors.waiters() >= waitersMax && !doors.hasRoom()) return Promise.reject(queueFullError())
         return doors.ask({ priority: asOurs(priority, priorityRange) }, asGenericPoolError)
       },
+      _dispense: () => this.#serveOwed(),
       release: (resource: unknown) =>
         doors.end(resource, 'release') ? Promise.resolve() : this.#own.release(resource),
       destroy: (resource: unknown) =>

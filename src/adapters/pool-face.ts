@@ -14,13 +14,8 @@ export interface PoolFace<T> {
   open(signal: AbortSignal): Promise<T>
   /** Lends an idle one; the pool may check it, and open another instead. */
   take(): Promise<T>
-  /**
-   * Takes back what it has lent. False: it has closed it instead.
-   *
-   * @param isQueueOurs who is in its own queue was sent there by us and waits for what is being opened: he is not to be
-   *   served with this one, else what is opened for him would be nobody's
-   */
-  giveBack(resource: T, isQueueOurs: boolean): boolean
+  /** Takes back what it has lent. False: it has closed it instead. */
+  giveBack(resource: T): boolean
   /** Closes what it has lent. Resolves when that is done. */
   close(resource: T, cause: unknown): Promise<void> | undefined
   /** Closes the idle one that has idled longest. Undefined: there was none. */
@@ -33,7 +28,7 @@ export interface PoolFace<T> {
   queued(): number
   /** What is on its way to them: resources being opened, or idle ones being checked. */
   coming(): number
-  /** Serves so many of these, that have waited since before adoption; no raise of a maximum wakes them. */
+  /** Serves so many of these; no raise of a maximum wakes them. */
   kick(count: number): void
   /** Puts the gate's doors in place, and the options that the gate needs. */
   attach(doors: Doors<T>): Patch
@@ -46,8 +41,6 @@ export interface Doors<T> {
   /** The limit of this moment. */
   readonly limit: () => number
   readonly waiters: () => number
-  /** Does somebody wait in the pool's own queue whom the gate has not sent there? */
-  readonly hasStrangersQueued: () => boolean
   /** Idle, or room for one more? */
   readonly hasRoom: () => boolean
   /** A resource, by way of the engine. `translate` puts an error of ours into words that the pool's callers know. */

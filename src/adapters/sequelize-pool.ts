@@ -26,8 +26,6 @@ export interface SequelizePoolLike {
   readonly _draining: boolean
   /** Private: idle ones, oldest first. */
   _availableObjects: readonly { readonly resource: object }[]
-  /** Private: its queue. */
-  _pendingAcquires: readonly unknown[]
   /** Private: gives an idle one, or a new one, to whoever waits. */
   _dispense(): void
 }
@@ -95,7 +93,7 @@ export class ReplicatedGroup implements AdapterGroup {
 /**
  * sequelize-pool tells nobody of anything, so that its own `release` and `destroy` are listened at, which its reaping
  * passes too. Its traps: a raise of `max` serves nobody; a failed create rejects the head of the queue, whoever asked
- * for it; at every occasion it has one more created while anybody waits, hence ours creates only when it is asked; a
+ * for it; at every occasion it has one more created while anybody waits, hence ours does not; a
  * create that throws instead of rejecting costs a slot for good; `min` is refilled behind whoever closes an idle one,
  * hence it is never above the limit; and Sequelize knows a timeout by the class alone.
  */
@@ -106,7 +104,6 @@ export class SequelizePoolFace implements PoolFace<object> {
   readonly #own: Pick<SequelizePoolLike, 'acquire' | 'release' | 'destroy' | 'drain' | '_dispense'>
   readonly #readWaiting: () => number
   #isOpening = false
-  #isAsking = false
   #isEnding = false
 
   constructor(pool: SequelizePoolLike) {
@@ -148,20 +145,13 @@ export class SequelizePoolFace implements PoolFace<object> {
   }
 
   take(): Promise<object> {
-    this.#isAsking = true
-    try {
-      return this.#own.acquire()
-    } finally {
-      this.#isAsking = false
-    }
+    return this.#own.acquire()
   }
 
-  giveBack(resource: object, isQueueOurs: boolean): boolean {
+  giveBack(resource: object): boolean {
     const pool = this.#pool
-    const { size: before, _pendingAcquires: queue } = pool
-    if (isQueueOurs) pool._pendingAcquires = []
+    const before = pool.size
     this.#own.release(resource)
-    pool._pendingAcquires = queue
     return pool.size >= before // less: it had been used maxUses times
   }
 
@@ -231,9 +221,9 @@ export class SequelizePoolFace implements PoolFace<object> {
         await this.#own.drain()
       },
       _dispense: () => {
-        // It would have one more created for whoever waits for what is being created already.
-        const mayCreate = this.#isAsking || doors.hasStrangersQueued()
-        if (mayCreate || pool._availableObjects.length > 0) this.#own._dispense()
+        // Else it would have one more created for whoever waits for what is being created already; or give him an idle
+        // one, and what is created would be nobody's.
+        if (this.#readWaiting() > this.coming()) this.#own._dispense()
       },
       waiting: { get: () => doors.waiters() + this.#readWaiting() },
     })

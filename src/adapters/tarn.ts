@@ -37,8 +37,6 @@ export interface TarnPoolLike {
   /** Private: idle ones, oldest first. */
   free: TarnResource[]
   readonly used: TarnResource[]
-  /** Private: its queue. */
-  pendingAcquires: unknown[]
   /** Private: runs the destroyer; never rejects. */
   _destroy(resource: object): Promise<unknown>
   /** Private: serves whoever waits from what is free, or has one created. */
@@ -90,7 +88,7 @@ export class TarnFace implements PoolFace<object> {
   readonly kind: string
   readonly keeps = { idleTimeoutMs: 'idleTimeoutMillis', validate: 'validate' } as const
   readonly #pool: TarnPoolLike
-  readonly #own: Pick<TarnPoolLike, 'acquire' | 'release' | 'destroy' | 'numPendingAcquires'>
+  readonly #own: Pick<TarnPoolLike, 'acquire' | 'release' | 'destroy' | 'numPendingAcquires' | '_tryAcquireOrCreate'>
   readonly #max: number
   #isOpening = false
 
@@ -103,6 +101,7 @@ export class TarnFace implements PoolFace<object> {
       release: pool.release.bind(pool),
       destroy: pool.destroy.bind(pool),
       numPendingAcquires: pool.numPendingAcquires.bind(pool),
+      _tryAcquireOrCreate: pool._tryAcquireOrCreate.bind(pool),
     }
   }
 
@@ -133,13 +132,8 @@ export class TarnFace implements PoolFace<object> {
     return this.#own.acquire().promise
   }
 
-  giveBack(resource: object, isQueueOurs: boolean): boolean {
-    const pool = this.#pool
-    const queue = pool.pendingAcquires
-    if (isQueueOurs) pool.pendingAcquires = []
-    const wasTaken = this.#own.release(resource)
-    pool.pendingAcquires = queue
-    return wasTaken
+  giveBack(resource: object): boolean {
+    return this.#own.release(resource)
   }
 
   /** As tarn's own way with an unfit one: out of `used`, settled, destroyed. */
@@ -178,6 +172,19 @@ export class TarnFace implements PoolFace<object> {
     for (let left = count; left > 0; left--) this.#pool._tryAcquireOrCreate()
   }
 
+  /** Whoever waits for what is being created is not given an idle one: what is created would be nobody's. */
+  #serveOwed(): void {
+    const pool = this.#pool
+    const owed = this.queued() - this.coming()
+    if (owed <= 0) return
+    const atRest = pool.free
+    const lent = atRest.splice(-owed)
+    pool.free = lent
+    this.#own._tryAcquireOrCreate()
+    pool.free = atRest
+    atRest.push(...lent)
+  }
+
   attach(doors: Doors<object>) {
     const pool = this.#pool
     const timeout = timeoutErrorOf(pool)
@@ -194,6 +201,7 @@ export class TarnFace implements PoolFace<object> {
     for (const event of LOOK_AT) pool.on(event, look)
     const patch = patchMembers(pool, {
       max: { get: limit },
+      _tryAcquireOrCreate: () => this.#serveOwed(),
       acquire: () => gatedAcquire(doors, translate),
       release: (resource: object) => doors.end(resource, 'release') || this.#own.release(resource),
       numPendingAcquires: () => doors.waiters() + this.#own.numPendingAcquires(),

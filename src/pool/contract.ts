@@ -115,6 +115,8 @@ export interface Source<T> {
    * to a `prepare` not counted. The ledger follows it, since a driver closes idle connections without asking.
    */
   idleCount?(): number
+  /** The limit has moved: for a source that has a queue of its own, behind ours. */
+  limitMoved?(): void
 }
 
 /** What a failure to create speaks for; decided by the error's code (create-failure.ts). */

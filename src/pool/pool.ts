@@ -804,6 +804,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const { limitMin, limitMax } = this.#options
     assert(Number.isInteger(limit) && limit >= limitMin && limit <= limitMax, () => `limit ${limit}`)
     this.#view.limit = limit
+    this.#source.limitMoved?.()
     const { events } = this.#parts
     if (events.has('limitChanged')) events.emit('limitChanged', { from, to: limit, reason })
     this.#pulse(this.#clock.nowMs())

@@ -1,0 +1,162 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import fc from 'fast-check'
+import { createPool as createGenericPool } from 'generic-pool'
+import { Pool as SequelizePool } from 'sequelize-pool'
+import { Pool as TarnPool } from 'tarn'
+import { expect, test } from 'vitest'
+import { adapt } from '../../../src/adapt.ts'
+import { fixed } from '../../../src/control/fixed.ts'
+
+const RUNS = 500
+const LIMIT_MAX = 4
+/** Longer than any program takes: nobody times out, and nothing is idle for long enough. */
+const LONG_MS = 60_000
+
+/** Of the event loop, until everybody has been served: a few for each step. */
+const TURNS_MAX = 10_000
+
+interface Thing {
+  readonly id: number
+}
+
+/** Makes things that take some turns of the event loop to open, and some to close; counts those not being closed. */
+class Factory {
+  open = 0
+  turns = 1
+  readonly spoilt = new Set<Thing>()
+  #made = 0
+
+  readonly create = async (): Promise<Thing> => {
+    this.open += 1
+    for (let left = this.turns; left > 0; left--) await nextTurn()
+    return { id: ++this.#made }
+  }
+
+  readonly validate = (thing: Thing): boolean => !this.spoilt.has(thing)
+
+  readonly destroy = async (): Promise<void> => {
+    this.open -= 1
+    for (let left = this.turns; left > 0; left--) await nextTurn()
+  }
+}
+
+interface Holder {
+  readonly pool: object
+  acquire(): Promise<Thing>
+  release(thing: Thing): unknown
+  destroy(thing: Thing): unknown
+}
+
+const TIMING = { acquireTimeoutMillis: LONG_MS, idleTimeoutMillis: LONG_MS, reapIntervalMillis: LONG_MS }
+
+const POOLS: Readonly<Record<string, (factory: Factory) => Holder>> = {
+  'sequelize-pool': ({ create, destroy, validate }) => {
+    const isFit = (thing: object) => validate(thing as Thing)
+    const pool = new SequelizePool({ create, destroy, validate: isFit, max: LIMIT_MAX, min: 0, ...TIMING })
+    return {
+      pool,
+      acquire: () => pool.acquire() as Promise<Thing>,
+      release: (thing) => pool.release(thing),
+      destroy: (thing) => pool.destroy(thing),
+    }
+  },
+  tarn: ({ create, destroy, validate, spoilt }) => {
+    const pool = new TarnPool<Thing>({ create, destroy, validate, max: LIMIT_MAX, min: 0, ...TIMING })
+    return {
+      pool,
+      acquire: () => pool.acquire().promise,
+      release: (thing) => pool.release(thing),
+      destroy: (thing) => pool.release(spoil(spoilt, thing)), // it has no other way
+    }
+  },
+  'generic-pool': (factory) => genericPool(factory, false),
+  'generic-pool with testOnBorrow': (factory) => genericPool(factory, true),
+}
+
+function genericPool({ create, destroy, validate }: Factory, testOnBorrow: boolean): Holder {
+  const pool = createGenericPool(
+    { create, destroy, validate: async (thing: Thing) => validate(thing) },
+    { max: LIMIT_MAX, testOnBorrow },
+  )
+  return {
+    pool,
+    acquire: () => pool.acquire() as Promise<Thing>,
+    release: (thing) => pool.release(thing),
+    destroy: (thing) => pool.destroy(thing),
+  }
+}
+
+function spoil(spoilt: Set<Thing>, thing: Thing): Thing {
+  spoilt.add(thing)
+  return thing
+}
+
+interface Step {
+  readonly do: 'acquire' | 'turn' | 'release' | 'spoil' | 'destroy' | 'resize' | 'turns'
+  /** Which of those held; to what limit; how many turns the next creates and destroys take. */
+  readonly n: number
+}
+
+const few = (weight: number, what: Step['do'], min = 0) => ({
+  weight,
+  arbitrary: fc.record({ do: fc.constant(what), n: fc.integer({ min, max: LIMIT_MAX }) }),
+})
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  few(5, 'acquire'),
+  few(5, 'turn'),
+  few(4, 'release'),
+  few(1, 'spoil'),
+  few(1, 'destroy'),
+  few(2, 'resize', 1),
+  few(1, 'turns'),
+)
+
+/** What was found took a hundred steps. */
+const program = fc.array(step, { minLength: 40, maxLength: 200, size: 'max' })
+
+for (const [name, make] of Object.entries(POOLS)) {
+  test(`${name}: nothing is open that the engine does not count, whatever happens`, async () => {
+    await fc.assert(
+      fc.asyncProperty(program, (steps) => run(make, steps)),
+      { numRuns: RUNS },
+    )
+  })
+}
+
+async function run(make: (factory: Factory) => Holder, steps: readonly Step[]): Promise<void> {
+  const factory = new Factory()
+  const { pool, acquire, release, destroy } = make(factory)
+  const control = adapt(pool, { controller: fixed(), watch: false, limitMin: 1, limitMax: LIMIT_MAX })
+  const held: Thing[] = []
+  let waiting = 0
+  const ask = async (): Promise<void> => {
+    waiting += 1
+    held.push(await acquire())
+    waiting -= 1
+  }
+  const giveBack = async (thing: Thing | undefined, how: (thing: Thing) => unknown): Promise<void> => {
+    if (thing === undefined) return
+    held.splice(held.indexOf(thing), 1)
+    await how(thing)
+  }
+  for (const { do: what, n } of steps) {
+    if (what === 'acquire') void ask()
+    else if (what === 'release') void giveBack(held[n], release)
+    else if (what === 'spoil') void giveBack(held[n], (thing) => release(spoil(factory.spoilt, thing)))
+    else if (what === 'destroy') void giveBack(held[n], destroy)
+    else if (what === 'resize') control.resize(n)
+    else if (what === 'turns') factory.turns = n
+    else {
+      await nextTurn()
+      expect(factory.open).toBeLessThanOrEqual(control.counts().live)
+    }
+  }
+  for (let turns = 0; waiting > 0 || held.length > 0; turns++) {
+    expect(turns, `served: ${JSON.stringify(control.counts())}`).toBeLessThan(TURNS_MAX)
+    for (const thing of [...held]) void giveBack(thing, release)
+    await nextTurn()
+  }
+  await control.drain()
+  expect(factory.open).toBe(0)
+}
