@@ -47,8 +47,8 @@ export class FaceSource<T> implements Source<T> {
   }
 
   /**
-   * Who is in the pool's own queue with nothing on its way to him: since before adoption, or because what was idle proved
-   * unfit when there was no room for another. The pool looks at its queue at occasions of its own alone.
+   * Who is in the pool's own queue with nothing on its way to him: since before adoption, or because what was idle
+   * proved unfit when there was no room for another. The pool looks at its queue at occasions of its own alone.
    */
   owed(): number {
     return Math.max(0, this.#face.queued() - this.#face.coming())
