@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { quantile } from './support/quantile.ts'
 
 /** As it is built: what users run. */
-const BUILT = new URL('../dist/index.js', import.meta.url).href
+const BUILT = new URL(process.env.BENCH_DIST ?? '../dist/index.js', import.meta.url).href
 
 type Mode = 'watched' | 'unwatched'
 

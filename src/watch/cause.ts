@@ -179,14 +179,17 @@ const KEPT_SHARE_MIN = 0.3
 /** Leases that do not come back, one after the other, while those that do come back take their usual time. */
 function findLeak(view: View): Finding | undefined {
   const { counts, insight, signals } = view
-  const { kept, hasWork } = insight.overdue
+  const { kept } = insight.overdue
   const flows = timesNorm(signals.leaseNorm, signals.leaseMs) < 2
   const isMany = kept >= Math.max(2, KEPT_SHARE_MIN * counts.inUse)
   const isByAndBy = isGradual(insight.overdue) && flows
   const isProven = isLeaking(view) || (isMany && (isByAndBy || insight.overdue.isLeaking))
   if (!isProven) return undefined
-  const confidence = (isByAndBy ? 0.85 : 0.6) + (hasWork ? 0.1 : 0)
-  return { verdict: 'leak', confidence, evidence: [...leakFacts(view), ...leaseTime(view), ...line(view)] }
+  return {
+    verdict: 'leak',
+    confidence: isByAndBy ? 0.85 : 0.6,
+    evidence: [...leakFacts(view), ...leaseTime(view), ...line(view)],
+  }
 }
 
 function leakFacts({ insight }: View): Evidence[] {

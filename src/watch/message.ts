@@ -8,7 +8,7 @@ import type { Verdict } from './warning.ts'
 
 /** "Pool 'orders' will be exhausted in about 0.8 s: …" */
 export function describeOutlook(poolName: string, outlook: Outlook, view: View, cause: Verdict | undefined): string {
-  const seen = outlook.basis === 'queue' ? describeQueue(outlook, view) : describeTrend(view)
+  const seen = outlook.basis === 'queue' ? describeQueue(outlook, view) : describeTrend(outlook, view)
   const when =
     outlook.exhaustedInMs > 0 ? `will be exhausted in about ${formatMs(outlook.exhaustedInMs)}` : 'is exhausted'
   const likely = cause === undefined ? '' : ` Likely cause: ${cause}.`
@@ -22,12 +22,12 @@ function describeQueue({ failsInMs }: Outlook, { counts }: View): string {
     : queue
 }
 
-function describeTrend({ signals, ceiling }: View): string {
+function describeTrend({ basis }: Outlook, { signals, ceiling }: View): string {
   const { level, slopePerMs } = signals.trend
-  return (
-    `callers want ${level.toFixed(1)} of at most ${ceiling} resources at a time, ` +
-    `and ${(slopePerMs * 1_000).toFixed(2)} more each second`
-  )
+  const wanted = `callers want ${level.toFixed(1)} of at most ${ceiling} resources at a time`
+  return basis === 'season'
+    ? `it was at this time before; now ${wanted}`
+    : `${wanted}, and ${(slopePerMs * 1_000).toFixed(2)} more each second`
 }
 
 export function describeSaturation(poolName: string, { counts, signals }: View): string {

@@ -17,8 +17,6 @@ export interface Overdue {
   readonly oldestMs: number
   /** Between the oldest and the youngest that is kept, over the age of the oldest: 0: at once; towards 1: by and by. */
   readonly spread: number
-  /** Whether queries are seen at all. */
-  readonly hasWork: boolean
   /** What the longest-running query asks. */
   readonly runningText: string | undefined
   readonly runningMs: number
@@ -33,7 +31,6 @@ export const NONE_OVERDUE: Overdue = {
   leakedSite: undefined,
   oldestMs: 0,
   spread: 0,
-  hasWork: false,
   runningText: undefined,
   runningMs: 0,
 }
@@ -67,12 +64,10 @@ export function findOverdue(leases: Iterable<LeaseInfo>, nowMs: number, rule: Ov
   let oldestMs = 0
   let oldestKeptMs = 0
   let youngestKeptMs = Number.POSITIVE_INFINITY
-  let hasWork = false
   let runningText: string | undefined
   let runningMs = 0
   for (const lease of leases) {
     const ageMs = nowMs - lease.sinceMs
-    if (lease.work !== undefined) hasWork = true
     oldestMs = Math.max(oldestMs, ageMs)
     if (ageMs < rule.overdueMs) continue
     const { runningSinceMs, text } = lease.work ?? {}
@@ -101,7 +96,6 @@ export function findOverdue(leases: Iterable<LeaseInfo>, nowMs: number, rule: Ov
     leakedSite: oldestLeak?.caller?.site,
     oldestMs,
     spread: kept < 2 ? 0 : (oldestKeptMs - youngestKeptMs) / oldestKeptMs,
-    hasWork,
     runningText,
     runningMs,
   }

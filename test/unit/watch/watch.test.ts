@@ -98,6 +98,24 @@ describe('exhaustion', () => {
   })
 })
 
+// Slipped through, since only that it is foretold was looked at: the words were those of a trend, with a slope downwards.
+test('what recurs is foretold as that', () => {
+  const HOUR_MS = 3_600_000
+  const given = newTestWatch()
+  for (let second = 0; second < 3.5 * 3_600; second++) {
+    const epochMs = given.clock.nowMs() + 1_000
+    const seen = { windowMs: 1_000, epochMs }
+    // A job fills the pool for 40 s at each full hour.
+    if (epochMs % HOUR_MS < 40_000) given.see(fullWindow(20, seen), { waitingSinceMs: epochMs - 2_000 })
+    else given.see(calmWindow(3, seen))
+  }
+  const last = given.told.findLast(({ payload }) => 'forecast' in payload)
+  expect(last?.atMs).toBe(3 * HOUR_MS - 50_000) // a minute ahead of the ten seconds in which the peak came
+  expect(last?.payload).toMatchObject({
+    message: expect.stringMatching(/in about \d+\.\d s: it was at this time before; now callers want 3\.0 of at most 10/),
+  })
+})
+
 describe('limits', () => {
   test('a controller that is held at limitMax while callers wait is told of, with what it wants', () => {
     const given = newTestWatch()
