@@ -20,7 +20,7 @@ function watch(connection: Mysql2ConnectionLike, watched: Watched<Mysql2Connecti
     running -= 1
     if (running === 0) watched.ended()
   }
-  const patch = patchMembers(connection, {
+  const { undo } = patchMembers(connection, {
     addCommand: (command: Mysql2CommandLike) => {
       if (!isPreparation(command)) {
         running += 1
@@ -30,7 +30,7 @@ function watch(connection: Mysql2ConnectionLike, watched: Watched<Mysql2Connecti
       return addCommand.call(connection, command)
     },
   })
-  return () => patch.undo()
+  return undo
 }
 
 /** Sent ahead of an `execute`, in the same breath: the two are one query to whoever asked. */

@@ -165,7 +165,7 @@ function findLoad(view: View): readonly (Finding | undefined)[] {
   const surge = findSurge(view)
   const { leaseNorm, leaseMs, silentMs, arrivalsNorm, arrivalsPerMs } = view.signals
   const isLoad = timesNorm(leaseNorm, Math.max(leaseMs, silentMs)) <= timesNorm(arrivalsNorm, arrivalsPerMs)
-  return isBackendFull(view) || !isLoad ? [...slow, surge] : [surge, ...slow]
+  return isBackendFull(view) || !isLoad ? [slow, surge] : [surge, slow]
 }
 
 /** It was tested, or seen, that more leases out do not complete more work. */
@@ -213,15 +213,14 @@ function leakFacts({ insight }: View): Evidence[] {
  * | in all queries | the backend as a whole: backend-saturated, unless more leases out do complete more |
  * | unknown | what was tested decides; without a test, slow-leases says what is seen |
  */
-function findSlownessOrSaturation(view: View): readonly Finding[] {
+function findSlownessOrSaturation(view: View): Finding | undefined {
   const slow = findSlowness(view)
-  if (slow !== undefined && (slow.confidence >= 0.8 || !isBackendFull(view))) return [slow]
-  return isBackendFull(view) ? [findSaturation(view)] : []
+  return isBackendFull(view) && !(slow !== undefined && slow.confidence >= 0.8) ? findSaturation(view) : slow
 }
 
 /** The backend is full, and nobody's leases in particular are why. */
 export function isBackendToBlame(view: View): boolean {
-  return isBackendFull(view) && findSlownessOrSaturation(view)[0]?.verdict === 'backend-saturated'
+  return isBackendFull(view) && findSlownessOrSaturation(view)?.verdict === 'backend-saturated'
 }
 
 function findSaturation(view: View): Finding {

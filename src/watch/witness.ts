@@ -74,7 +74,9 @@ export class Witness implements LeaseWitness {
     const { inUse, limit, waiters } = counts
     const wanted = inUse + waiters // a driver hands out by promise: within the limit, who waits is being served
     const situation = wanted >= limit ? FULL : 2 * (wanted + 1) > limit ? CROWDED : CALM
-    const stack = this.#isDue(nowMs, situation) ? takeStack() : undefined
+    const isDue = nowMs >= (this.#dueAtMs[situation] as number)
+    if (situation === CALM && !isDue && this.#contexts === undefined) return undefined // nearly always
+    const stack = isDue ? this.#look(nowMs, situation) : undefined
     let mayHaveGivenBack = false
     if (situation !== FULL) this.#movedAtMs = nowMs
     else {
@@ -98,13 +100,14 @@ export class Witness implements LeaseWitness {
   }
 
   ended(lease: LeaseInfo, nowMs: number): void {
+    const { counts, sitesPerMs, ended } = this.#parts
     const caller = lease.caller as CallerRecord | undefined
-    if (this.#parts.counts.waiters > 0) this.#passOn(lease, nowMs)
+    if (counts.waiters > 0) this.#passOn(lease, nowMs)
     // Else leases that overlap, each asked for under the one before, would keep a chain alive that never ends.
     if (caller !== undefined) caller.above = undefined
-    if (lease.tag !== undefined || this.#parts.sitesPerMs === 0) this.#parts.ended(lease, nowMs, 1)
+    if (lease.tag !== undefined || sitesPerMs === 0) ended(lease, nowMs, 1)
     else if (caller?.isLookedAt === true) {
-      this.#parts.ended(lease, nowMs, this.#unknown + 1)
+      ended(lease, nowMs, this.#unknown + 1)
       this.#unknown = 0
     } else this.#unknown += 1
   }
@@ -118,21 +121,20 @@ export class Witness implements LeaseWitness {
   }
 
   /**
-   * Sixteen looks are saved in each situation, and what one of them uses, the others do not save. Nothing is written
-   * but for a look, which is hardly ever.
+   * Sixteen looks are saved in each situation, and what one of them uses, the others do not save. Kept as points in
+   * time, so that nothing has to be written but for a look, which is hardly ever.
    *
    * @source the virtual scheduling of ITU-T I.371 (GCRA)
    */
-  #isDue(nowMs: number, situation: number): boolean {
+  #look(nowMs: number, situation: number): Stack {
     const dueAtMs = this.#dueAtMs
-    if (nowMs < (dueAtMs[situation] as number)) return false
     const usedMs = this.#everyMs[situation] as number
     this.#everyMs.forEach((everyMs, at) => {
       const savedMs = nowMs - (BURST - 1) * everyMs
       const dueMs = Math.max(savedMs, dueAtMs[at] as number)
       if (at === situation || dueMs > savedMs) dueAtMs[at] = dueMs + usedMs
     })
-    return true
+    return takeStack()
   }
 
   /**
