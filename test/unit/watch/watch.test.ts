@@ -112,7 +112,9 @@ test('what recurs is foretold as that', () => {
   const last = given.told.findLast(({ payload }) => 'forecast' in payload)
   expect(last?.atMs).toBe(3 * HOUR_MS - 50_000) // a minute ahead of the ten seconds in which the peak came
   expect(last?.payload).toMatchObject({
-    message: expect.stringMatching(/in about \d+\.\d s: it was at this time before; now callers want 3\.0 of at most 10/),
+    message: expect.stringMatching(
+      /in about \d+\.\d s: it was at this time before; now callers want 3\.0 of at most 10/,
+    ),
   })
 })
 
