@@ -40,7 +40,12 @@ export interface GenericPoolLike {
   _factory: GenericPoolFactory
   /** Private: idle ones, in the order of lending. */
   _availableObjects: { readonly length: number; shift(): PooledResource | undefined; pop(): PooledResource | undefined }
-  readonly _waitingClientsQueue: { readonly length: number; readonly tail: ResourceRequest | undefined }
+  readonly _waitingClientsQueue: {
+    readonly length: number
+    readonly tail: ResourceRequest | undefined
+    /** By priority, the lowest last, where ours are. */
+    readonly _slots: readonly { readonly _list: RequestList }[]
+  }
   readonly _testOnBorrowResources: ReadonlySet<unknown>
   readonly _factoryCreateOperations: ReadonlySet<Promise<unknown>>
   readonly _factoryDestroyOperations: ReadonlySet<Promise<unknown>>
@@ -48,6 +53,16 @@ export interface GenericPoolLike {
   _destroy(resource: PooledResource): void
   /** Private: serves whoever waits, from what is idle, or has as many created as `max` allows. */
   _dispense(): void
+}
+
+interface RequestList {
+  readonly head: RequestNode | null
+  remove(node: RequestNode): void
+}
+
+interface RequestNode {
+  readonly data: ResourceRequest
+  readonly next: RequestNode | null
 }
 
 interface PooledResource {
@@ -75,7 +90,8 @@ const NONE_AVAILABLE: GenericPoolLike['_availableObjects'] = { length: 0, shift:
  * generic-pool's traps: a raise of `max` serves nobody until the next acquire; whoever releases serves the queue, and
  * has as many created as `max` allows, hence `max` is the limit of the moment; a create that fails is tried again at
  * once and for ever, and nobody who waits hears of it; one that throws, throws in whoever asked, and leaves his request
- * behind; a validate that rejects leaves its waiter waiting for ever and the resource lost; `min` is refilled behind
+ * behind; a validate that rejects leaves its waiter waiting for ever and the resource lost; who times out is taken out of the queue
+ * a turn later, and a second time if he was answered in it, which empties the queue of everybody; `min` is refilled behind
  * whoever closes one; destroy() does not wait for the end of what it begins; and clear() leaves what it has destroyed
  * among the idle.
  */
@@ -89,7 +105,7 @@ export class GenericPoolFace implements PoolFace<unknown> {
   readonly #own: Pick<GenericPoolLike, 'acquire' | 'release' | 'destroy' | 'drain' | '_dispense'>
   readonly #max: number
   readonly #readQueued: () => number
-  /** Our requests in its queue, oldest first. */
+  /** Our requests, in its queue or just answered. */
   readonly #requests = new Set<ResourceRequest>()
   #isOpening = false
   #isEnding = false
@@ -260,12 +276,18 @@ export class GenericPoolFace implements PoolFace<unknown> {
     try {
       return await factory.create()
     } catch (error) {
-      const [oldest] = this.#requests
-      if (oldest !== undefined) {
-        this.#requests.delete(oldest)
-        oldest.reject(new Withdrawn(error))
-      }
+      this.#withdrawOldest(error)
       throw error
+    }
+  }
+
+  /** At once, and not by a timeout, for which it takes a turn, and a second time who has been taken out meanwhile. */
+  #withdrawOldest(cause: unknown): void {
+    const list = this.#pool._waitingClientsQueue._slots.at(-1)?._list
+    for (let node = list?.head; node; node = node.next) {
+      if (!this.#requests.has(node.data)) continue
+      list?.remove(node)
+      return node.data.reject(new Withdrawn(cause))
     }
   }
 
@@ -285,10 +307,8 @@ export class GenericPoolFace implements PoolFace<unknown> {
 /** Events of generic-pool after which something has gone. */
 const LOOK_AT = ['factoryCreateError', 'factoryDestroyError'] as const
 
-/** Takes a request out of generic-pool's queue, which it does for an error of this name alone. */
+/** In place of a create's error, which generic-pool may take for a timeout of its own, by its name. */
 class Withdrawn extends Error {
-  override readonly name = 'TimeoutError'
-
   constructor(cause: unknown) {
     super('withdrawn by the gate', { cause })
   }

@@ -1,6 +1,8 @@
+import { EventEmitter } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { createPool as createGenericPool } from 'generic-pool'
+import pg from 'pg'
 import { Pool as SequelizePool } from 'sequelize-pool'
 import { Pool as TarnPool } from 'tarn'
 import { expect, test } from 'vitest'
@@ -23,12 +25,19 @@ interface Thing {
 class Factory {
   open = 0
   turns = 1
+  /** So many of the next creates fail. */
+  failing = 0
   readonly spoilt = new Set<Thing>()
   #made = 0
 
   readonly create = async (): Promise<Thing> => {
     this.open += 1
     for (let left = this.turns; left > 0; left--) await nextTurn()
+    if (this.failing > 0) {
+      this.failing -= 1
+      this.open -= 1
+      throw new Error('no room')
+    }
     return { id: ++this.#made }
   }
 
@@ -38,6 +47,43 @@ class Factory {
     this.open -= 1
     for (let left = this.turns; left > 0; left--) await nextTurn()
   }
+}
+
+/** As much of a pg.Client as its pool touches. One that is spoilt loses its connection as soon as it is idle. */
+class FakeClient extends EventEmitter {
+  readonly factory!: Factory
+  readonly _queryable = true
+  readonly _poolUseCount = 0
+  _ending = false
+  id = 0
+
+  connect(done: (error?: Error) => void): void {
+    this.on('error', () => {}) // its pool listens while it is idle
+    this.factory.create().then(({ id }) => {
+      this.id = id
+      done()
+    }, done)
+  }
+
+  end(done?: () => void): void {
+    if (this._ending) return done?.()
+    this._ending = true
+    void this.factory.destroy().then(() => {
+      this.emit('end')
+      done?.()
+    })
+  }
+
+  isConnected(): boolean {
+    return !this._ending
+  }
+
+  getTransactionStatus(): string {
+    return 'I'
+  }
+
+  ref(): void {}
+  unref(): void {}
 }
 
 interface Holder {
@@ -69,6 +115,24 @@ const POOLS: Readonly<Record<string, (factory: Factory) => Holder>> = {
       destroy: (thing) => pool.release(spoil(spoilt, thing)), // it has no other way
     }
   },
+  pg: (factory) => {
+    class Client extends FakeClient {
+      override readonly factory = factory
+    }
+    const pool = new pg.Pool({ Client, max: LIMIT_MAX, idleTimeoutMillis: 0 } as unknown as pg.PoolConfig)
+    pool.on('error', () => {})
+    const released = (client: Thing, isBroken: boolean) => (client as unknown as pg.PoolClient).release(isBroken)
+    return {
+      pool,
+      acquire: async () => (await pool.connect()) as unknown as Thing,
+      release(client) {
+        released(client, false)
+        if (!factory.validate(client))
+          setImmediate(() => (client as unknown as FakeClient).emit('error', new Error('gone')))
+      },
+      destroy: (client) => released(client, true),
+    }
+  },
   'generic-pool': (factory) => genericPool(factory, false),
   'generic-pool with testOnBorrow': (factory) => genericPool(factory, true),
 }
@@ -92,8 +156,8 @@ function spoil(spoilt: Set<Thing>, thing: Thing): Thing {
 }
 
 interface Step {
-  readonly do: 'acquire' | 'turn' | 'release' | 'spoil' | 'destroy' | 'resize' | 'turns'
-  /** Which of those held; to what limit; how many turns the next creates and destroys take. */
+  readonly do: 'acquire' | 'turn' | 'release' | 'spoil' | 'destroy' | 'resize' | 'turns' | 'fail'
+  /** Which of those held; to what limit; how many turns the next creates and destroys take; how many creates fail. */
   readonly n: number
 }
 
@@ -110,6 +174,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   few(1, 'destroy'),
   few(2, 'resize', 1),
   few(1, 'turns'),
+  few(1, 'fail'),
 )
 
 /** What was found took a hundred steps. */
@@ -127,12 +192,17 @@ for (const [name, make] of Object.entries(POOLS)) {
 async function run(make: (factory: Factory) => Holder, steps: readonly Step[]): Promise<void> {
   const factory = new Factory()
   const { pool, acquire, release, destroy } = make(factory)
-  const control = adapt(pool, { controller: fixed(), watch: false, limitMin: 1, limitMax: LIMIT_MAX })
+  const createBackoff = { initialMs: 1, maxMs: 1 }
+  const control = adapt(pool, { controller: fixed(), watch: false, limitMin: 1, limitMax: LIMIT_MAX, createBackoff })
   const held: Thing[] = []
   let waiting = 0
   const ask = async (): Promise<void> => {
     waiting += 1
-    held.push(await acquire())
+    try {
+      held.push(await acquire())
+    } catch {
+      // Refused, since nothing can be created.
+    }
     waiting -= 1
   }
   const giveBack = async (thing: Thing | undefined, how: (thing: Thing) => unknown): Promise<void> => {
@@ -147,6 +217,7 @@ async function run(make: (factory: Factory) => Holder, steps: readonly Step[]): 
     else if (what === 'destroy') void giveBack(held[n], destroy)
     else if (what === 'resize') control.resize(n)
     else if (what === 'turns') factory.turns = n
+    else if (what === 'fail') factory.failing = n
     else {
       await nextTurn()
       expect(factory.open).toBeLessThanOrEqual(control.counts().live)
