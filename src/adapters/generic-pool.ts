@@ -87,13 +87,13 @@ export function isGenericPool(candidate: unknown): candidate is GenericPoolLike 
 const NONE_AVAILABLE: GenericPoolLike['_availableObjects'] = { length: 0, shift: nothing, pop: nothing }
 
 /**
- * generic-pool's traps: a raise of `max` serves nobody until the next acquire; whoever releases serves the queue, and
- * has as many created as `max` allows, hence `max` is the limit of the moment; a create that fails is tried again at
- * once and for ever, and nobody who waits hears of it; one that throws, throws in whoever asked, and leaves his request
- * behind; a validate that rejects leaves its waiter waiting for ever and the resource lost; who times out is taken out of the queue
- * a turn later, and a second time if he was answered in it, which empties the queue of everybody; `min` is refilled behind
- * whoever closes one; destroy() does not wait for the end of what it begins; and clear() leaves what it has destroyed
- * among the idle.
+ * generic-pool's traps: a raise of `max` serves nobody until the next acquire; whoever releases serves the queue,
+ * and has as many created as `max` allows, hence `max` is the limit of the moment; a create that fails is tried
+ * again at once and for ever, and nobody who waits hears of it; one that throws, throws in whoever asked, and leaves
+ * his request behind; a validate that rejects leaves its waiter waiting for ever and the resource lost; who times
+ * out is taken out of the queue a turn later, and a second time if he was answered in it, which empties the queue of
+ * everybody; `min` is refilled behind whoever closes one; destroy() does not wait for the end of what it begins; and
+ * clear() leaves what it has destroyed among the idle.
  */
 export class GenericPoolFace implements PoolFace<unknown> {
   readonly kind = 'generic-pool'
