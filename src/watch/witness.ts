@@ -102,7 +102,12 @@ export class Witness implements LeaseWitness {
   ended(lease: LeaseInfo, nowMs: number): void {
     const { counts, sitesPerMs, ended } = this.#parts
     const caller = lease.caller as CallerRecord | undefined
-    if (counts.waiters > 0) this.#passOn(lease, nowMs)
+    if (caller === undefined && lease.tag === undefined && counts.waiters === 0 && sitesPerMs > 0) {
+      this.#unknown += 1 // as most of a busy pool
+      return
+    }
+    this.#leaseMs += LEASE_SMOOTHING * (nowMs - lease.sinceMs - this.#leaseMs)
+    if (counts.waiters > 0) this.#passOn(nowMs)
     // Else leases that overlap, each asked for under the one before, would keep a chain alive that never ends.
     if (caller !== undefined) caller.above = undefined
     if (lease.tag !== undefined || sitesPerMs === 0) ended(lease, nowMs, 1)
@@ -113,11 +118,10 @@ export class Witness implements LeaseWitness {
   }
 
   /** To somebody who waits. Where nobody does, nothing of this matters: the next who asks gets one. */
-  #passOn(lease: LeaseInfo, nowMs: number): void {
+  #passOn(nowMs: number): void {
     this.#passedOn = nowMs - this.#passedOnAtMs <= ASKS_AGAIN_WITHIN_MS ? this.#passedOn + 1 : 1
     this.#passedOnAtMs = nowMs
     this.#movedAtMs = nowMs
-    this.#leaseMs += LEASE_SMOOTHING * (nowMs - lease.sinceMs - this.#leaseMs)
   }
 
   /**
