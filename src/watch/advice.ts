@@ -1,5 +1,5 @@
 import type { CreateFailureClass } from '../pool/contract.ts'
-import type { View } from './cause.ts'
+import { isBackendFull, type View } from './cause.ts'
 import { limitNeeded } from './signals.ts'
 import type { Verdict } from './warning.ts'
 
@@ -12,7 +12,9 @@ export function adviceFor(verdict: Verdict, view: View): readonly string[] {
       return raise(view)
     case 'backend-saturated':
       return [
-        'Do not raise limitMax: more resources out have not completed more work, they only slow each other down.',
+        isBackendFull(view)
+          ? 'Do not raise limitMax: more resources out have not completed more work, they only slow each other down.'
+          : 'Do not raise limitMax: all queries have become slower, so more of them at a time do not help.',
         'Look at the backend: slow queries, locks, CPU, disk. Take load off it, or give it more to work with.',
         'Until then let the pool shed: fail the refused requests fast, and do not retry them at once.',
       ]

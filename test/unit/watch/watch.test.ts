@@ -182,6 +182,28 @@ describe('limits', () => {
   })
 })
 
+// Slipped through, since every test of a saturated backend had tested that more leases out do not complete more.
+test('where all queries have become slower, and nothing was tested, the advice claims no test', () => {
+  const given = newTestWatch()
+  settle(given)
+  const lend = (queryMs: number) => {
+    const lease: LeaseInfo = { tag: '/cart', sinceMs: given.clock.nowMs() - queryMs }
+    lease.work = { queryMs, runningSinceMs: undefined, text: '', ended: [{ text: 'select 1', queryMs }] }
+    given.profiler.leaseEnded(lease, given.clock.nowMs(), 1)
+  }
+  for (let i = 0; i < 100; i++) lend(20)
+  const sinceMs = given.clock.nowMs()
+  for (let i = 0; i < 12; i++) {
+    for (let j = 0; j < 10; j++) lend(200)
+    given.see(fullWindow(30, { completions: 12, leaseMsMean: 200 }), { waitingSinceMs: sinceMs })
+  }
+  const { cause, advice } = warningOf(given, 'slow-leases')
+  expect(cause).toBe('backend-saturated')
+  expect(advice[0]).toBe(
+    'Do not raise limitMax: all queries have become slower, so more of them at a time do not help.',
+  )
+})
+
 describe('leaks', () => {
   // Slipped through, since nobody had asked for less than the time between two looks.
   test('a leaseAgeMs of less than a second is told at the end of the window in which it has passed', () => {
