@@ -5,18 +5,14 @@ import type * as Sim from '../../src/sim/index.ts'
 import type { Figure } from './figure.ts'
 
 const DIST = process.env.BENCH_DIST ?? fileURLToPath(new URL('../../dist/index.js', import.meta.url))
-const { createPool, hybrid } = (await import(DIST)) as typeof Package
+const { createPool } = (await import(DIST)) as typeof Package
 const { simulate, scenarios } = (await import(DIST.replace('index.js', 'sim/index.js'))) as typeof Sim
 
-/** Those of CONTROL.md that separate controllers; a minute of CPU would be needed for the whole bank. */
-const GOODPUT_SCENARIOS = ['step-up', 'overload', 'slow-leases', 'brown-out', 'cold-start'] as const
-
-/** Under virtual time: the same on every machine, to the last digit. */
+/** Of the default controller in the whole bank, under virtual time: the same on every machine, to the last digit. */
 export async function goodput(): Promise<Figure[]> {
   const figures: Figure[] = []
-  for (const name of GOODPUT_SCENARIOS) {
-    const pool = { limitMin: 2, limitMax: 200, acquireTimeoutMs: 1_000, controller: hybrid() }
-    const { summary } = await simulate({ ...scenarios[name].options, pool, seed: 1 })
+  for (const [name, { options }] of Object.entries(scenarios)) {
+    const { summary } = await simulate({ ...options, seed: 1 })
     const allowed = { by: 0.01, kind: 'points' } as const
     figures.push({ name: `goodput, ${name}`, value: summary.goodput, allowed, better: 'higher' })
   }
