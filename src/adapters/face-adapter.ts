@@ -56,6 +56,9 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
     this.#lookTimer?.cancel()
     this.#patch?.undo()
     this.#leases.clear()
+    // Whom the limit has kept waiting in the pool's own queue: a raise of its maximum wakes nobody.
+    const owed = this.source.owed()
+    if (owed > 0) this.#face.kick(owed)
     // Such a pool never closes what is over its own maximum; and lends all of it.
     const excess = Math.min(this.#face.idle(), this.#face.total() - (this.#face.inherited.limitMax ?? 0))
     for (let left = excess; left > 0; left--) void this.#face.closeIdle()?.catch(ignore)
@@ -135,10 +138,11 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
 
   #look(): void {
     if (this.#gate === undefined) return
-    const strangers = this.source.strangersOut()
-    this.#gate.reconcile(strangers)
     const kicks = Math.min(this.source.owed(), this.#face.idle() + Math.max(0, this.limit() - this.#face.total()))
     if (kicks > 0) this.#face.kick(kicks)
+    // Not before: what is kicked off for somebody who waits since before adoption is a stranger's.
+    const strangers = this.source.strangersOut()
+    this.#gate.reconcile(strangers)
     this.#lookTimer?.cancel()
     this.#lookTimer = strangers > 0 ? systemClock.startTimer(STRANGERS_LOOK_MS, () => this.#look(), true) : undefined
   }

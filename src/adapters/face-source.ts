@@ -66,7 +66,8 @@ export class FaceSource<T> implements Source<T> {
   strangersOut(): number {
     const face = this.#face
     const nobodys = Math.max(0, face.coming() - face.queued())
-    return Math.max(0, face.total() - face.idle() - this.#outCount - this.#asked - nobodys)
+    const ours = this.#outCount + Math.max(0, this.#asked - this.owed()) // who asked last waits for nothing yet
+    return Math.max(0, face.total() - face.idle() - ours - nobodys)
   }
 
   #lookIfOwed(): void {

@@ -83,8 +83,8 @@ export class PgSource implements Source<PgClientLike> {
   readonly #out = new Map<PgClientLike, PgHandOut>()
   /** pg is being given a client back, which is neither idle nor ours for the moment. */
   isGivingBack = false
-  /** Called when it has been: pg may have handed it on to somebody in its own queue. */
-  onGivenBack: () => void = () => {}
+  /** Called when pg may have handed on a client, or the place of one that failed to connect, within its own queue. */
+  onHandedOn: () => void = () => {}
   readonly #asks = new DriverAsks<PgClientLike>(() => this.waitingAtPg())
   /** Releases that are going on: one, and what its callback releases at once. */
   #releasing = 0
@@ -179,7 +179,7 @@ export class PgSource implements Source<PgClientLike> {
     } finally {
       this.isGivingBack = wasGivingBack
     }
-    this.onGivenBack()
+    this.onHandedOn()
     return this.#pool.totalCount - this.#opened === before
   }
 
@@ -264,6 +264,7 @@ export class PgSource implements Source<PgClientLike> {
     const { totalCount } = this.#pool
     this.#asks.ask(ask, (error, client) => {
       if (client !== undefined) this.#out.set(client, { release: client.release, argument: undefined })
+      else this.onHandedOn()
       answer(error, client)
     })
     if (this.#pool.totalCount > totalCount) this.#opened += 1

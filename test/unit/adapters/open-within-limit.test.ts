@@ -14,8 +14,10 @@ const LIMIT_MAX = 4
 /** Longer than any program takes: nobody times out, and nothing is idle for long enough. */
 const LONG_MS = 60_000
 
-/** Of the event loop, until everybody has been served: a few for each step. */
-const TURNS_MAX = 10_000
+/** Longer than until the next look for strangers: of pg's, a connect that fails tells nobody. */
+const PATIENCE_MS = 2_000
+/** More than any pool takes for what it does by itself: tarn waits for a millisecond before it replaces an unfit one. */
+const SOME_TURNS = 1_000
 
 interface Thing {
   readonly id: number
@@ -31,10 +33,11 @@ class Factory {
   #made = 0
 
   readonly create = async (): Promise<Thing> => {
+    const isFailing = this.failing > 0
+    if (isFailing) this.failing -= 1
     this.open += 1
     for (let left = this.turns; left > 0; left--) await nextTurn()
-    if (this.failing > 0) {
-      this.failing -= 1
+    if (isFailing) {
       this.open -= 1
       throw new Error('no room')
     }
@@ -177,23 +180,51 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   few(1, 'fail'),
 )
 
+interface Program {
+  /** Who asks before adoption, and how many turns of the event loop before it. */
+  readonly early: { readonly asks: number; readonly turns: number }
+  readonly steps: readonly Step[]
+  /** What ends it, with some still waiting. */
+  readonly end: 'drain' | 'detach' | 'calm'
+}
+
 /** What was found took a hundred steps. */
-const program = fc.array(step, { minLength: 40, maxLength: 200, size: 'max' })
+const program: fc.Arbitrary<Program> = fc.record({
+  early: fc.record({ asks: fc.integer({ min: 0, max: 2 * LIMIT_MAX }), turns: fc.integer({ min: 0, max: 3 }) }),
+  steps: fc.array(step, { minLength: 40, maxLength: 200, size: 'max' }),
+  end: fc.constantFrom('drain', 'detach', 'calm'),
+})
 
 for (const [name, make] of Object.entries(POOLS)) {
   test(`${name}: nothing is open that the engine does not count, whatever happens`, async () => {
     await fc.assert(
-      fc.asyncProperty(program, (steps) => run(make, steps)),
+      fc.asyncProperty(program, (one) => run(make, one)),
       { numRuns: RUNS },
     )
   })
 }
 
-async function run(make: (factory: Factory) => Holder, steps: readonly Step[]): Promise<void> {
+for (const [name, make] of Object.entries(POOLS)) {
+  test(`${name}: whom the limit has kept waiting since before adoption is served on detach`, async () => {
+    const { pool, acquire, destroy } = make(new Factory())
+    const held = await Promise.all(Array.from({ length: LIMIT_MAX }, acquire))
+    let isServed = false
+    void acquire().then(() => {
+      isServed = true
+    })
+    const control = adapt(pool, { controller: fixed(), watch: false, limitMin: 1 })
+    control.resize(1)
+    destroy(held[0] as Thing)
+    for (let turns = 0; turns < SOME_TURNS; turns++) await nextTurn()
+    control.detach()
+    for (let turns = 0; turns < SOME_TURNS; turns++) await nextTurn()
+    expect(isServed).toBe(true)
+  })
+}
+
+async function run(make: (factory: Factory) => Holder, { early, steps, end }: Program): Promise<void> {
   const factory = new Factory()
   const { pool, acquire, release, destroy } = make(factory)
-  const createBackoff = { initialMs: 1, maxMs: 1 }
-  const control = adapt(pool, { controller: fixed(), watch: false, limitMin: 1, limitMax: LIMIT_MAX, createBackoff })
   const held: Thing[] = []
   let waiting = 0
   const ask = async (): Promise<void> => {
@@ -210,6 +241,10 @@ async function run(make: (factory: Factory) => Holder, steps: readonly Step[]): 
     held.splice(held.indexOf(thing), 1)
     await how(thing)
   }
+  for (let left = early.asks; left > 0; left--) void ask()
+  for (let left = early.turns; left > 0; left--) await nextTurn()
+  const createBackoff = { initialMs: 1, maxMs: 1 }
+  const control = adapt(pool, { controller: fixed(), watch: false, limitMin: 1, limitMax: LIMIT_MAX, createBackoff })
   for (const { do: what, n } of steps) {
     if (what === 'acquire') void ask()
     else if (what === 'release') void giveBack(held[n], release)
@@ -223,11 +258,17 @@ async function run(make: (factory: Factory) => Holder, steps: readonly Step[]): 
       expect(factory.open).toBeLessThanOrEqual(control.counts().live)
     }
   }
-  for (let turns = 0; waiting > 0 || held.length > 0; turns++) {
-    expect(turns, `served: ${JSON.stringify(control.counts())}`).toBeLessThan(TURNS_MAX)
+  const ended = end === 'drain' ? control.drain() : undefined
+  if (end === 'detach') {
+    factory.failing = 0 // tarn alone would try again 200 ms later
+    control.detach()
+  }
+  const hangsAtMs = performance.now() + PATIENCE_MS
+  while (waiting > 0 || held.length > 0) {
+    expect(performance.now(), `served: ${JSON.stringify(control.counts())}`).toBeLessThan(hangsAtMs)
     for (const thing of [...held]) void giveBack(thing, release)
     await nextTurn()
   }
-  await control.drain()
-  expect(factory.open).toBe(0)
+  if (end !== 'detach') await (ended ?? control.drain())
+  expect(factory.open).toBeLessThanOrEqual(end === 'detach' ? LIMIT_MAX : 0)
 }
