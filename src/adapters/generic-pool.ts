@@ -4,6 +4,7 @@ import type { Doors, PoolFace } from './pool-face.ts'
 
 interface GenericPoolFactory {
   create(): Promise<unknown>
+  destroy(resource: unknown): unknown
   validate?(resource: unknown): Promise<unknown>
 }
 
@@ -90,10 +91,10 @@ const NONE_AVAILABLE: GenericPoolLike['_availableObjects'] = { length: 0, shift:
  * generic-pool's traps: a raise of `max` serves nobody until the next acquire; whoever releases serves the queue,
  * and has as many created as `max` allows, hence `max` is the limit of the moment; a create that fails is tried
  * again at once and for ever, and nobody who waits hears of it; one that throws, throws in whoever asked, and leaves
- * his request behind; a validate that rejects leaves its waiter waiting for ever and the resource lost; who times
- * out is taken out of the queue a turn later, and a second time if he was answered in it, which empties the queue of
- * everybody; `min` is refilled behind whoever closes one; destroy() does not wait for the end of what it begins; and
- * clear() leaves what it has destroyed among the idle.
+ * his request behind; a validate that rejects, or a destroy that throws, leaves a waiter waiting for ever and the
+ * resource lost; who times out is taken out of the queue a turn later, and a second time if he was answered in it,
+ * which empties the queue of everybody; `min` is refilled behind whoever closes one; destroy() does not wait for the
+ * end of what it begins; and clear() leaves what it has destroyed among the idle.
  */
 export class GenericPoolFace implements PoolFace<unknown> {
   readonly kind = 'generic-pool'
@@ -226,6 +227,7 @@ export class GenericPoolFace implements PoolFace<unknown> {
     const waitersMax = Number.isNaN(maxWaitingClients) ? Number.POSITIVE_INFINITY : maxWaitingClients
     const gated: GenericPoolFactory = Object.create(factory, {
       create: { value: () => this.#create(factory) },
+      destroy: { value: async (resource: unknown) => factory.destroy(resource) },
       ...(factory.validate === undefined ? {} : { validate: { value: async (r: unknown) => isFit(factory, r) } }),
     })
     pool._factory = gated
@@ -255,7 +257,7 @@ export class GenericPoolFace implements PoolFace<unknown> {
       },
       clear: async () => {
         await Promise.allSettled(pool._factoryCreateOperations)
-        for (let left = pool.available; left > 0; left--) void this.closeIdle()
+        for (let left = pool.available; left > 0; left--) void this.closeIdle()?.catch(ignore)
         doors.lookSoon()
         await Promise.allSettled(pool._factoryDestroyOperations)
       },
@@ -297,7 +299,7 @@ export class GenericPoolFace implements PoolFace<unknown> {
     try {
       begin()
     } catch (error) {
-      return Promise.reject(error) // a destroy that throws: the resource is in no list any more
+      return Promise.reject(error) // a destroy that throws, once detached: the resource is in no list any more
     }
     const begun = [...this.#pool._factoryDestroyOperations].find((operation) => !before.has(operation))
     return begun === undefined ? Promise.resolve() : begun.then(ignore)

@@ -1,0 +1,33 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { createPool } from 'generic-pool'
+import { expect, test } from 'vitest'
+import { adapt } from '../../../src/adapt.ts'
+import { fixed } from '../../../src/control/fixed.ts'
+
+const OPTIONS = { controller: fixed(), watch: false } as const
+const CANNOT = new Error('cannot be closed')
+
+test('clear() outlives a destroy that fails', async () => {
+  const pool = createPool({ create: async () => ({}), destroy: () => Promise.reject(CANNOT) }, { max: 2 })
+  const control = adapt(pool, OPTIONS)
+  pool.release(await pool.acquire())
+  await pool.clear()
+  await nextTurn() // in which a rejection that nobody has handled would show
+  expect(control.counts().live).toBe(0)
+})
+
+test('an unfit one whose destroy throws is replaced', async () => {
+  const unfit = {}
+  const made = [unfit, {}]
+  const destroy = () => {
+    throw CANNOT
+  }
+  const validate = async (one: object) => one !== unfit
+  const pool = createPool(
+    { create: async () => made.shift() as object, destroy, validate },
+    { max: 1, testOnBorrow: true },
+  )
+  adapt(pool, OPTIONS)
+  const first = pool.acquire()
+  expect(await first).not.toBe(unfit)
+})
