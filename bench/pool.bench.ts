@@ -3,7 +3,7 @@
  * much memory does a waiter take, and an idle resource?
  *
  * Each subject has a process of its own, so that nobody pays for another's garbage, timers or async hooks. The processes
- * take turns, round by round, in an order that alternates, while all others sleep: whatever the machine does meanwhile
+ * take turns, round by round, another one first each time, while all others sleep: whatever the machine does meanwhile
  * meets all of them, and a round's times are compared only with each other. Then once more, with fresh processes.
  *
  *     npm run bench -- [case…] [--processes 3] [--rounds 30] [--only subject,…] [--json file]
@@ -138,7 +138,9 @@ async function measure(wanted: Case, subjects: readonly Subject[], roundsAsked: 
   try {
     for (const { name } of subjects) workers.push({ name, worker: await startWorker(wanted, name) })
     for (let round = -warmUp; round < rounds; round++) {
-      for (const { name, worker } of round % 2 === 0 ? workers : workers.toReversed()) {
+      for (let turn = 0; turn < workers.length; turn++) {
+        // Each begins in its turn. To and fro, whoever is at an end would run twice in a row, with warm caches.
+        const { name, worker } = workers[(round + warmUp + turn) % workers.length] as (typeof workers)[number]
         const cost = await roundOf(worker)
         if (round >= 0) times[name]?.push(cost)
       }
