@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -10,6 +10,8 @@ export interface Reference {
   readonly commit: string
   /** Its built entry. */
   readonly dist: string
+  /** Today's, a copy beside it: what a loader does to a file depends on whether it is below node_modules. */
+  readonly distToday: string
 }
 
 /**
@@ -21,7 +23,14 @@ export function buildReference(): Reference | undefined {
   if (commit === undefined) return undefined
   const kept = join(KEPT, commit)
   if (!existsSync(kept)) buildInto(kept, commit)
-  return { commit, dist: join(kept, 'dist/index.js') }
+  return { commit, dist: join(kept, 'dist/index.js'), distToday: join(copyOfToday(), 'dist/index.js') }
+}
+
+function copyOfToday(): string {
+  const today = join(KEPT, 'today')
+  rmSync(today, { recursive: true, force: true })
+  for (const what of ['dist', 'package.json']) cpSync(join(ROOT, what), join(today, what), { recursive: true })
+  return today
 }
 
 function baselineCommit(): string | undefined {

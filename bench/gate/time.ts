@@ -46,14 +46,14 @@ export function times(reference: Reference): Figure[] {
   }))
 }
 
-function timeOnce({ dist }: Reference): Repeat {
+function timeOnce({ dist, distToday }: Reference): Repeat {
   const out = fileURLToPath(new URL('../../node_modules/.cache/bench-gate.json', import.meta.url))
   const bench = fileURLToPath(new URL('../pool.bench.ts', import.meta.url))
   const only = [OURS, AGAIN, BEFORE].join(',')
   const options = ['--processes', PROCESSES, '--rounds', ROUNDS, '--only', only, '--json', out]
   const { status } = spawnSync(process.execPath, ['--import', 'tsx', bench, ...options, ...CASES], {
     stdio: ['ignore', 'ignore', 'inherit'],
-    env: { ...process.env, BENCH_BEFORE: dist },
+    env: { ...process.env, BENCH_DIST: distToday, BENCH_BEFORE: dist },
   })
   if (status !== 0) throw new Error(`pool.bench: exit ${status}`)
   const { rows } = JSON.parse(readFileSync(out, 'utf8')) as { rows: Row[] }
