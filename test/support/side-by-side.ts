@@ -38,8 +38,11 @@ export async function inItsOwnTime<R>(
   }
 }
 
-/** Between two steps everything gets its turn that is on its way from promise to promise. */
-const STEP_MS = 5
+/**
+ * Between two steps everything gets its turn that is on its way from promise to promise. All times are whole ones: what
+ * happens one after the other must not fall into one step, in which the order is each library's own.
+ */
+const STEP_MS = 1
 
 function rest(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
@@ -72,7 +75,8 @@ export function fakeConnections({ createMs = 0 }: { readonly createMs?: number }
       const connection = { id: all.length + 1, isOpen: true, isMade: false }
       all.push(connection)
       calls.push(`create ${connection.id}`)
-      if (createMs > 0) await new Promise((resolve) => setTimeout(resolve, createMs))
+      // No two are made at one moment: who is served first then, and what it makes room for, is each library's own.
+      if (createMs > 0) await new Promise((resolve) => setTimeout(resolve, createMs + connection.id))
       connection.isMade = true
       return connection
     },
