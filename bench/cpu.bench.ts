@@ -13,7 +13,7 @@ import { cpus } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { quantile } from './support/quantile.ts'
-import { AGAIN, ours } from './support/subjects.ts'
+import { AGAIN, builtPackage } from './support/subjects.ts'
 
 const PER_SECOND = 10_000
 const TURN_MS = 5
@@ -25,10 +25,11 @@ type Kind = (typeof KINDS)[number]
 
 /** In a process of its own: for so many seconds whenever it is told to; answers the share of a core it took. */
 async function work(kind: Kind): Promise<void> {
+  const { createPool, fixed } = await builtPackage()
   const create = async () => ({})
   const bounds = { create, destroy: () => {}, limitMin: RESOURCES, limitMax: RESOURCES * 2 }
-  const bare = { controller: ours.fixed(), watch: false } as const
-  const pool = ours.createPool({ ...bounds, ...(kind === 'fixed, no watch' ? bare : {}) })
+  const bare = { controller: fixed(), watch: false } as const
+  const pool = createPool({ ...bounds, ...(kind === 'fixed, no watch' ? bare : {}) })
   await pool.warmUp(RESOURCES)
   const request = async (): Promise<void> => {
     const lease = await pool.acquire()

@@ -1,13 +1,13 @@
 /**
  * The gate: has a change made the pool worse? First what is exact and may block a merge on any machine (goodput under
- * virtual time; clock readings, timers and promises per cycle), beside the committed baseline. Then time, beside the code
- * of the commit that last renewed that baseline, built and run on the same machine: it fails only when three of three
- * repeats fall short by more than the same code twice is apart.
+ * virtual time; clock readings, timers and promises per cycle), beside the committed baseline. Then time, beside the
+ * code of the commit that last renewed that baseline, built and run on the same machine: it fails only when three of
+ * three repeats fall short by more than the same code twice is apart.
  *
  *     npm run bench:ci [-- --json] [--update] [--no-time]
  *
- * Exit code 1: something is worse. `--update` writes a new baseline instead; the commit that has it is what times are compared
- * with from then on.
+ * Exit code 1: something is worse. `--update` writes a new baseline instead; the commit that has it is what times are
+ * compared with from then on.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'

@@ -42,7 +42,7 @@ function baselineCommit(): string | undefined {
   }
 }
 
-/** Below node_modules, where its imports find the same dependencies as ours; renamed last, so that it is whole or not there. */
+/** Below node_modules, where it finds the same dependencies as ours; renamed last, so that it is whole or not there. */
 function buildInto(kept: string, commit: string): void {
   const half = `${kept}-half`
   rmSync(half, { recursive: true, force: true })

@@ -181,9 +181,12 @@ export class TarnFace implements PoolFace<object> {
     const atRest = pool.free
     const lent = atRest.splice(-owed)
     pool.free = lent
-    this.#own._tryAcquireOrCreate()
-    pool.free = atRest
-    atRest.push(...lent)
+    try {
+      this.#own._tryAcquireOrCreate()
+    } finally {
+      pool.free = atRest
+      atRest.push(...lent)
+    }
   }
 
   attach(doors: Doors<object>) {

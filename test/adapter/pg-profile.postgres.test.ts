@@ -3,6 +3,7 @@ import pg from 'pg'
 import { afterEach, expect, inject, test } from 'vitest'
 import { adapt } from '../../src/adapt.ts'
 import type { AdaptOptions } from '../../src/adopted-pool.ts'
+import { oneOfTwenty } from '../support/one-of-twenty.ts'
 
 const { url } = inject('postgres')
 const pools: pg.Pool[] = []
@@ -32,15 +33,7 @@ test.each([
       client.release()
     }
   }
-  const good = Array.from({ length: 19 }, (_, i) => async () => {
-    await pool.query(`select ${i}, pg_sleep(0.002)`)
-  })
-  const under: Promise<unknown>[] = []
-  for (let i = 0; i < 400; i++) {
-    under.push(i % 20 === 0 ? keepsItTooLong() : (good[i % 19]?.() ?? Promise.resolve()))
-    if (i % 2 === 0) await sleep(2)
-  }
-  await Promise.all(under)
+  await oneOfTwenty(keepsItTooLong, (i) => pool.query(`select ${i}, pg_sleep(0.002)`))
   const [first] = control.profile().holders
   expect(first?.holder).toMatch(/^keepsItTooLong \(.*pg-profile\.postgres\.test\.ts:\d+:\d+\)$/)
   if ('callSitesPerSecond' in watch) expect(first?.leases).toBe(20)
