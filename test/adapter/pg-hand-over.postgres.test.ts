@@ -2,6 +2,7 @@ import pg from 'pg'
 import { afterEach, describe, expect, inject, test } from 'vitest'
 import { adapt } from '../../src/adapt.ts'
 import { fixed } from '../../src/control/fixed.ts'
+import { startFaultProxy } from '../support/fault-proxy.ts'
 import '../support/servers.ts'
 import { until } from '../support/until.ts'
 
@@ -119,16 +120,20 @@ describe('an idle client that goes on its way to its next holder', () => {
   })
 
   test('and a drain out of patience does not wait for it', async () => {
-    const { pool, control } = adopted()
+    const proxy = await startFaultProxy(Number(address().port))
+    const { pool, control } = adopted({ connectionString: undefined, ...address(), port: proxy.port })
     const client = await pool.connect()
     client.release()
+    proxy.pause() // what pg connects in its place does not get there before the patience ends
     const next = pool.connect()
     close(pool, client)
     const refused = expect(next).rejects.toThrow('Cannot use a pool after calling end on the pool')
     expect(await control.drain({ timeoutMs: 1 })).toMatchObject({ leasesCut: 1 })
+    proxy.resume()
     await refused
     await pool.end()
     expect(pool.totalCount).toBe(0)
+    await proxy.close()
   })
 
   test('and one that is detached meanwhile goes to its caller as it comes from pg', async () => {
