@@ -1,5 +1,6 @@
 import { patchMembers } from './patch.ts'
 import { type Doors, FOREVER_MS, type PoolFace } from './pool-face.ts'
+import { socketClosed } from './socket-closed.ts'
 
 /** What tarn's acquire() answers with. */
 interface TarnAcquire {
@@ -143,14 +144,19 @@ export class TarnFace implements PoolFace<object> {
     const at = used.findIndex((one) => one.resource === resource)
     if (at < 0) return Promise.resolve()
     for (const record of used.splice(at, 1)) record.settle()
-    return this.#pool._destroy(resource).then(ignore)
+    return this.#destroyed(resource)
   }
 
   closeIdle(): Promise<void> | undefined {
     const oldest = this.#pool.free.shift()
     if (oldest === undefined) return undefined
     oldest.settle()
-    return this.#pool._destroy(oldest.resource).then(ignore)
+    return this.#destroyed(oldest.resource)
+  }
+
+  async #destroyed(resource: object): Promise<void> {
+    await this.#pool._destroy(resource)
+    await socketClosed(resource)
   }
 
   total(): number {

@@ -8,8 +8,8 @@ const PAUSE_MS = 10
 
 /**
  * Counts a pool's connections at the server, again and again, beside what the engine allows: the limit, or what is
- * still there above it because it is leased or being closed. Of the allowance, the most there was while the server
- * counted.
+ * still there above it because it is leased or being closed. Of the allowance, the most there was since the count before:
+ * a server closes the socket first, and takes the connection off its list a moment later.
  */
 export function watchServer(account: Account, control: AdoptedPool) {
   const overruns: { readonly counted: number; readonly allowed: number }[] = []
@@ -22,12 +22,13 @@ export function watchServer(account: Account, control: AdoptedPool) {
   }
   for (const event of ['limitChanged', 'created', 'destroyed', 'released'] as const) control.on(event, allow)
   const watching = (async () => {
+    allow()
     while (isWatching) {
-      allowed = 0
-      allow()
       const counted = await account.connections()
       allow()
       if (counted > allowed) overruns.push({ counted, allowed })
+      allowed = 0
+      allow()
       taken += 1
       await sleep(PAUSE_MS)
     }
