@@ -60,6 +60,7 @@ export class AdoptedOne extends PoolHandle<unknown> implements AdoptedPool {
       drain: (patience) => this.drain(patience),
       work: this.engine.work,
     })
+    if (adapter.liveMin !== undefined) this.engine.keepLive(adapter.liveMin)
     // What fails is an event, and is tried again for the first acquire.
     if (warmUp > 0) this.engine.warmUp(warmUp).catch(() => {})
   }

@@ -36,6 +36,10 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
     return this.#face.inherited
   }
 
+  get liveMin() {
+    return this.#face.liveMin
+  }
+
   get keeps() {
     return this.#face.keeps
   }

@@ -60,14 +60,13 @@ export class FaceSource<T> implements Source<T> {
   }
 
   /**
-   * Taken, or being opened, past the gate or before there was one. What is being opened for a request that a release
-   * has served meanwhile is nobody's, and will be idle.
+   * Taken, or being opened, past the gate or before there was one. So is what is being opened for a request that has
+   * been answered otherwise meanwhile: it is nobody's, until it is idle.
    */
   strangersOut(): number {
     const face = this.#face
-    const nobodys = Math.max(0, face.coming() - face.queued())
     const ours = this.#outCount + Math.max(0, this.#asked - this.owed()) // who asked last waits for nothing yet
-    return Math.max(0, face.total() - face.idle() - ours - nobodys)
+    return Math.max(0, face.total() - face.idle() - ours)
   }
 
   #lookIfOwed(): void {

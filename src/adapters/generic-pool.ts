@@ -1,4 +1,4 @@
-import { asGenericPoolError, DRAINING, queueFullError } from './generic-pool-errors.ts'
+import { asGenericPoolError, queueFullError } from './generic-pool-errors.ts'
 import { patchMembers } from './patch.ts'
 import type { Doors, PoolFace } from './pool-face.ts'
 
@@ -93,7 +93,7 @@ const NONE_AVAILABLE: GenericPoolLike['_availableObjects'] = { length: 0, shift:
  * again at once and for ever, and nobody who waits hears of it; one that throws, throws in whoever asked, and leaves
  * his request behind; a validate that rejects, or a destroy that throws, leaves a waiter waiting for ever and the
  * resource lost; who times out is taken out of the queue a turn later, and a second time if he was answered in it,
- * which empties the queue of everybody; `min` is refilled behind whoever closes one; destroy() does not wait for the
+ * which empties the queue of everybody; `min` is refilled behind whoever closes one, whatever the limit; destroy() does not wait for the
  * end of what it begins; and clear() leaves what it has destroyed among the idle.
  */
 export class GenericPoolFace implements PoolFace<unknown> {
@@ -109,7 +109,6 @@ export class GenericPoolFace implements PoolFace<unknown> {
   /** Our requests, in its queue or just answered. */
   readonly #requests = new Set<ResourceRequest>()
   #isOpening = false
-  #isEnding = false
 
   constructor(pool: GenericPoolLike) {
     this.#pool = pool
@@ -127,6 +126,10 @@ export class GenericPoolFace implements PoolFace<unknown> {
 
   get isClosed(): boolean {
     return this.#pool._draining
+  }
+
+  get liveMin(): number {
+    return this.#pool._config.min
   }
 
   get inherited() {
@@ -233,25 +236,25 @@ export class GenericPoolFace implements PoolFace<unknown> {
     pool._factory = gated
     const look = (): void => doors.lookSoon()
     for (const event of LOOK_AT) pool.on(event, look)
+    void Promise.allSettled(pool._factoryCreateOperations).then(look) // of a success it tells nobody
     const optionsPatch = patchMembers(config, {
       max: { get: () => (this.#isOpening ? doors.limitMax : Math.min(doors.limit(), doors.limitMax)) },
-      min: { get: () => (this.#isEnding ? 0 : Math.min(min, doors.limit())) },
+      min: { get: () => Math.min(min, doors.limit()) },
       acquireTimeoutMillis: { get: nothing },
       maxWaitingClients: { get: nothing },
     })
     const patch = patchMembers(pool, {
       acquire: (priority?: number) => {
-        if (this.#isEnding || pool._draining) return Promise.reject(new Error(DRAINING))
         if (doors.waiters() >= waitersMax && !doors.hasRoom()) return Promise.reject(queueFullError())
         return doors.ask({ priority: asOurs(priority, priorityRange) }, asGenericPoolError)
       },
       _dispense: () => this.#serveOwed(),
+      _ensureMinimum: nothing,
       release: (resource: unknown) =>
         doors.end(resource, 'release') ? Promise.resolve() : this.#own.release(resource),
       destroy: (resource: unknown) =>
         doors.end(resource, 'destroy') ? Promise.resolve() : this.#own.destroy(resource),
       drain: async () => {
-        this.#isEnding = true
         await doors.drain()
         await this.#own.drain()
       },

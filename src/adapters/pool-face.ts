@@ -8,6 +8,7 @@ import type { Patch } from './patch.ts'
 export interface PoolFace<T> {
   readonly kind: string
   readonly inherited: Adapter<T>['inherited']
+  readonly liveMin?: number | undefined
   readonly keeps: Adapter<T>['keeps']
   readonly isClosed: boolean
   /** Lends one more than there are: a new one, even where some are idle. */

@@ -1,9 +1,11 @@
 import type { AdapterGroup, GroupMembers } from '../pool/contract.ts'
 import { patchMembers } from './patch.ts'
 import { type Doors, FOREVER_MS, type PoolFace } from './pool-face.ts'
+import { socketClosed } from './socket-closed.ts'
 
 interface SequelizePoolFactory {
   create(): Promise<object>
+  validate(resource: object): boolean
   readonly max: number
   readonly min: number
 }
@@ -95,7 +97,7 @@ export class ReplicatedGroup implements AdapterGroup {
  * passes too. Its traps: a raise of `max` serves nobody; a failed create rejects the head of the queue, whoever asked
  * for it; at every occasion it has one more created while anybody waits, hence ours does not; a
  * create that throws instead of rejecting costs a slot for good; `min` is refilled behind whoever closes an idle one,
- * hence it is never above the limit; and Sequelize knows a timeout by the class alone.
+ * whatever the limit; and Sequelize knows a timeout by the class alone.
  */
 export class SequelizePoolFace implements PoolFace<object> {
   readonly kind = 'sequelize-pool'
@@ -104,7 +106,8 @@ export class SequelizePoolFace implements PoolFace<object> {
   readonly #own: Pick<SequelizePoolLike, 'acquire' | 'release' | 'destroy' | 'drain' | '_dispense'>
   readonly #readWaiting: () => number
   #isOpening = false
-  #isEnding = false
+  /** Those at rest that it does not see for the moment. */
+  #hidden = 0
 
   constructor(pool: SequelizePoolLike) {
     this.#pool = pool
@@ -122,6 +125,10 @@ export class SequelizePoolFace implements PoolFace<object> {
     return this.#pool._draining
   }
 
+  get liveMin(): number {
+    return this.#pool._factory.min
+  }
+
   get inherited() {
     const { maxSize, acquireTimeoutMillis } = this.#pool
     return {
@@ -135,11 +142,13 @@ export class SequelizePoolFace implements PoolFace<object> {
     const atRest = pool._availableObjects
     // With one at rest it would lend that, and warming up would pass it from each create to the next for ever.
     pool._availableObjects = []
+    this.#hidden = atRest.length
     this.#isOpening = true
     try {
       return this.take()
     } finally {
       this.#isOpening = false
+      this.#hidden = 0
       pool._availableObjects = atRest
     }
   }
@@ -178,7 +187,7 @@ export class SequelizePoolFace implements PoolFace<object> {
 
   coming(): number {
     const { size, available, using } = this.#pool
-    return size - available - using
+    return size - available - this.#hidden - using
   }
 
   kick(count: number): void {
@@ -201,24 +210,20 @@ export class SequelizePoolFace implements PoolFace<object> {
     const timeout = timeoutErrorOf(pool)
     const translate = (error: Error): unknown | Promise<unknown> => asSequelizePoolError(error, timeout)
     const acquireTimeoutMillis = pool.acquireTimeoutMillis
-    const isRefusing = (): boolean => this.#isEnding || pool._draining
     const own = Object.getOwnPropertyDescriptors(factory)
     const gated: SequelizePoolFactory = Object.create(Object.getPrototypeOf(factory), {
       ...own,
       create: { value: () => this.#create(factory, doors), enumerable: true },
+      validate: { value: (resource: object) => isFit(factory, resource), enumerable: true },
       max: {
         get: () => (this.#isOpening ? doors.limitMax : Math.min(doors.limit(), doors.limitMax)),
         enumerable: true,
       },
-      min: { get: () => (this.#isEnding ? 0 : Math.min(factory.min, doors.limit())), enumerable: true },
     })
     pool._factory = gated
     pool.acquireTimeoutMillis = FOREVER_MS
     const patch = patchMembers(pool, {
-      acquire: () => {
-        if (isRefusing()) return Promise.reject(new Error(DRAINING))
-        return doors.ask({}, translate)
-      },
+      acquire: () => doors.ask({}, translate),
       release: (resource: object) => {
         if (!doors.end(resource, 'release')) this.#own.release(resource)
       },
@@ -226,10 +231,10 @@ export class SequelizePoolFace implements PoolFace<object> {
         if (!doors.end(resource, 'destroy')) await this.#own.destroy(resource)
       },
       drain: async () => {
-        this.#isEnding = true
         await doors.drain()
         await this.#own.drain()
       },
+      _ensureMinimum: () => {},
       _dispense: () => {
         // Else it would have one more created for whoever waits for what is being created already; or give him an idle
         // one, and what is created would be nobody's.
@@ -247,16 +252,18 @@ export class SequelizePoolFace implements PoolFace<object> {
   }
 }
 
+/** A validate that throws, throws in whoever asks or gives back, and leaves his request behind. */
+function isFit(factory: SequelizePoolFactory, resource: object): boolean {
+  try {
+    return factory.validate(resource)
+  } catch {
+    return false
+  }
+}
+
 const DRAINING = 'pool is draining and cannot accept work'
 
 type TimeoutMaker = (cause: Error) => Error
-
-/** Sequelize takes a connection of mysql2's for closed once its good-bye is written; the server has it for longer. */
-function socketClosed(connection: object): Promise<void> | undefined {
-  const { stream } = connection as { stream?: { closed?: boolean; once?(event: 'close', listener: () => void): void } }
-  if (stream?.closed !== false || typeof stream.once !== 'function') return undefined
-  return new Promise((resolve) => stream.once?.('close', resolve))
-}
 
 /**
  * sequelize-pool's own TimeoutError, without an import of it: by letting one acquire time out, on an object that only

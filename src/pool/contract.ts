@@ -362,6 +362,8 @@ export interface Adapter<T> {
   }
   /** Options that stay the pool's own: ours, and what the pool calls them. */
   readonly keeps: Readonly<Record<string, string>>
+  /** How many the pool keeps open, where it would open them by itself: the engine does so in its place. */
+  readonly liveMin?: number | undefined
   /** Of a pool that cannot outgrow what it was made with: how much that is, and what to do about it. */
   readonly ceiling?: { readonly most: number; readonly wayOut: string } | undefined
   /** Its end has begun: there is nothing left to adopt. */

@@ -9,7 +9,6 @@ import { expect, test } from 'vitest'
 import { adapt } from '../../../src/adapt.ts'
 import { fixed } from '../../../src/control/fixed.ts'
 
-/** One seed unless told otherwise: with -573117715, tarn opens one more than the engine counts, which is not mended yet. */
 const RUNS = 500
 const LIMIT_MAX = 4
 /** Longer than any program takes: nobody times out, and nothing is idle for long enough. */
@@ -31,6 +30,8 @@ class Factory {
   /** So many of the next creates fail. */
   failing = 0
   readonly spoilt = new Set<Thing>()
+  /** What is spoilt fails when it is asked, instead of answering. */
+  isThrowing = false
   #made = 0
 
   readonly create = async (): Promise<Thing> => {
@@ -45,7 +46,11 @@ class Factory {
     return { id: ++this.#made }
   }
 
-  readonly validate = (thing: Thing): boolean => !this.spoilt.has(thing)
+  readonly validate = (thing: Thing): boolean => {
+    const isSpoilt = this.spoilt.has(thing)
+    if (isSpoilt && this.isThrowing) throw new Error('cannot even be asked')
+    return !isSpoilt
+  }
 
   readonly destroy = async (): Promise<void> => {
     this.open -= 1
@@ -99,10 +104,10 @@ interface Holder {
 
 const TIMING = { acquireTimeoutMillis: LONG_MS, idleTimeoutMillis: LONG_MS, reapIntervalMillis: LONG_MS }
 
-const POOLS: Readonly<Record<string, (factory: Factory) => Holder>> = {
-  'sequelize-pool': ({ create, destroy, validate }) => {
+const POOLS: Readonly<Record<string, (factory: Factory, min: number) => Holder>> = {
+  'sequelize-pool': ({ create, destroy, validate }, min) => {
     const isFit = (thing: object) => validate(thing as Thing)
-    const pool = new SequelizePool({ create, destroy, validate: isFit, max: LIMIT_MAX, min: 0, ...TIMING })
+    const pool = new SequelizePool({ create, destroy, validate: isFit, max: LIMIT_MAX, min, ...TIMING })
     return {
       pool,
       acquire: () => pool.acquire() as Promise<Thing>,
@@ -110,8 +115,8 @@ const POOLS: Readonly<Record<string, (factory: Factory) => Holder>> = {
       destroy: (thing) => pool.destroy(thing),
     }
   },
-  tarn: ({ create, destroy, validate, spoilt }) => {
-    const pool = new TarnPool<Thing>({ create, destroy, validate, max: LIMIT_MAX, min: 0, ...TIMING })
+  tarn: ({ create, destroy, validate, spoilt }, min) => {
+    const pool = new TarnPool<Thing>({ create, destroy, validate, max: LIMIT_MAX, min, ...TIMING })
     return {
       pool,
       acquire: () => pool.acquire().promise,
@@ -119,11 +124,11 @@ const POOLS: Readonly<Record<string, (factory: Factory) => Holder>> = {
       destroy: (thing) => pool.release(spoil(spoilt, thing)), // it has no other way
     }
   },
-  pg: (factory) => {
+  pg: (factory, min) => {
     class Client extends FakeClient {
       override readonly factory = factory
     }
-    const pool = new pg.Pool({ Client, max: LIMIT_MAX, idleTimeoutMillis: 0 } as unknown as pg.PoolConfig)
+    const pool = new pg.Pool({ Client, max: LIMIT_MAX, min, idleTimeoutMillis: 0 } as unknown as pg.PoolConfig)
     pool.on('error', () => {})
     const released = (client: Thing, isBroken: boolean) => (client as unknown as pg.PoolClient).release(isBroken)
     return {
@@ -131,20 +136,20 @@ const POOLS: Readonly<Record<string, (factory: Factory) => Holder>> = {
       acquire: async () => (await pool.connect()) as unknown as Thing,
       release(client) {
         released(client, false)
-        if (!factory.validate(client))
+        if (factory.spoilt.has(client))
           setImmediate(() => (client as unknown as FakeClient).emit('error', new Error('gone')))
       },
       destroy: (client) => released(client, true),
     }
   },
-  'generic-pool': (factory) => genericPool(factory, false),
-  'generic-pool with testOnBorrow': (factory) => genericPool(factory, true),
+  'generic-pool': (factory, min) => genericPool(factory, min, false),
+  'generic-pool with testOnBorrow': (factory, min) => genericPool(factory, min, true),
 }
 
-function genericPool({ create, destroy, validate }: Factory, testOnBorrow: boolean): Holder {
+function genericPool({ create, destroy, validate }: Factory, min: number, testOnBorrow: boolean): Holder {
   const pool = createGenericPool(
     { create, destroy, validate: async (thing: Thing) => validate(thing) },
-    { max: LIMIT_MAX, testOnBorrow },
+    { max: LIMIT_MAX, min, testOnBorrow },
   )
   return {
     pool,
@@ -160,8 +165,8 @@ function spoil(spoilt: Set<Thing>, thing: Thing): Thing {
 }
 
 interface Step {
-  readonly do: 'acquire' | 'turn' | 'release' | 'spoil' | 'destroy' | 'resize' | 'turns' | 'fail'
-  /** Which of those held; to what limit; how many turns the next creates and destroys take; how many creates fail. */
+  readonly do: 'acquire' | 'turn' | 'release' | 'spoil' | 'destroy' | 'resize' | 'turns' | 'fail' | 'throw'
+  /** Which of those held; to what limit; how many turns the next creates and destroys take; how many creates fail. From 2 on, spoilt ones throw. */
   readonly n: number
 }
 
@@ -179,9 +184,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   few(2, 'resize', 1),
   few(1, 'turns'),
   few(1, 'fail'),
+  few(1, 'throw'),
 )
 
 interface Program {
+  /** The pool's own: how many it keeps. */
+  readonly min: number
   /** Who asks before adoption, and how many turns of the event loop before it. */
   readonly early: { readonly asks: number; readonly turns: number }
   readonly steps: readonly Step[]
@@ -191,6 +199,7 @@ interface Program {
 
 /** What was found took a hundred steps. */
 const program: fc.Arbitrary<Program> = fc.record({
+  min: fc.integer({ min: 0, max: 2 }),
   early: fc.record({ asks: fc.integer({ min: 0, max: 2 * LIMIT_MAX }), turns: fc.integer({ min: 0, max: 3 }) }),
   steps: fc.array(step, { minLength: 40, maxLength: 200, size: 'max' }),
   end: fc.constantFrom('drain', 'detach', 'calm'),
@@ -200,14 +209,49 @@ for (const [name, make] of Object.entries(POOLS)) {
   test(`${name}: nothing is open that the engine does not count, whatever happens`, async () => {
     await fc.assert(
       fc.asyncProperty(program, (one) => run(make, one)),
-      { numRuns: RUNS, seed: Number(process.env.PROPERTY_SEED ?? 1) },
+      { numRuns: RUNS },
     )
+  })
+}
+
+for (const name of ['sequelize-pool', 'generic-pool']) {
+  test(`${name}: as many as its min are kept open, within the limit, and none once it is drained`, async () => {
+    const factory = new Factory()
+    const make = POOLS[name] as (typeof POOLS)[string]
+    const { pool, acquire, destroy } = make(factory, 2)
+    const control = adapt(pool, { controller: fixed(), watch: false, limitMin: 1, limitMax: LIMIT_MAX })
+    const openAfter = async (act: () => unknown): Promise<number> => {
+      act()
+      for (let turns = 0; turns < SOME_TURNS; turns++) await nextTurn()
+      expect(control.counts().live).toBe(factory.open)
+      return factory.open
+    }
+    expect(await openAfter(() => {})).toBe(2)
+    expect(await openAfter(() => control.resize(1))).toBe(1)
+    expect(await openAfter(() => control.resize(4))).toBe(2)
+    const held = await acquire()
+    expect(await openAfter(() => destroy(held))).toBe(2)
+    expect(await openAfter(() => control.drain())).toBe(0)
+  })
+}
+
+for (const [name, make] of Object.entries(POOLS)) {
+  test(`${name}: one more is opened ahead of anybody though others are idle`, async () => {
+    const factory = new Factory()
+    const { pool, acquire, release } = make(factory, 0)
+    const control = adapt(pool, { controller: fixed(), watch: false, limitMin: 1, creatingMax: 1 })
+    release(await acquire())
+    await nextTurn()
+    await control.warmUp(2)
+    expect(control.counts()).toMatchObject({ idle: 2, live: 2 })
+    expect(factory.open).toBe(2)
+    await control.drain()
   })
 }
 
 for (const [name, make] of Object.entries(POOLS)) {
   test(`${name}: whom the limit has kept waiting since before adoption is served on detach`, async () => {
-    const { pool, acquire, destroy } = make(new Factory())
+    const { pool, acquire, destroy } = make(new Factory(), 0)
     const held = await Promise.all(Array.from({ length: LIMIT_MAX }, acquire))
     let isServed = false
     void acquire().then(() => {
@@ -223,9 +267,12 @@ for (const [name, make] of Object.entries(POOLS)) {
   })
 }
 
-async function run(make: (factory: Factory) => Holder, { early, steps, end }: Program): Promise<void> {
+async function run(
+  make: (factory: Factory, min: number) => Holder,
+  { min, early, steps, end }: Program,
+): Promise<void> {
   const factory = new Factory()
-  const { pool, acquire, release, destroy } = make(factory)
+  const { pool, acquire, release, destroy } = make(factory, min)
   const held: Thing[] = []
   let waiting = 0
   const ask = async (): Promise<void> => {
@@ -254,6 +301,7 @@ async function run(make: (factory: Factory) => Holder, { early, steps, end }: Pr
     else if (what === 'resize') control.resize(n)
     else if (what === 'turns') factory.turns = n
     else if (what === 'fail') factory.failing = n
+    else if (what === 'throw') factory.isThrowing = n >= 2
     else {
       await nextTurn()
       expect(factory.open).toBeLessThanOrEqual(control.counts().live)
@@ -262,6 +310,7 @@ async function run(make: (factory: Factory) => Holder, { early, steps, end }: Pr
   const ended = end === 'drain' ? control.drain() : undefined
   if (end === 'detach') {
     factory.failing = 0 // tarn alone would try again 200 ms later
+    factory.isThrowing = false // generic-pool alone would lose who waits
     control.detach()
   }
   const hangsAtMs = performance.now() + PATIENCE_MS
