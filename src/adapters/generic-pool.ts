@@ -93,8 +93,8 @@ const NONE_AVAILABLE: GenericPoolLike['_availableObjects'] = { length: 0, shift:
  * again at once and for ever, and nobody who waits hears of it; one that throws, throws in whoever asked, and leaves
  * his request behind; a validate that rejects, or a destroy that throws, leaves a waiter waiting for ever and the
  * resource lost; who times out is taken out of the queue a turn later, and a second time if he was answered in it,
- * which empties the queue of everybody; `min` is refilled behind whoever closes one, whatever the limit; destroy() does not wait for the
- * end of what it begins; and clear() leaves what it has destroyed among the idle.
+ * which empties the queue of everybody; `min` is refilled behind whoever closes one, whatever the limit; destroy()
+ * does not wait for the end of what it begins; and clear() leaves what it has destroyed among the idle.
  */
 export class GenericPoolFace implements PoolFace<unknown> {
   readonly kind = 'generic-pool'
