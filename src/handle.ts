@@ -202,7 +202,7 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
 
   /**
    * Where the time of leases goes, by tag or call site: in queries, and held without one. Everyone who ends a lease is
-   * in it up to a hundred a second, and a sample of a busier pool; with `watch: false`, nobody.
+   * in it up to a hundred and fifty a second, and a sample of a busier pool; with `watch: false`, nobody.
    */
   profile(): Profile {
     return this.#profiler.profile()

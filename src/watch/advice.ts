@@ -13,7 +13,7 @@ export function adviceFor(verdict: Verdict, view: View): readonly string[] {
     case 'backend-saturated':
       return [
         isBackendFull(view)
-          ? 'Do not raise limitMax: more resources out have not completed more work, they only slow each other down.'
+          ? 'Do not raise limitMax: more resources out have not completed more work.'
           : 'Do not raise limitMax: all queries have become slower, so more of them at a time do not help.',
         'Look at the backend: slow queries, locks, CPU, disk. Take load off it, or give it more to work with.',
         'Until then let the pool shed: fail the refused requests fast, and do not retry them at once.',
@@ -41,7 +41,7 @@ export function adviceFor(verdict: Verdict, view: View): readonly string[] {
       ]
     case 'event-loop-stall':
       return [
-        'Find what blocks the event loop: callers wait for it, not for resources. A CPU profile (node --cpu-prof) shows it.',
+        'Find what blocks the event loop: callers wait for it, not for resources (node --cpu-prof).',
         'Usual suspects: large JSON, synchronous crypto or file access, a regular expression that backtracks.',
         'A larger pool will not help.',
       ]

@@ -17,10 +17,11 @@ export interface WitnessParts {
 const CALM = 0
 const CROWDED = 1
 const FULL = 2
-/** Call sites that may be looked at in a burst, in each: all fifty of one delayed its first grants by 7 to 10 ms. */
-const BURST = 16
-/** While most leases are in the cupboard, so many of the looks are enough to know who takes how long: a ratio. */
-const CALM_SHARE = 1 / 3
+/**
+ * So many looks in a row. A stack taken alone costs 20 µs, since V8's code for it has left the caches meanwhile; one
+ * right after another costs 4. The last of a row are kept for those who find the pool crowded, and full.
+ */
+const LOOKS = [16, 24, 32] as const
 /** Everything stands still: no lease has ended for so long, in ms, and for so many times what one takes. */
 const STILL_MS_MIN = 250
 const STILL_LEASES = 2
@@ -34,9 +35,8 @@ const ASKS_AGAIN_WITHIN_MS = 0.1
  * DOER: sees who asks, and in whose async context.
  *
  * **Where** costs some microseconds a look, so that there is a budget: all callers of a service that asks for fewer
- * leases a second are seen, and of a busier one a fair sample; of a burst, the first. What is saved is kept for each
- * situation apart: calm traffic must not use up what is wanted of those who take the last leases, and of those who
- * wait.
+ * leases a second are seen, and of a busier one a fair sample, a row of callers at a time. Calm traffic must not use up
+ * what is wanted of those who take the last leases, and of those who wait.
  *
  * **In whose context** needs an AsyncLocalStorage, whose mere existence makes, on Node before 24, every `await` of the
  * process three times as slow (40 → 130 ns). There it exists only once everything stands still, and for a while after:
@@ -45,9 +45,11 @@ const ASKS_AGAIN_WITHIN_MS = 0.1
 export class Witness implements LeaseWitness {
   readonly #parts: WitnessParts
   readonly #isFollowingCheap: boolean
-  /** Between two looks in a row, and when the next is due, in each situation, in ms. */
-  readonly #everyMs: readonly number[]
-  readonly #dueAtMs = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  /** From the beginning of one row of looks to the next, in ms. */
+  readonly #everyMs: number
+  #nextRowAtMs = Number.NEGATIVE_INFINITY
+  /** Looks taken of this row. */
+  #looks = 0
   #movedAtMs = Number.NEGATIVE_INFINITY
   #followUntilMs = Number.NEGATIVE_INFINITY
   #passedOnAtMs = Number.NEGATIVE_INFINITY
@@ -55,16 +57,15 @@ export class Witness implements LeaseWitness {
   #passedOn = 0
   #leaseMs = 0
   #contexts: AsyncLocalStorage<CallerRecord> | undefined
-  /** Leases whose caller and tag are unknown, since one was known. */
+  /** Leases that ended, their caller and tag unknown, for which no look stands yet. */
   #unknown = 0
   /** Which synchronous run of code this is. */
   #run = 0
   #isRunOpen = false
 
   constructor(parts: WitnessParts) {
-    const everyMs = 1 / parts.sitesPerMs
     this.#parts = parts
-    this.#everyMs = [everyMs / CALM_SHARE, everyMs, everyMs]
+    this.#everyMs = LOOKS[FULL] / parts.sitesPerMs
     this.#isFollowingCheap = parts.isFollowingCheap ?? !('kResourceStore' in new AsyncLocalStorage())
   }
 
@@ -74,9 +75,13 @@ export class Witness implements LeaseWitness {
     const { inUse, limit, waiters } = counts
     const wanted = inUse + waiters // a driver hands out by promise: within the limit, who waits is being served
     const situation = wanted >= limit ? FULL : 2 * (wanted + 1) > limit ? CROWDED : CALM
-    const isDue = nowMs >= (this.#dueAtMs[situation] as number)
-    if (situation === CALM && !isDue && this.#contexts === undefined) return undefined // nearly always
-    const stack = isDue ? this.#look(nowMs, situation) : undefined
+    if (nowMs >= this.#nextRowAtMs) {
+      this.#nextRowAtMs = nowMs + this.#everyMs
+      this.#looks = 0
+    }
+    const looksLeft = LOOKS[situation] - this.#looks
+    if (situation === CALM && looksLeft <= 0 && this.#contexts === undefined) return undefined // nearly always
+    const stack = looksLeft > 0 ? takeStack() : undefined
     let mayHaveGivenBack = false
     if (situation !== FULL) this.#movedAtMs = nowMs
     else {
@@ -91,6 +96,7 @@ export class Witness implements LeaseWitness {
     if (!isFollowed && stack === undefined) return undefined
     const caller = isFollowed ? this.#follow(stack) : new CallerRecord(stack, this.#runNow())
     caller.mayHaveGivenBack = mayHaveGivenBack
+    if (stack !== undefined) this.#standForOthers(caller, looksLeft)
     return caller
   }
 
@@ -110,11 +116,12 @@ export class Witness implements LeaseWitness {
     if (counts.waiters > 0) this.#passOn(nowMs)
     // Else leases that overlap, each asked for under the one before, would keep a chain alive that never ends.
     if (caller !== undefined) caller.above = undefined
-    if (lease.tag !== undefined || sitesPerMs === 0) ended(lease, nowMs, 1)
-    else if (caller?.isLookedAt === true) {
-      ended(lease, nowMs, this.#unknown + 1)
-      this.#unknown = 0
-    } else this.#unknown += 1
+    const others = caller?.others
+    if (lease.tag !== undefined || sitesPerMs === 0) {
+      this.#unknown += others ?? 0 // who has a tag stands for nobody
+      ended(lease, nowMs, 1)
+    } else if (others !== undefined) ended(lease, nowMs, 1 + others)
+    else this.#unknown += 1
   }
 
   /** To somebody who waits. Where nobody does, nothing of this matters: the next who asks gets one. */
@@ -125,20 +132,14 @@ export class Witness implements LeaseWitness {
   }
 
   /**
-   * Sixteen looks are saved in each situation, and what one of them uses, the others do not save. Kept as points in
-   * time, so that nothing has to be written but for a look, which is hardly ever.
-   *
-   * @source the virtual scheduling of ITU-T I.371 (GCRA)
+   * Those that nobody looked at are spread over the looks of a row, when they are taken: if they fell to whose lease
+   * ends first, short leases would seem to be more than they are.
    */
-  #look(nowMs: number, situation: number): Stack {
-    const dueAtMs = this.#dueAtMs
-    const usedMs = this.#everyMs[situation] as number
-    this.#everyMs.forEach((everyMs, at) => {
-      const savedMs = nowMs - (BURST - 1) * everyMs
-      const dueMs = Math.max(savedMs, dueAtMs[at] as number)
-      if (at === situation || dueMs > savedMs) dueAtMs[at] = dueMs + usedMs
-    })
-    return takeStack()
+  #standForOthers(caller: CallerRecord, looksLeft: number): void {
+    this.#looks += 1
+    const others = Math.ceil(this.#unknown / looksLeft)
+    this.#unknown -= others
+    caller.others = others
   }
 
   /**
@@ -194,13 +195,13 @@ class CallerRecord implements Caller {
   lease: LeaseInfo | undefined = undefined
   /** In which async resource, or run, it asked; undefined: it is not followed. */
   readonly place: unknown
-  readonly isLookedAt: boolean
+  /** Leases that it stands for beside its own; undefined: it was not looked at. */
+  others: number | undefined
   #stack: Stack | undefined
   #frames: readonly Frame[] = NO_FRAMES
 
   constructor(stack: Stack | undefined, run: number, place?: unknown, above?: Caller) {
     this.#stack = stack
-    this.isLookedAt = stack !== undefined
     this.run = run
     this.isFollowed = place !== undefined
     this.above = above

@@ -30,15 +30,17 @@ test('the call site is the first place outside of the library', () => {
   )
 })
 
-test('sixteen of a burst are seen, then a third of the rate while the pool is calm, and all of it when callers wait', () => {
+test('sixteen in a row are seen while the pool is calm, eight more when it is crowded, another eight when it is full', () => {
   const { witness, counts } = newWitness()
   const seen = (times: number, atMs: number) =>
     Array.from({ length: times }, () => witness.asked(atMs)).filter((caller) => caller !== undefined).length
   expect(seen(200, 0)).toBe(16)
-  expect(seen(200, 12)).toBe(4)
+  counts.inUse = 8
+  expect(seen(200, 1)).toBe(8)
   counts.inUse = 10
-  expect(seen(200, 12)).toBe(16)
-  expect(seen(200, 15)).toBe(3)
+  expect(seen(200, 2)).toBe(8)
+  expect(seen(200, 31)).toBe(0)
+  expect(seen(200, 32)).toBe(32) // one a ms
 })
 
 // Slipped through, since each situation was tried with a pause of its own before it.
@@ -119,13 +121,23 @@ test('the way to a call site is read outwards, across awaits', async () => {
   ])
 })
 
-test('a lease that was looked at stands for those before it that were not', () => {
+test('those looked at in a row share those who were not looked at before, whichever of them ends first', () => {
   const { witness, ended } = newWitness()
-  const caller = witness.asked(0)
-  for (let i = 0; i < 3; i++) witness.ended({ tag: undefined, sinceMs: 0 }, 5)
-  witness.ended({ tag: undefined, sinceMs: 0, caller }, 5)
-  witness.ended({ tag: '/cart', sinceMs: 0 }, 5)
-  expect(ended.map(([, weight]) => weight)).toEqual([4, 1])
+  for (let i = 0; i < 32; i++) witness.ended({ tag: undefined, sinceMs: 0 }, 5)
+  const callers = Array.from({ length: 16 }, () => witness.asked(5))
+  for (const caller of callers.toReversed()) witness.ended({ tag: undefined, sinceMs: 5, caller }, 6)
+  witness.ended({ tag: '/cart', sinceMs: 0 }, 6)
+  expect(ended.map(([, weight]) => weight)).toEqual([...Array(16).fill(3), 1])
+})
+
+test('who has a tag stands for nobody: the others fall to those who come next', () => {
+  const { witness, ended } = newWitness()
+  for (let i = 0; i < 32; i++) witness.ended({ tag: undefined, sinceMs: 0 }, 5)
+  const tagged = Array.from({ length: 16 }, () => witness.asked(5))
+  for (const caller of tagged) witness.ended({ tag: '/cart', sinceMs: 5, caller }, 6)
+  const untagged = Array.from({ length: 16 }, () => witness.asked(40))
+  for (const caller of untagged) witness.ended({ tag: undefined, sinceMs: 40, caller }, 41)
+  expect(ended.map(([, weight]) => weight)).toEqual([...Array(16).fill(1), ...Array(16).fill(3)])
 })
 
 /** Has callers ask of a witness that follows them, and tells under whose lease each asked. */
