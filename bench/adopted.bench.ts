@@ -22,7 +22,7 @@ const words = process.argv.slice(2)
 const isSmoke = words.includes('smoke')
 const only = words.find((word) => word === 'pg' || word === 'mysql2')
 const watch = words.includes('unwatched') ? ({ watch: false } as const) : {}
-const PAIRS = isSmoke ? 3 : 15
+const PAIRS = isSmoke ? 3 : 45
 const RUN_MS = isSmoke ? 50 : 400
 
 interface Subject {
