@@ -13,6 +13,8 @@ export interface Outlook extends Forecast {
   readonly basis: 'trend' | 'queue' | 'season'
   /** When the first caller misses its deadline, from now, in ms; Infinity: not at the present rate. */
   readonly failsInMs: number
+  /** What a trend was read from. */
+  readonly trend?: Trend
 }
 
 /** Below this share of the full level there is time to see a slope last. */
@@ -49,7 +51,7 @@ export function outlookOfTrend(trend: Trend, rule: TrendRule): Outlook | undefin
   if (confidence < confidenceMin) return undefined
   const exhaustedInMs =
     level >= full ? 0 : slopePerMs > 0 ? Math.min(horizonMs, (full - level) / slopePerMs) : horizonMs
-  return { basis: 'trend', exhaustedInMs, confidence, failsInMs: Number.POSITIVE_INFINITY }
+  return { basis: 'trend', exhaustedInMs, confidence, failsInMs: Number.POSITIVE_INFINITY, trend }
 }
 
 /** Nothing is certain to come again. */

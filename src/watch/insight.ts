@@ -15,11 +15,11 @@ export interface Slowness {
   readonly held: Slowdown | undefined
   /** The query that takes longer than it did; the one that costs most. */
   readonly query: Slowdown | undefined
-  /** The share of queries, by number, that take as long as ever: 0..1. */
+  /** The share of queries, by number, that are known to take as long as ever: 0..1. */
   readonly steadyShare: number
 }
 
-const NOT_SLOW: Slowness = { held: undefined, query: undefined, steadyShare: 1 }
+const NOT_SLOW: Slowness = { held: undefined, query: undefined, steadyShare: 0 }
 
 export const NO_INSIGHT: Insight = { knot: NO_KNOT, overdue: NONE_OVERDUE, slow: NOT_SLOW }
 

@@ -22,8 +22,8 @@ function describeQueue({ failsInMs }: Outlook, { counts }: View): string {
     : queue
 }
 
-function describeTrend({ basis }: Outlook, { signals, ceiling }: View): string {
-  const { level, slopePerMs } = signals.trend
+function describeTrend({ basis, trend }: Outlook, { signals, ceiling }: View): string {
+  const { level, slopePerMs } = trend ?? signals.trend
   const wanted = `callers want ${level.toFixed(1)} of at most ${ceiling} resources at a time`
   return basis === 'season'
     ? `it was at this time before; now ${wanted}`

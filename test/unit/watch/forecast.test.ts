@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { Sample } from '../../../src/measure/sample.ts'
 import { NO_FORECAST, nextForecast } from '../../../src/measure/season.ts'
+import type { View } from '../../../src/watch/cause.ts'
 import {
   EMPTY_QUEUE,
+  type Outlook,
   outlookOfQueue,
   outlookOfSeason,
   outlookOfTrend,
@@ -10,6 +12,8 @@ import {
   type QueueSeen,
   stepQueue,
 } from '../../../src/watch/forecast.ts'
+import { describeOutlook } from '../../../src/watch/message.ts'
+import { NO_SIGNALS } from '../../../src/watch/signals.ts'
 import { INITIAL_TREND, type Trend } from '../../../src/watch/trend.ts'
 import { fullWindow } from '../../support/new-test-watch.ts'
 import { sampleOf } from '../../support/sample-of.ts'
@@ -22,6 +26,15 @@ describe('of a trend', () => {
   test('a rise that will fill the pool within the horizon is foretold, with the time that is left', () => {
     expect(outlookOfTrend(RISING, RULE)).toMatchObject({ basis: 'trend', exhaustedInMs: 16_000 })
     expect(outlookOfTrend(RISING, RULE)?.confidence).toBeGreaterThan(0.95)
+  })
+
+  // Slipped through, since no test read both: a slow rise was foretold with the slope of the last seconds, which may fall.
+  test('it is told with the level and the slope that it was read from', () => {
+    const outlook = outlookOfTrend(RISING, RULE) as Outlook
+    const view = { signals: NO_SIGNALS, ceiling: 25 } as View
+    expect(describeOutlook('orders', outlook, view, undefined)).toBe(
+      "Pool 'orders' will be exhausted in about 16.0 s: callers want 12.0 of at most 25 resources at a time, and 0.50 more each second.",
+    )
   })
 
   test.each<[string, Partial<Trend>]>([
@@ -46,6 +59,21 @@ test('what has filled the pool at this time twice is foretold a minute ahead, an
   expect(outlookOfSeason(season, 4 * HOUR_MS - 50_000, rule)).toMatchObject({ basis: 'season', exhaustedInMs: 50_000 })
   expect(outlookOfSeason(season, 4 * HOUR_MS - 90_000, rule)).toBeUndefined()
   expect(outlookOfSeason(season, 4 * HOUR_MS - 50_000, { ...rule, full: 40 })).toBeUndefined()
+})
+
+// Slipped through, since no trace of the bench that was looked into is longer than a week.
+test('what has filled the pool at an hour of the week once is not foretold, what has done so twice is', () => {
+  const [HOUR_MS, DAY_MS, windowMs] = [3_600_000, 24 * 3_600_000, 10_000]
+  const rule = { full: 16, horizonMs: 60_000, confidenceMin: 0.8 }
+  const isForetold: boolean[] = []
+  let season = NO_FORECAST
+  for (let epochMs = 70 * DAY_MS; epochMs < 85 * DAY_MS; epochMs += windowMs) {
+    const inWeekMs = epochMs % (7 * DAY_MS)
+    if (inWeekMs === 9 * HOUR_MS - 50_000) isForetold.push(outlookOfSeason(season, epochMs, rule) !== undefined)
+    const inUseMean = inWeekMs >= 9 * HOUR_MS && inWeekMs < 9.1 * HOUR_MS ? 20 : 4
+    season = nextForecast(season, { windowMs, epochMs, inUseMean })
+  }
+  expect(isForetold).toEqual([false, false, true])
 })
 
 describe('of a queue', () => {
