@@ -15,7 +15,7 @@ export function adviceFor(verdict: Verdict, view: View): readonly string[] {
         isBackendFull(view)
           ? 'Do not raise limitMax: more resources out have not completed more work.'
           : 'Do not raise limitMax: all queries have become slower, so more of them at a time do not help.',
-        'Look at the backend: slow queries, locks, CPU, disk. Take load off it, or give it more to work with.',
+        'Look at the backend: slow queries, locks, CPU, disk. Take load off it, or give it more.',
         'Until then let the pool shed: fail the refused requests fast, and do not retry them at once.',
       ]
     case 'slow-leases':
@@ -71,7 +71,7 @@ function slowLeases({ insight }: View): readonly string[] {
   }
   return [
     "Look at the backend's load. If it is idle, callers keep what they have: say, an HTTP call inside a lease.",
-    'If it is at work, look for its slow queries and locks; more resources will not help then.',
+    'If it is at work, look for its slow queries and locks; more resources will not help.',
     'Start with the holders that have the oldest leases.',
   ]
 }
