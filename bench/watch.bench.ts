@@ -2,7 +2,7 @@
  * Does the watch warn in time, and name the right cause? A bank of labelled incidents under the simulator; with
  * `postgres`, ten on a real server; with `traces`, alarms on a day of recorded traffic.
  *
- *   npm run bench:watch [-- [simulated] [postgres [runs]] [seeds=3]]
+ *   npm run bench:watch [-- [simulated] [postgres [runs]] [seeds=3 | seeds=101-103]]
  */
 import { simulate } from '../src/sim/index.ts'
 import type { Verdict } from '../src/watch/warning.ts'
@@ -93,7 +93,11 @@ function report(title: string, outcomes: readonly Outcome[], simulatedMs: number
 }
 
 const words = process.argv.slice(2)
-const seeds = Number(words.find((word) => word.startsWith('seeds='))?.slice('seeds='.length) ?? 3)
+const [seedTo = 3, seedFrom = 1] = (words.find((word) => word.startsWith('seeds='))?.slice('seeds='.length) ?? '')
+  .split('-')
+  .filter((one) => one !== '')
+  .map(Number)
+  .reverse()
 const only = words.find((word) => word.startsWith('only='))?.slice('only='.length)
 const isAll = !words.includes('simulated') && !words.includes('postgres')
 
@@ -102,7 +106,7 @@ if (isAll || words.includes('simulated')) {
   let totalMs = 0
   for (const incident of INCIDENTS) {
     if (only !== undefined && !incident.name.includes(only)) continue
-    for (let seed = 1; seed <= seeds; seed++) {
+    for (let seed = seedFrom; seed <= seedTo; seed++) {
       outcomes.push(await simulated(incident, seed))
       totalMs += incident.options.durationMs
     }
