@@ -8,6 +8,8 @@ export interface PoolErrorInfo {
   /** The counts at that moment. */
   readonly counts: PoolCounts
   readonly cause?: unknown
+  /** By pause(). @defaultValue false */
+  readonly isPaused?: boolean
 }
 
 const BASE_BRAND = Symbol.for('adaptive-pool/PoolError')
@@ -188,16 +190,13 @@ export function describeCounts(counts: PoolCounts): string {
   return `limit ${limit}, ${inUse} in use, ${idle} idle, ${creating} being created${closing}, ${waiters} waiting`
 }
 
-function describeShortage(
-  waitedMs: number,
-  holders: readonly Holder[],
-  { pool, counts, cause }: PoolErrorInfo,
-): string {
-  const seen = `No resource from pool '${pool}' after ${formatMs(waitedMs)}: ${describeCounts(counts)}.`
-  return `${seen} ${wayOut(counts, cause)}${describeHolders(holders)}`
+function describeShortage(waitedMs: number, holders: readonly Holder[], info: PoolErrorInfo): string {
+  const seen = `No resource from pool '${info.pool}' after ${formatMs(waitedMs)}: ${describeCounts(info.counts)}.`
+  return `${seen} ${wayOut(info)}${describeHolders(holders)}`
 }
 
-function wayOut({ inUse, limit }: PoolCounts, cause: unknown): string {
+function wayOut({ counts: { inUse, limit }, cause, isPaused }: PoolErrorInfo): string {
+  if (isPaused) return 'The pool is paused: it lends nothing until resume().'
   if (cause !== undefined) {
     return `Creating one fails: ${messageOf(cause)}. See that the backend can be reached and admits more connections.`
   }

@@ -1026,7 +1026,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   }
 
   #errorInfo(cause?: unknown): PoolErrorInfo {
-    return { pool: this.#parts.name, counts: this.counts(), cause }
+    return { pool: this.#parts.name, counts: this.counts(), cause, isPaused: this.#view.isPaused }
   }
 
   #creatingMax(): number {

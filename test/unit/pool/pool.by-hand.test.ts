@@ -38,7 +38,10 @@ test('deadlines run on while the pool is paused', async () => {
   pool.pause()
   const waiting = watch(pool.acquire({ timeoutMs: 100 }))
   await clock.advance(100)
-  expect(waiting.error).toMatchObject({ code: 'ERR_POOL_ACQUIRE_TIMEOUT' })
+  expect(waiting.error).toMatchObject({
+    code: 'ERR_POOL_ACQUIRE_TIMEOUT',
+    message: expect.stringContaining('The pool is paused'),
+  })
 })
 
 test('resume() without a pause is harmless', async () => {
