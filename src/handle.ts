@@ -6,6 +6,7 @@ import { type OptionsReader, readOptions, show } from './base/options.ts'
 import { type Random, systemRandom } from './base/random.ts'
 import { ControlLoop } from './control/control-loop.ts'
 import type { Controller, DecisionRecord } from './control/controller.ts'
+import { requireController } from './control/guards.ts'
 import { hybrid } from './control/hybrid.ts'
 import { type PoolStats, Sampler } from './measure/sampler.ts'
 import type { LiveCounts, PoolCounts, PoolEvents, Source } from './pool/contract.ts'
@@ -79,11 +80,9 @@ export function resolveControlOptions(owner: string, read: OptionsReader<Control
 }
 
 function readController(owner: string, read: OptionsReader<ControlOptions>): Controller {
-  const controller = read.object<Controller>('controller', ['step'])
-  const { name, isManual } = controller
-  const isNamed = typeof name === 'string' && (isManual === undefined || typeof isManual === 'boolean')
-  if (isNamed && 'initial' in controller) return controller
-  throw new TypeError(`${owner}: controller must be { name, initial, step, isManual? }, got ${show(controller)}`)
+  const controller: unknown = read.value('controller')
+  requireController(owner, controller)
+  return controller
 }
 
 /** The engine as handles see it. It only hands resources out: a pool of dogs is a pool of animals. */

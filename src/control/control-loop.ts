@@ -208,8 +208,7 @@ export class ControlLoop implements ControlSignals {
 
   #stepSafely(inner: Controller, state: unknown, sample: Sample): readonly [unknown, Decision] {
     try {
-      const [next, decision] = inner.step(state, sample)
-      requireDecision(inner.name, decision)
+      const [next, decision] = requireAnswer(inner.name, inner.step(state, sample))
       this.#isFailing = false
       this.#wanted = decision
       return [next, decision]
@@ -303,7 +302,12 @@ function isQuiet(sample: Sample | undefined): boolean {
   return sample !== undefined && sample.arrivals + sample.waiters + sample.inUse + sample.creating === 0
 }
 
-function requireDecision(name: string, decision: Decision): void {
+function requireAnswer(name: string, answer: readonly [unknown, Decision]): readonly [unknown, Decision] {
+  if (!Array.isArray(answer)) {
+    Promise.resolve(answer).catch(() => {}) // of an async step: what it rejects with must not end the process
+    throw new TypeError(`controller ${name}: step must answer [state, { limit, reason }], got ${show(answer)}`)
+  }
+  const decision = answer[1] as Decision
   if (typeof decision.limit !== 'number' || Number.isNaN(decision.limit)) {
     throw new TypeError(`controller ${name}: limit must be a number, got ${show(decision.limit)}`)
   }
@@ -315,4 +319,5 @@ function requireDecision(name: string, decision: Decision): void {
   if (typeof decision.reason !== 'string') {
     throw new TypeError(`controller ${name}: reason must be a string, got ${show(decision.reason)}`)
   }
+  return answer
 }

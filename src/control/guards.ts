@@ -1,4 +1,4 @@
-import { readOptions } from '../base/options.ts'
+import { readOptions, show } from '../base/options.ts'
 import type { Sample } from '../measure/sample.ts'
 import type { Controller } from './controller.ts'
 
@@ -12,9 +12,10 @@ export interface Bounds {
  * Makes every limit an integer within limitMin..limitMax; NaN means: stay. The control loop applies it to every
  * controller, with the pool's own bounds.
  *
- * @throws TypeError RangeError for bounds that are none
+ * @throws TypeError RangeError for bounds that are none, or what is no controller
  */
 export function withBounds<S>(inner: Controller<S>, bounds: Bounds): Controller<S> {
+  requireController('withBounds', inner)
   const read = readOptions('withBounds', bounds, {}, ['limitMin', 'limitMax'])
   const limitMin = read.count('limitMin', { min: 1 })
   const limitMax = read.count('limitMax', { min: limitMin })
@@ -41,9 +42,10 @@ export interface StepMaxOptions {
 /**
  * Bounds how far one step moves the limit.
  *
- * @throws TypeError RangeError for wrong options
+ * @throws TypeError RangeError for wrong options, or what is no controller
  */
 export function withStepMax<S>(inner: Controller<S>, options: StepMaxOptions): Controller<S> {
+  requireController('withStepMax', inner)
   const unlimited = Number.POSITIVE_INFINITY
   const read = readOptions('withStepMax', options, { raiseMax: unlimited, lowerMax: unlimited })
   const raiseMax = read.count('raiseMax', { min: 1, max: unlimited })
@@ -76,9 +78,10 @@ export interface CooldownState<S> {
 /**
  * Holds the limit still for a while after each move.
  *
- * @throws TypeError RangeError for wrong options
+ * @throws TypeError RangeError for wrong options, or what is no controller
  */
 export function withCooldown<S>(inner: Controller<S>, options: CooldownOptions = {}): Controller<CooldownState<S>> {
+  requireController('withCooldown', inner)
   const read = readOptions('withCooldown', options, { raiseAfterMs: 0, lowerAfterMs: 10_000 })
   const raiseAfterMs = read.durationMs('raiseAfterMs')
   const lowerAfterMs = read.durationMs('lowerAfterMs')
@@ -103,8 +106,11 @@ export function withCooldown<S>(inner: Controller<S>, options: CooldownOptions =
 /**
  * Decides, but does not act: the limit stays, and each decision says in `shadowLimit` what it would have been. To try
  * a controller on live traffic before trusting it.
+ *
+ * @throws TypeError for what is no controller
  */
 export function shadow<S>(inner: Controller<S>): Controller<S> {
+  requireController('shadow', inner)
   return {
     name: `shadow-${inner.name}`,
     isManual: true,
@@ -115,6 +121,14 @@ export function shadow<S>(inner: Controller<S>): Controller<S> {
       return [next, { ...rest, limit: sample.limit, shadowLimit: decision.limit }]
     },
   }
+}
+
+/** @throws TypeError for what has not the shape of a controller */
+export function requireController(owner: string, given: unknown): asserts given is Controller {
+  const { name, step, isManual } = (given ?? {}) as Partial<Record<keyof Controller, unknown>>
+  const isNamed = typeof name === 'string' && (isManual === undefined || typeof isManual === 'boolean')
+  if (isNamed && typeof step === 'function' && 'initial' in (given as object)) return
+  throw new TypeError(`${owner}: controller must be { name, initial, step, isManual? }, got ${show(given)}`)
 }
 
 /** A ceiling on the limit, put up because the backend has refused a connection for having too many. */

@@ -1,6 +1,7 @@
 import { clockOriginMs } from '../base/clock.ts'
 import { readOptions, show } from '../base/options.ts'
 import type { Controller } from './controller.ts'
+import { requireController } from './guards.ts'
 
 const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const
 
@@ -40,7 +41,8 @@ export interface ScheduleOptions<S> {
 export function schedule<S>(options: ScheduleOptions<S>): Controller<S> {
   const defaults = { timeZone: 'UTC', originMs: clockOriginMs }
   const read = readOptions<ScheduleOptions<S>>('schedule', options, defaults, ['peaks', 'controller'])
-  const inner = read.object<Controller<S>>('controller', ['step'])
+  const inner = read.value('controller') as Controller<S>
+  requireController('schedule', inner)
   const originMs = read.ratio('originMs', { min: -8.64e15, max: 8.64e15 })
   const given = read.value('peaks')
   if (!Array.isArray(given)) throw new TypeError(`schedule: peaks must be an array, got ${show(given)}`)

@@ -329,6 +329,23 @@ describe('a controller that fails', () => {
     expect(loop.decisions(1)).toMatchObject([{ to: 10, reason: 'controller-failed' }])
   })
 
+  // Slipped through: all nonsense was synchronous. The promise's own rejection reached nobody, and ended the process.
+  test('because it is asynchronous keeps the limit, and what it rejects with is no unhandled rejection', async () => {
+    const unhandled: unknown[] = []
+    const note = (reason: unknown): void => void unhandled.push(reason)
+    process.on('unhandledRejection', note)
+    const step = (() => Promise.reject(new Error('no idea'))) as unknown as Controller['step']
+    const { counts, arrive, clock, resizes, failures } = newLoop({ name: 'late', initial: 0, step })
+    arrive()
+    counts.inUse = 1
+    await clock.advance(2 * WINDOW_MS)
+    await new Promise(setImmediate) // Node tells of what is unhandled once all promises have been seen to
+    process.off('unhandledRejection', note)
+    expect({ resizes, unhandled }).toEqual({ resizes: [], unhandled: [] })
+    const message = 'controller late: step must answer [state, { limit, reason }], got an object of class Promise'
+    expect(failures).toEqual([new TypeError(message)])
+  })
+
   test('is reported again only after it has worked again', async () => {
     const controller = scripted(({ limit, atMs }) => ({
       limit: atMs === 3 * WINDOW_MS ? limit : Number.NaN,

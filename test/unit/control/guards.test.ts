@@ -52,6 +52,24 @@ describe('withBounds', () => {
   })
 })
 
+// Slipped through: only what is wrapped around a controller was tested with nonsense. shadow({}) failed in each window.
+describe.each<[string, (inner: Controller) => unknown]>([
+  ['withBounds', (inner) => withBounds(inner, { limitMin: 4, limitMax: 8 })],
+  ['withStepMax', (inner) => withStepMax(inner, {})],
+  ['withCooldown', (inner) => withCooldown(inner)],
+  ['shadow', (inner) => shadow(inner)],
+])('%s', (name, wrap) => {
+  test.each<[string, unknown]>([
+    ['undefined', undefined],
+    ['an object', {}],
+    ['a function fixed', fixed],
+    ['an object', { name: 'no-initial', step: () => {} }],
+  ])('refuses to wrap %s', (shown, inner) => {
+    const message = `${name}: controller must be { name, initial, step, isManual? }, got ${shown}`
+    expect(() => wrap(inner as Controller)).toThrow(new TypeError(message))
+  })
+})
+
 describe('withStepMax', () => {
   test('bounds how far one step raises the limit, and how far it lowers it', () => {
     const steps = { raiseMax: 3, lowerMax: 2 }

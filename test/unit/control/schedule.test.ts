@@ -66,7 +66,7 @@ test.each<[string, object]>([
   ['days must be an array of sun, mon', { peaks: [{ ...LOGINS, days: ['monday'] }] }],
   ['unknown option untl', { peaks: [{ ...LOGINS, untl: '10:00' }] }],
   ["timeZone must be the name of a time zone, got 'Mars'", { peaks: [], timeZone: 'Mars' }],
-  ['controller must be an object with step()', { peaks: [], controller: null }],
+  ['controller must be { name, initial, step, isManual? }, got null', { peaks: [], controller: null }],
 ])('refuses wrong options: %s', (message, wrong) => {
   expect(() => schedule({ controller: fixed(), peaks: [LOGINS], ...wrong })).toThrow(message)
 })
