@@ -1,5 +1,5 @@
 import { recognise, SUPPORTED_POOLS } from './adapters/recognise.ts'
-import { AdoptedGroup } from './adopted-group.ts'
+import { AdoptedGroup, NO_COUNTS } from './adopted-group.ts'
 import type { AdaptOptions, AdoptedPool } from './adopted-pool.ts'
 import { type OptionsReader, readOptions, show } from './base/options.ts'
 import { CONTROL_DEFAULTS, PoolHandle, type ResolvedControlOptions, resolveControlOptions } from './handle.ts'
@@ -129,8 +129,7 @@ function omit(from: object, keys: object): object {
 
 function refusal(message: string, options: AdaptOptions | undefined): UnsupportedPoolError {
   const name = typeof options?.name === 'string' ? options.name : ''
-  const none = { limit: 0, size: 0, live: 0, creating: 0, idle: 0, validating: 0, inUse: 0, destroying: 0, waiters: 0 }
-  return new UnsupportedPoolError(message, { pool: name, counts: none })
+  return new UnsupportedPoolError(message, { pool: name, counts: NO_COUNTS })
 }
 
 const REGISTRY: unique symbol = /* @__PURE__ */ Symbol.for('adaptive-pool.adopted')

@@ -8,6 +8,19 @@ import type { DrainResult } from './pool/pool.ts'
 import type { Profile } from './watch/profile.ts'
 import type { Diagnosis } from './watch/warning.ts'
 
+/** Of a pool that is none. */
+export const NO_COUNTS = {
+  limit: 0,
+  size: 0,
+  live: 0,
+  creating: 0,
+  idle: 0,
+  validating: 0,
+  inUse: 0,
+  destroying: 0,
+  waiters: 0,
+} as const satisfies PoolCounts
+
 /** Adopts one member under the group's options. */
 export type AdoptMember = (pool: object, options: AdaptOptions) => AdoptedPool
 
@@ -51,17 +64,7 @@ export class AdoptedGroup implements AdoptedPool {
 
   counts(): PoolCounts {
     const all = [...this.#members.values()].map((member) => member.counts())
-    return sumOf(all, {
-      limit: 0,
-      size: 0,
-      live: 0,
-      creating: 0,
-      idle: 0,
-      validating: 0,
-      inUse: 0,
-      destroying: 0,
-      waiters: 0,
-    })
+    return sumOf<Record<keyof PoolCounts, number>>(all, NO_COUNTS)
   }
 
   stats(): PoolStats {

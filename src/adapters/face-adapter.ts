@@ -1,4 +1,5 @@
 import { systemClock, type Timer } from '../base/clock.ts'
+import { ignore } from '../base/ignore.ts'
 import type { Adapter, Gate, GateSettings, Lease } from '../pool/contract.ts'
 import { FaceSource } from './face-source.ts'
 import type { Patch } from './patch.ts'
@@ -151,5 +152,3 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
     this.#lookTimer = strangers > 0 ? systemClock.startTimer(STRANGERS_LOOK_MS, () => this.#look(), true) : undefined
   }
 }
-
-function ignore(): void {}

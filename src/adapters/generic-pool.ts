@@ -1,3 +1,4 @@
+import { ignore } from '../base/ignore.ts'
 import { asGenericPoolError, queueFullError } from './generic-pool-errors.ts'
 import { patchMembers } from './patch.ts'
 import type { Doors, PoolFace } from './pool-face.ts'
@@ -338,5 +339,3 @@ async function isFit(factory: GenericPoolFactory, resource: unknown): Promise<un
 }
 
 function nothing(): undefined {}
-
-function ignore(): void {}

@@ -1,4 +1,5 @@
 import { systemClock } from '../base/clock.ts'
+import { ignore } from '../base/ignore.ts'
 import type { DestroyReason, Source } from '../pool/contract.ts'
 
 /** The part of a connection of mariadb 3.x that we touch, and no more. */
@@ -233,5 +234,3 @@ export class MariadbSource implements Source<MariadbConnectionLike> {
     connection.on('error', ignore)
   }
 }
-
-function ignore(): void {}

@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.ts'
 import { systemClock } from '../base/clock.ts'
+import { ignore } from '../base/ignore.ts'
 import type { DestroyReason, Source } from '../pool/contract.ts'
 import { type Answer, DriverAsks, isOfHandOut, promised } from './driver-asks.ts'
 
@@ -291,5 +292,3 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
     })
   }
 }
-
-function ignore(): void {}

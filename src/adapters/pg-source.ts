@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.ts'
 import { systemClock } from '../base/clock.ts'
+import { ignore } from '../base/ignore.ts'
 import type { DestroyReason, Lease, Source } from '../pool/contract.ts'
 import { DriverAsks, isOfHandOut, promised } from './driver-asks.ts'
 
@@ -332,5 +333,3 @@ function getterOf(object: object, name: string): () => number {
   }
   return () => Reflect.get(object, name) as number
 }
-
-function ignore(): void {}

@@ -1,4 +1,5 @@
 import { systemClock, type Timer } from '../base/clock.ts'
+import { ignore } from '../base/ignore.ts'
 import type { Adapter, Gate, GateLease, GateSettings } from '../pool/contract.ts'
 import { broughtHome, withCallbackInScope } from './caller-scope.ts'
 import type { DriverWork } from './driver-work.ts'
@@ -326,5 +327,3 @@ function leadToCaller(error: Error): never {
   Error.captureStackTrace(error)
   throw error
 }
-
-function ignore(): void {}

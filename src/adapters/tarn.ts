@@ -1,3 +1,4 @@
+import { ignore } from '../base/ignore.ts'
 import { patchMembers } from './patch.ts'
 import { type Doors, FOREVER_MS, type PoolFace } from './pool-face.ts'
 import { socketClosed } from './socket-closed.ts'
@@ -289,5 +290,3 @@ function asTarnError(error: Error, timeout: Promise<TimeoutMaker>): unknown | Pr
       return error
   }
 }
-
-function ignore(): void {}

@@ -1,4 +1,5 @@
 import { type Clock, TIMER_DELAY_MS_MAX, type Timer } from '../base/clock.ts'
+import { ignore } from '../base/ignore.ts'
 import { show } from '../base/options.ts'
 import type { Sample } from '../measure/sample.ts'
 import type { Sampler } from '../measure/sampler.ts'
@@ -304,8 +305,8 @@ function isQuiet(sample: Sample | undefined): boolean {
 
 function requireAnswer(name: string, answer: readonly [unknown, Decision]): readonly [unknown, Decision] {
   if (!Array.isArray(answer)) {
-    Promise.resolve(answer).catch(() => {}) // of an async step: what it rejects with must not end the process
-    throw new TypeError(`controller ${name}: step must answer [state, { limit, reason }], got ${show(answer)}`)
+    Promise.resolve(answer).catch(ignore) // of an async step: what it rejects with must not end the process
+    throw new TypeError(`controller ${name}: step must answer [state, decision], got ${show(answer)}`)
   }
   const decision = answer[1] as Decision
   if (typeof decision.limit !== 'number' || Number.isNaN(decision.limit)) {

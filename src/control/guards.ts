@@ -1,3 +1,4 @@
+import { clamp } from '../base/clamp.ts'
 import { readOptions, show } from '../base/options.ts'
 import type { Sample } from '../measure/sample.ts'
 import type { Controller } from './controller.ts'
@@ -187,8 +188,4 @@ function nextCut(cut: RefusalCut | undefined, sample: Sample): RefusalCut | unde
   if (cut === undefined || isHeld) return cut
   const ceiling = cut.ceiling + Math.max(CREEP_MIN, CREEP_RATIO * cut.ceiling) * (sample.windowMs / 1000)
   return ceiling < sample.limitMax ? { ...cut, ceiling } : undefined
-}
-
-function clamp(value: number, min: number, max: number): number {
-  return Math.min(Math.max(value, min), max)
 }

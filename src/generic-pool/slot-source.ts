@@ -1,5 +1,6 @@
 import { type Clock, wallClockMs } from '../base/clock.ts'
 import { settleWithin } from '../base/deadline.ts'
+import { ignore } from '../base/ignore.ts'
 import type { Source } from '../pool/contract.ts'
 import type { Factory } from './pool-options.ts'
 import { Slot, type Slots } from './slot.ts'
@@ -104,5 +105,3 @@ function tracked<R>(underWay: Set<Promise<unknown>>, work: Promise<R>): Promise<
   work.then(done, done)
   return work
 }
-
-function ignore(): void {}

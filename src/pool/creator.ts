@@ -1,6 +1,7 @@
 import type { AsyncScope } from '../base/async-scope.ts'
 import type { Clock } from '../base/clock.ts'
 import { settleWithin } from '../base/deadline.ts'
+import { ignore } from '../base/ignore.ts'
 import type { Random } from '../base/random.ts'
 import type { CreateFailureClass, Source } from './contract.ts'
 import { CreateTimedOut, classifyCreateFailure } from './create-failure.ts'
@@ -155,5 +156,3 @@ export class Creator<T> {
     outcome.failed(failure, nowMs)
   }
 }
-
-function ignore(): void {}

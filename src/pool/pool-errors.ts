@@ -1,3 +1,4 @@
+import { formatMs } from '../base/format-ms.ts'
 import { messageOf } from '../base/thrown.ts'
 import type { Holder, PoolCounts } from './contract.ts'
 
@@ -162,10 +163,6 @@ export class UnsupportedPoolError extends PoolError {
   static override readonly brand: symbol = Symbol.for('adaptive-pool/UnsupportedPoolError')
   override readonly name = 'UnsupportedPoolError'
   readonly code = 'ERR_POOL_UNSUPPORTED' as const
-
-  constructor(message: string, info: PoolErrorInfo) {
-    super(message, info)
-  }
 }
 
 /**
@@ -196,7 +193,7 @@ function describeShortage(waitedMs: number, holders: readonly Holder[], info: Po
 }
 
 function wayOut({ counts: { inUse, limit }, cause, isPaused }: PoolErrorInfo): string {
-  if (isPaused) return 'The pool is paused: it lends nothing until resume().'
+  if (isPaused) return 'The pool is paused, until resume().'
   if (cause !== undefined) {
     return `Creating one fails: ${messageOf(cause)}. See that the backend can be reached and admits more connections.`
   }
@@ -209,8 +206,4 @@ function describeHolders(holders: readonly Holder[]): string {
   const top = holders.slice(0, 3).map((h) => `${h.holder} × ${h.count} (oldest ${formatMs(h.oldestMs)})`)
   const rest = holders.length > 3 ? `, and ${holders.length - 3} more` : ''
   return ` Held by: ${top.join(', ')}${rest}.`
-}
-
-function formatMs(ms: number): string {
-  return ms < 10_000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`
 }

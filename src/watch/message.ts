@@ -1,3 +1,4 @@
+import { formatMs } from '../base/format-ms.ts'
 import { messageOf } from '../base/thrown.ts'
 import { burnRate } from './burn.ts'
 import type { View } from './cause.ts'
@@ -139,8 +140,4 @@ export function describeControllerFailure(poolName: string, error: unknown, limi
 
 function callers(count: number): string {
   return count === 1 ? '1 caller waits' : `${count} callers wait`
-}
-
-function formatMs(ms: number): string {
-  return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`
 }

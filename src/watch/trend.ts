@@ -1,3 +1,4 @@
+import { clamp } from '../base/clamp.ts'
 import type { Sample } from '../measure/sample.ts'
 
 /**
@@ -133,8 +134,4 @@ function levelVariance(trend: Trend): number {
 
 function rates({ levelTauMs, slopeTauMs }: Trend): { a: number; b: number } {
   return { a: 1 / levelTauMs, b: 1 / (levelTauMs * slopeTauMs) }
-}
-
-function clamp(value: number, min: number, max: number): number {
-  return Math.min(max, Math.max(min, value))
 }

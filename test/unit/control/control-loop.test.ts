@@ -342,7 +342,7 @@ describe('a controller that fails', () => {
     await new Promise(setImmediate) // Node tells of what is unhandled once all promises have been seen to
     process.off('unhandledRejection', note)
     expect({ resizes, unhandled }).toEqual({ resizes: [], unhandled: [] })
-    const message = 'controller late: step must answer [state, { limit, reason }], got an object of class Promise'
+    const message = 'controller late: step must answer [state, decision], got an object of class Promise'
     expect(failures).toEqual([new TypeError(message)])
   })
 

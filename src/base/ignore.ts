@@ -1,0 +1,2 @@
+/** For an outcome that nobody is to have. */
+export function ignore(): void {}
