@@ -103,8 +103,9 @@ export function resolveOptions(given: Options | null | undefined): ResolvedOptio
   const priorityRange = Math.max(Math.trunc(Number(options.priorityRange)) || 1, 1)
   const waitersMax = maxWaitingClients(options.maxWaitingClients)
   const destroyTimeoutMs = timeoutMs('destroyTimeoutMillis', options.destroyTimeoutMillis)
-  const isAdaptive = options.adaptive !== undefined && options.adaptive !== false
-  const adaptive = typeof options.adaptive === 'object' ? options.adaptive : {}
+  const wanted = options.adaptive ?? false // generic-pool takes null for absent
+  const isAdaptive = wanted !== false
+  const adaptive = typeof wanted === 'boolean' ? {} : wanted
   const { pool, control } = resolveEngineOptions(isAdaptive, adaptive, { max, min })
   return {
     min,

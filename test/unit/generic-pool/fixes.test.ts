@@ -324,6 +324,10 @@ fixed('not adaptive: max stays, and the handle tells and warns all the same', as
   expect(pool.control.diagnose().verdict).toBeDefined()
 })
 
+fixed('adaptive: null is as if it were absent', async (s) => {
+  expect(s.newPool({ max: 4, adaptive: null as unknown as boolean }).max).toBe(4)
+})
+
 fixed('adaptive: true moves between min and max; what min asks for is never cut', async (s) => {
   const pool = s.newPool({ max: 9, min: 5, adaptive: true })
   await s.advance(30_000)
@@ -336,6 +340,9 @@ test.each([
   [{ adaptive: { idleTimeoutMs: 5 } }, /createPool: adaptive: unknown option idleTimeoutMs/],
   [{ max: 5, min: 3, adaptive: { limitMin: 2 } }, /limitMin must not be less than min \(3\)/],
   [{ adaptive: { limitMax: 0 } }, /limitMax must be an integer >= 1, got 0/],
+  // Slipped through: only what is in the object was tested. All that is no boolean switched it on.
+  [{ adaptive: 'no' }, /createPool: adaptive: expected an object of options, got 'no'/],
+  [{ adaptive: 0 }, /createPool: adaptive: expected an object of options, got 0/],
 ])('a wrong adaptive option is refused: %s', (options, message) => {
   expect(() => ours.createPool(fakeConnections(), options as Options)).toThrow(message)
 })
