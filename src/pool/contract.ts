@@ -294,6 +294,7 @@ export interface PoolEvents {
    * works again. Once per row of failures.
    */
   queueFailed: { readonly policy: string; readonly error: unknown }
+  /** A drain is over, and the pool closed. Not by detach(): the driver's pool goes on. */
   drained: { readonly leasesCut: number }
   /** A listener of yours threw, or its promise rejected. */
   listenerFailed: { readonly event: string; readonly error: unknown }

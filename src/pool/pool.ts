@@ -977,7 +977,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     drain.isOver = true
     drain.timer?.cancel()
     drain.done.resolve(result)
-    this.#parts.events.emit('drained', { leasesCut: result.leasesCut })
+    if (!this.#isAbandoned) this.#parts.events.emit('drained', { leasesCut: result.leasesCut })
   }
 
   /**

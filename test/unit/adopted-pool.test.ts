@@ -187,6 +187,19 @@ test('a resource still being created when the pool is detached goes to the drive
   expect(driver.idle).toEqual(['resource 1'])
 })
 
+// Slipped through: detach() ends by a drain() of nothing, and nobody listened to what that one tells.
+test('detach tells of no drain: the driver goes on', async () => {
+  const { control, acquire } = newAdopted()
+  const drained: unknown[] = []
+  control.on('drained', (event) => drained.push(event))
+  const lease = await acquire()
+  const underWay = control.drain()
+  control.detach()
+  lease.release()
+  expect(await underWay).toMatchObject({ leasesCut: 0, unfinished: 1 })
+  expect(drained).toEqual([])
+})
+
 test('a detached pool sets no timer and makes no decision any more', async () => {
   const { control, clock, acquire } = newAdopted()
   ;(await acquire()).release()
