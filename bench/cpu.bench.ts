@@ -3,8 +3,7 @@
  * thousand times a second? Beside the same pool with `controller: fixed()` and `watch: false`.
  *
  * Each has a process of its own, that counts its own CPU time; they take turns, in an order that alternates, and one
- * sleeps while the other works. New processes for each pair: two of the same code may differ by half a per cent of a core
- * for as long as they live. The difference of each pair, in per cent of a core; median and quartiles.
+ * sleeps while the other works. The difference of each pair, in per cent of a core; median and quartiles.
  *
  *     npm run bench:cpu -- [pairs] [seconds]
  */
@@ -20,7 +19,6 @@ const PER_SECOND = 10_000
 const TURN_MS = 5
 const LEASE_MS = 2
 const RESOURCES = 100
-const WARM_SECONDS = 2
 
 const KINDS = ['default', AGAIN, 'fixed, no watch'] as const
 type Kind = (typeof KINDS)[number]
@@ -51,19 +49,25 @@ async function work(kind: Kind): Promise<void> {
 }
 
 async function compare(pairs: number, seconds: number): Promise<void> {
+  const workers = new Map<Kind, ChildProcess>()
   const shares = new Map<Kind, number[]>(KINDS.map((kind) => [kind, []]))
-  for (let pair = 0; pair < pairs; pair++) {
-    for (const kind of pair % 2 === 0 ? KINDS : KINDS.toReversed()) {
+  try {
+    for (const kind of KINDS) {
       const worker = fork(fileURLToPath(import.meta.url), ['--worker', kind], { execArgv: ['--import', 'tsx'] })
-      try {
-        await once(worker, 'message')
-        await shareOf(worker, WARM_SECONDS)
-        shares.get(kind)?.push(await shareOf(worker, seconds))
-      } finally {
-        worker.kill()
-      }
+      await once(worker, 'message')
+      workers.set(kind, worker)
     }
-    process.stderr.write(`${pair + 1} of ${pairs}\n`)
+    for (let pair = -1; pair < pairs; pair++) {
+      for (const kind of pair % 2 === 0 ? KINDS : KINDS.toReversed()) {
+        const worker = workers.get(kind) as ChildProcess
+        worker.send(pair < 0 ? 2 : seconds)
+        const [share] = (await once(worker, 'message')) as [number]
+        if (pair >= 0) shares.get(kind)?.push(share)
+      }
+      process.stderr.write(pair < 0 ? 'warm\n' : `${pair + 1} of ${pairs}\n`)
+    }
+  } finally {
+    for (const worker of workers.values()) worker.kill()
   }
   const bare = shares.get('fixed, no watch') as number[]
   console.log(`${PER_SECOND} acquires/s for ${seconds} s, ${pairs} times; per cent of a core: median (quartiles)`)
@@ -72,12 +76,6 @@ async function compare(pairs: number, seconds: number): Promise<void> {
     console.log(`  ${kind.padEnd(22)} ${spread(taken)}   more than fixed: ${spread(more)}`)
   }
   console.log(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.versions.node}`)
-}
-
-async function shareOf(worker: ChildProcess, seconds: number): Promise<number> {
-  worker.send(seconds)
-  const [share] = (await once(worker, 'message')) as [number]
-  return share
 }
 
 function spread(values: readonly number[]): string {
