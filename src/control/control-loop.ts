@@ -1,3 +1,4 @@
+import { clamp } from '../base/clamp.ts'
 import { type Clock, TIMER_DELAY_MS_MAX, type Timer } from '../base/clock.ts'
 import { ignore } from '../base/ignore.ts'
 import { show } from '../base/options.ts'
@@ -188,7 +189,7 @@ export class ControlLoop implements ControlSignals {
   #inShadow({ shadowLimit }: Decision): Pick<DecisionRecord, 'shadowLimit'> {
     if (shadowLimit === undefined) return {}
     const { limitMin, limitMax } = this.#parts
-    return { shadowLimit: Math.min(Math.max(Math.round(shadowLimit), limitMin), limitMax) }
+    return { shadowLimit: clamp(Math.round(shadowLimit), limitMin, limitMax) }
   }
 
   #openAhead(liveMin: number): void {
@@ -241,7 +242,7 @@ export class ControlLoop implements ControlSignals {
     this.isResting = !this.#isStopped
     const wakeInMs = this.#wanted?.wakeInMs
     if (!this.isResting || wakeInMs === undefined) return
-    const delayMs = Math.min(Math.max(this.#parts.windowMs, wakeInMs), TIMER_DELAY_MS_MAX)
+    const delayMs = clamp(wakeInMs, this.#parts.windowMs, TIMER_DELAY_MS_MAX)
     this.#windowTimer = this.#parts.clock.startTimer(delayMs, this.#onWake, true)
   }
 

@@ -1,3 +1,4 @@
+import { smoothed } from '../measure/average.ts'
 import { type Extreme, NO_EXTREME, rolledMin, smallestOf } from '../measure/extreme.ts'
 import type { Sample } from '../measure/sample.ts'
 
@@ -11,9 +12,11 @@ export interface ArrivalRate {
   readonly ms: number
   /** How late the event loop was in the latest window, in ms: it may hand over what came meanwhile in the next one. */
   readonly lateMs: number
+  /** By how much counts vary, as a multiple of Poisson's variance, >= 1: 13 where requests come by seven. */
+  readonly dispersion: number
 }
 
-export const NO_ARRIVALS: ArrivalRate = { arrivals: 0, ms: 0, lateMs: 0 }
+export const NO_ARRIVALS: ArrivalRate = { arrivals: 0, ms: 0, lateMs: 0, dispersion: 1 }
 
 /** Beyond this, in ms, older arrivals fade: slow drifts are followed, and a Poisson rate of 100/s is known to 7 %. */
 const RATE_MEMORY_MS = 2_000
@@ -24,31 +27,42 @@ const RATE_MEMORY_MS = 2_000
 const CLUMP_MS = 25
 /** Waiters this old, in ms, are more than one clump. The control loop looks when they are 10 ms old at the earliest. */
 const QUEUE_MS = 4
-/** A count this many standard deviations of Poisson's off is a change; noise is that far off once in 16 000 windows. */
+/** A count this many standard deviations off is a change; noise of Poisson's is that far off once in 16 000 windows. */
 const CHANGE_SIGMAS = 4
+/** Within so long, in ms, it is learnt that traffic comes in bursts: each of the first looks like a surge. */
+const DISPERSION_TAU_MS = 5_000
+/** What a process this late, in ms, hands over in a heap is its own doing. */
+const HEAPED_MS = 10
 
 /** The rate after one more window. A surge shows in the queue first: who waits has arrived since the oldest has. */
 export function nextArrivalRate(rate: ArrivalRate, sample: Sample): ArrivalRate {
   const lateMs = sample.loopDelayMs
   const heldBackMs = Math.max(lateMs, rate.lateMs)
-  const queue = { arrivals: sample.waiters, ms: sample.oldestWaitMs + heldBackMs, lateMs }
-  if (sample.oldestWaitMs >= QUEUE_MS && surprise(rate, queue) > CHANGE_SIGMAS) return queue
-  const window = { arrivals: sample.arrivals, ms: Math.max(CLUMP_MS, sample.windowMs + heldBackMs), lateMs }
-  if (Math.abs(surprise(rate, window)) > CHANGE_SIGMAS) return window
-  const ms = rate.ms + window.ms
-  const fade = Math.min(1, RATE_MEMORY_MS / ms)
-  return { arrivals: (rate.arrivals + window.arrivals) * fade, ms: ms * fade, lateMs }
+  const queuedMs = sample.oldestWaitMs + heldBackMs
+  const ms = Math.max(CLUMP_MS, sample.windowMs + heldBackMs)
+  const sigmas = surprise(rate, sample.arrivals, ms)
+  const change = CHANGE_SIGMAS * Math.sqrt(rate.dispersion)
+  // A change is no measure of how much traffic varies by itself, and counts as the largest variation that is none.
+  const varied = Math.min(Math.abs(sigmas), change) ** 2
+  const tauMs = rate.ms > 0 && heldBackMs < HEAPED_MS ? DISPERSION_TAU_MS : Number.POSITIVE_INFINITY
+  const next = { lateMs, dispersion: Math.max(1, smoothed(rate.dispersion, varied, ms, tauMs)) }
+  if (sample.oldestWaitMs >= QUEUE_MS && surprise(rate, sample.waiters, queuedMs) > change) {
+    return { ...next, arrivals: sample.waiters, ms: queuedMs }
+  }
+  const before = Math.abs(sigmas) > change ? NO_ARRIVALS : rate
+  const fade = Math.min(1, RATE_MEMORY_MS / (before.ms + ms))
+  return { ...next, arrivals: (before.arrivals + sample.arrivals) * fade, ms: (before.ms + ms) * fade }
 }
 
 /** Arrivals per ms, one standard deviation on the low side: a few arrivals in a row are no surge yet. */
 export function arrivalsPerMs({ arrivals, ms }: ArrivalRate): number {
-  return ms > 0 ? Math.max(0, arrivals - Math.sqrt(arrivals)) / ms : 0
+  return Math.max(0, arrivals - Math.sqrt(arrivals)) / (ms || 1)
 }
 
-/** By how many standard deviations a count exceeds what the rate led to expect. */
-function surprise(rate: ArrivalRate, seen: ArrivalRate): number {
-  const expected = rate.ms > 0 ? (rate.arrivals / rate.ms) * seen.ms : 0
-  return (seen.arrivals - expected) / Math.sqrt(expected + 1)
+/** By how many standard deviations of Poisson's a count exceeds what the rate led to expect. */
+function surprise(rate: ArrivalRate, arrivals: number, ms: number): number {
+  const expected = (rate.arrivals / (rate.ms || 1)) * ms
+  return (arrivals - expected) / Math.sqrt(expected + 1)
 }
 
 /** How long leases take now, and how long they take when the backend is not loaded, in ms. */
@@ -97,13 +111,14 @@ export function nextLeaseTimes(times: LeaseTimes, sample: Sample, isUnloaded: bo
   const seen = Math.min(RECENT_LEASES, times.seen + completions)
   // The first few leases are a mean, and no minimum yet: a single short one would stand for all of them.
   const leastMs = times.seen < RECENT_LEASES ? recentMs : Math.min(times.leastMs, recentMs)
-  if (!isUnloaded) return { ...times, recentMs, seen, leastMs }
+  const next = { ...times, recentMs, seen, leastMs }
+  if (!isUnloaded) return next
   const count = times.count + completions
   const sumMs = times.sumMs + completions * leaseMsMean
   const ms = times.ms + windowMs
-  if (count < MEAN_LEASES_MIN || ms < MEAN_MS_MIN) return { ...times, recentMs, seen, leastMs, count, sumMs, ms }
+  if (count < MEAN_LEASES_MIN || ms < MEAN_MS_MIN) return { ...next, count, sumMs, ms }
   const shortest = rolledMin(times.shortest, sumMs / count, ms, memoryMs)
-  return { recentMs, seen, shortest, leastMs, count: 0, sumMs: 0, ms: 0 }
+  return { ...next, shortest, count: 0, sumMs: 0, ms: 0 }
 }
 
 /**

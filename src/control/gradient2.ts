@@ -1,3 +1,4 @@
+import { clamp } from '../base/clamp.ts'
 import { readOptions } from '../base/options.ts'
 import { smoothed } from '../measure/average.ts'
 import type { Controller } from './controller.ts'
@@ -62,7 +63,7 @@ export function gradient2(options: Gradient2Options = {}): Controller<Gradient2S
       const from = state.limit === limit ? state.wanted : limit
       const gradient = Math.min(1, Math.max(0.5, (tolerance * longMs) / leaseMsMean))
       const said = (1 - smoothing) * from + smoothing * (from * gradient + queued)
-      const wanted = Math.min(limitMax, Math.max(limitMin, said))
+      const wanted = clamp(said, limitMin, limitMax)
       const rounded = Math.round(wanted)
       const reason = gradient < 1 ? 'leases-longer' : 'leases-as-ever'
       return [

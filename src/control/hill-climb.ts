@@ -1,3 +1,4 @@
+import { clamp } from '../base/clamp.ts'
 import { readOptions } from '../base/options.ts'
 import type { Sample } from '../measure/sample.ts'
 import type { Decision } from '../pool/contract.ts'
@@ -70,7 +71,7 @@ export function hillClimb(options: HillClimbOptions = {}): Controller<HillClimbS
       const perMs = measured.completions / measured.ms
       const isUp = perMs >= measured.before ? measured.isUp : !measured.isUp
       const wanted = isUp ? up(limit) : down(limit)
-      const bounded = Math.min(sample.limitMax, Math.max(sample.limitMin, wanted))
+      const bounded = clamp(wanted, sample.limitMin, sample.limitMax)
       return go({ ...measured, isUp: bounded === limit ? !isUp : isUp, before: perMs }, bounded, sample, 'climb')
     },
   }

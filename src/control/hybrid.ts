@@ -1,3 +1,4 @@
+import { clamp } from '../base/clamp.ts'
 import { readOptions, show } from '../base/options.ts'
 import { smoothed } from '../measure/average.ts'
 import { type Extreme, largestOf, NO_EXTREME, rolledMax } from '../measure/extreme.ts'
@@ -70,7 +71,8 @@ export interface HybridState {
   readonly createsPerMs: number
   readonly completionsPerMs: number
   readonly completionsPerMsMax: Extreme
-  readonly inUseMax: Extreme
+  /** What demand has asked for lately, as a limit. */
+  readonly demandMax: Extreme
   readonly calmMs: number
   readonly pressedMs: number
   /** What is being measured at the limit in force; and, while that limit is a trial, what it is to be compared with. */
@@ -104,7 +106,7 @@ const INITIAL: HybridState = {
   createsPerMs: 0,
   completionsPerMs: 0,
   completionsPerMsMax: NO_EXTREME,
-  inUseMax: NO_EXTREME,
+  demandMax: NO_EXTREME,
   calmMs: 0,
   pressedMs: 0,
   arm: newArm(0, 0),
@@ -130,7 +132,7 @@ type Step = readonly [HybridState, Decision]
  * 3. *Ceiling*: while leases take longer than unloaded, demand is believed only up to twice what the backend has been
  *    seen to complete (retries are arrivals too), and not beyond what was tried in vain.
  * 4. *Actuator*: up at once, at most × 4 a step; down by at most a fifth each `calmMs` without pressure, never below
- *    demand or the recent peak of leases out.
+ *    what demand has asked for lately, nor what leases out call for with ample headroom.
  *
  * What is measured beside our own connects, or by a process that is late itself, is no measure: 1 and 2 pass over such
  * windows, lest a pool on a machine without spare CPU take its own doing for a slow backend, or for demand.
@@ -184,10 +186,10 @@ function isPressed({ leases }: HybridState, sample: Sample, { waitMsSetpoint }: 
   return Math.max(waitMsAhead, sample.oldestWaitMs, sample.waitMsP95) > waitMsSetpoint
 }
 
-/** How long unloaded lease times, the best throughput and the peak of leases out are remembered, in ms. */
+/** How long unloaded lease times, the best throughput and the largest demand are remembered, in ms. */
 const LEASE_MEMORY_MS = 60_000
 const THROUGHPUT_MEMORY_MS = 10_000
-const PEAK_MEMORY_MS = 30_000
+const DEMAND_MEMORY_MS = 10_000
 const THROUGHPUT_TAU_MS = 250
 const IN_USE_TAU_MS = 2_000
 
@@ -215,6 +217,7 @@ function observed(state: HybridState, sample: Sample, isPressing: boolean): Hybr
     ? disturbedLeaseTimes(state.leases, sample)
     : nextLeaseTimes(state.leases, sample, !isPressing, LEASE_MEMORY_MS)
   const calmTauMs = isPressing ? Number.POSITIVE_INFINITY : IN_USE_TAU_MS
+  const fillTauMs = fillingMs > 0 ? FILL_TAU_MS : Number.POSITIVE_INFINITY
   const perMs = smoothed(state.completionsPerMs, completions / windowMs, windowMs, THROUGHPUT_TAU_MS)
   const seen: HybridState = {
     ...state,
@@ -222,21 +225,17 @@ function observed(state: HybridState, sample: Sample, isPressing: boolean): Hybr
     leases,
     isDisturbed,
     fillingMs,
-    createsPerMs:
-      fillingMs > 0
-        ? smoothed(state.createsPerMs, sample.created / windowMs, windowMs, FILL_TAU_MS)
-        : state.createsPerMs,
+    createsPerMs: smoothed(state.createsPerMs, sample.created / windowMs, windowMs, fillTauMs),
     inUseCalm: smoothed(state.inUseCalm, inUseMean, windowMs, calmTauMs),
-    leaseMsCalm:
-      state.leaseMsCalm > 0 ? smoothed(state.leaseMsCalm, leases.recentMs, windowMs, calmTauMs) : leases.recentMs,
+    leaseMsCalm: smoothed(state.leaseMsCalm || leases.recentMs, leases.recentMs, windowMs, calmTauMs),
     completionsPerMs: perMs,
     completionsPerMsMax: rolledMax(state.completionsPerMsMax, perMs, windowMs, THROUGHPUT_MEMORY_MS),
-    // While callers are pressed, all that is open is out, however many that are: no measure of what is needed.
-    inUseMax: rolledMax(state.inUseMax, isPressing ? 0 : sample.inUseMax, windowMs, PEAK_MEMORY_MS),
     calmMs: isPressing ? 0 : state.calmMs + windowMs,
-    pressedMs: isPressing ? state.pressedMs + windowMs : state.pressedMs,
+    pressedMs: state.pressedMs + (isPressing ? windowMs : 0),
   }
-  return limit === state.limit ? seen : { ...seen, arm: newArm(limit, leases.recentMs), trialFrom: undefined }
+  const demandMax = rolledMax(seen.demandMax, demandOf(seen, sample), windowMs, DEMAND_MEMORY_MS)
+  const isMoved = limit !== state.limit // by somebody else
+  return { ...seen, demandMax, ...(isMoved && { arm: newArm(limit, leases.recentMs), trialFrom: undefined }) }
 }
 
 /** Layer 1, for what is not there yet. */
@@ -257,11 +256,11 @@ function ahead(state: HybridState, decision: Decision, sample: Sample): Decision
   const { arrivals, waiters, inUse, creating, epochMs } = sample
   const isSurge = waiters > 0 && state.rate.ms >= SURGE_MS_MIN
   const surging = isSurge ? Math.min(Math.ceil(believed(state, steadyDemand(state))), decision.limit) : 0
-  if (surging > foreseen) return { ...decision, liveMin: surging }
   const isResting = arrivals + waiters + inUse + creating === 0
-  if (foreseen > 0) return { ...decision, liveMin: foreseen, ...(isResting ? { wakeInMs: FORESEEN_PAUSE_MS } : {}) }
-  const wakeInMs = isResting ? foreseenInMs(forecast, epochMs) : Number.POSITIVE_INFINITY
-  return wakeInMs < Number.POSITIVE_INFINITY ? { ...decision, wakeInMs } : decision
+  const next = { ...decision, liveMin: Math.max(surging, foreseen) }
+  if (!isResting) return next
+  const wakeInMs = foreseen > 0 ? FORESEEN_PAUSE_MS : foreseenInMs(forecast, epochMs)
+  return wakeInMs < Number.POSITIVE_INFINITY ? { ...next, wakeInMs } : next
 }
 
 /** What comes within less than this, in ms, may be a burst: the releases of the next moment absorb it. */
@@ -346,7 +345,7 @@ function considerTrial(state: HybridState, sample: Sample): Step {
   if (sample.atMs < state.trialAtMs) return hold(state, sample, 'backing-off')
   const ratio = isExogenous && state.ceiling === undefined ? 2 : 1.5
   const limit = trialUp ? Math.ceil(sample.limit * ratio) : Math.floor(sample.limit * 0.75)
-  const bounded = Math.min(Math.max(limit, sample.limitMin), sample.limitMax)
+  const bounded = clamp(limit, sample.limitMin, sample.limitMax)
   if (bounded === sample.limit) return hold({ ...state, trialUp: !trialUp }, sample, 'at-bound')
   return move(state, bounded, trialUp ? 'probe-up' : 'probe-down', arm)
 }
@@ -423,15 +422,20 @@ function takeBack(state: HybridState, from: Arm, { atMs }: Sample, isUp: boolean
 /** A trial outlives a lull this long, in ms. */
 const LULL_MS = 500
 
+/**
+ * Kept is what the mean of leases out calls for, with 1.7 times the headroom of demand: that mean knows what demand
+ * does not (leases longer for being many, or leaked). Not their peak: a burst lends all that is open, needed or not.
+ */
+const KEPT_VARIANCE_RATIO = 3
+
 function relax(seen: HybridState, sample: Sample, settings: Settings): Step {
   if (seen.trialFrom !== undefined && seen.calmMs >= LULL_MS) return endTrial(seen, seen.trialFrom, sample)
   if (seen.calmMs < settings.calmMs) return hold(seen, sample, 'calm')
-  const { trialAtMs, trialUp, backOffMs } = INITIAL
-  const fresh = { trialFrom: undefined, ceiling: undefined, limitedBy: undefined, trialAtMs, trialUp, backOffMs }
-  const state = { ...seen, ...fresh, calmMs: 0, pressedMs: 0 }
-  const peak = Math.ceil(1.1 * (largestOf(state.inUseMax) ?? 0)) + 1
+  const untried = { trialFrom: undefined, ceiling: undefined, limitedBy: undefined, trialAtMs: 0, trialUp: true }
+  const state = { ...seen, ...untried, backOffMs: BACK_OFF_MS_FIRST, calmMs: 0, pressedMs: 0 }
+  const kept = Math.ceil(staffed(state.inUseCalm, KEPT_VARIANCE_RATIO * state.inUseCalm))
   const slowest = Math.floor(0.8 * sample.limit)
-  const limit = Math.max(sample.limitMin, slowest, demandOf(state, sample), peak, state.foreseen)
+  const limit = Math.max(sample.limitMin, slowest, largestOf(state.demandMax) ?? 0, kept, state.foreseen)
   return limit < sample.limit ? move(state, limit, 'shrink') : hold(state, sample, 'calm')
 }
 
@@ -447,14 +451,11 @@ function endTrial(state: HybridState, from: Arm, sample: Sample): Step {
 }
 
 function hold(state: HybridState, sample: Sample, reason: string): Step {
-  return [state, decided(state, sample.limit, reason)]
+  return [state, { limit: sample.limit, reason, limitedBy: state.limitedBy }]
 }
 
 /** @param trialFrom of a trial: what it is to be compared with */
 function move(state: HybridState, limit: number, reason: string, trialFrom?: Arm): Step {
-  return [{ ...state, arm: newArm(limit, state.leases.recentMs), trialFrom }, decided(state, limit, reason)]
-}
-
-function decided({ limitedBy }: HybridState, limit: number, reason: string): Decision {
-  return limitedBy === undefined ? { limit, reason } : { limit, reason, limitedBy }
+  const next = { ...state, arm: newArm(limit, state.leases.recentMs), trialFrom }
+  return [next, { limit, reason, limitedBy: state.limitedBy }]
 }

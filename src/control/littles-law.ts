@@ -1,3 +1,4 @@
+import { clamp } from '../base/clamp.ts'
 import { readOptions } from '../base/options.ts'
 import { smoothed } from '../measure/average.ts'
 import type { Sample } from '../measure/sample.ts'
@@ -67,7 +68,11 @@ export function littlesLaw(options: LittlesLawOptions = {}): Controller<LittlesL
       const seen = observed(before, sample, leaseMemoryMs)
       if (seen.leases.recentMs === 0) return [seen, { limit: sample.limit, reason: 'no-lease-ended-yet' }]
       const inUseMean = arrivalsPerMs(seen.rate) * unloadedLeaseMs(seen.leases)
-      const wanted = clamp(staffed(inUseMean, Math.max(inUseMean, seen.offeredVariance)), sample)
+      const wanted = clamp(
+        staffed(inUseMean, Math.max(inUseMean, seen.offeredVariance)),
+        sample.limitMin,
+        sample.limitMax,
+      )
       // Whoever else moved the limit is followed.
       const from = Math.ceil(seen.limit) === sample.limit ? seen.limit : sample.limit
       const limit = wanted >= from ? wanted : smoothed(from, wanted, sample.windowMs, lowerTauMs)
@@ -97,8 +102,4 @@ function observed(state: LittlesLawState, sample: Sample, leaseMemoryMs: number)
     offeredMean: smoothed(meanBefore, offeredMean, windowMs, VARIANCE_TAU_MS),
     offeredVariance: smoothed(state.offeredVariance, variance, windowMs, VARIANCE_TAU_MS),
   }
-}
-
-function clamp(wanted: number, { limitMin, limitMax }: Sample): number {
-  return Math.min(Math.max(wanted, limitMin), limitMax)
 }

@@ -1,3 +1,4 @@
+import { clamp } from '../base/clamp.ts'
 import { readOptions } from '../base/options.ts'
 import type { Sample } from '../measure/sample.ts'
 import type { Controller } from './controller.ts'
@@ -80,7 +81,7 @@ export function pid(options: PidOptions = {}): Controller<PidState> {
       const rise = isOurs ? waitRatio - before.waitRatio : 0
       const derivative = (filterMs * before.derivative + gain * derivativeMs * rise) / (filterMs + windowMs)
       const wanted = integral + gain * error + derivative
-      const bounded = Math.min(Math.max(wanted, sample.limitMin), sample.limitMax)
+      const bounded = clamp(wanted, sample.limitMin, sample.limitMax)
       const isNear = Math.abs(bounded - sample.limit) < Math.max(1, DEAD_BAND * sample.limit)
       const limit = isNear ? sample.limit : Math.round(bounded)
       const tracked = integral + Math.min(1, windowMs / integralMs) * (gain * error + bounded - wanted)

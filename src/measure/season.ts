@@ -1,3 +1,4 @@
+import { clamp } from '../base/clamp.ts'
 import { smoothed } from './average.ts'
 import type { Sample } from './sample.ts'
 
@@ -138,7 +139,7 @@ function foretold(season: Season, at: number, level: number): number {
 /** How much more traffic there is than there used to be at that time. One more keeps next to nothing from counting. */
 function scaleOf(season: Season, at: number, level: number): number {
   const ratio = (level + 1) / ((season.levels[at] ?? 0) + 1)
-  return Math.min(Math.max(ratio, 1 / SCALE_MAX), SCALE_MAX)
+  return clamp(ratio, 1 / SCALE_MAX, SCALE_MAX)
 }
 
 /**

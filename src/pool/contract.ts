@@ -257,7 +257,7 @@ export interface Decision {
   /** The controller's own word, kebab-case: 'demand', 'probe-up', … */
   readonly reason: string
   /** What holds throughput back, where the controller has tested it: more resources would help, or would not. */
-  readonly limitedBy?: 'pool' | 'backend'
+  readonly limitedBy?: 'pool' | 'backend' | undefined
   /** How many to have open ahead of any caller, as far as the limit allows, until the next decision. @defaultValue 0 */
   readonly liveMin?: number
   /** Should nothing happen until then, step again after so long, in ms, > 0. @defaultValue not before something does */

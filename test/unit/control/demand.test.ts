@@ -59,6 +59,31 @@ describe('the arrival rate', () => {
     expect(rateAfter([...STEADY, { windowMs: 10, arrivals: 12 }])).toBeLessThan(220)
   })
 
+  describe('of traffic that comes in bursts', () => {
+    /** 200 a second, thirty at a time, for a minute. */
+    const BURSTS: Partial<Sample>[] = Array.from({ length: 240 }, (_, at) => {
+      return { windowMs: 250, arrivals: at % 3 === 0 ? 100 : 25 }
+    })
+
+    test('is that of many bursts, not of the latest, once bursts are known', () => {
+      expect(rateAfter(BURSTS.slice(0, 4))).toBeGreaterThan(300)
+      expect(rateAfter(BURSTS.slice(0, -2))).toBeLessThan(250)
+      const queue = { windowMs: 250, arrivals: 50, waiters: 16, oldestWaitMs: 10 }
+      expect(rateAfter([...BURSTS, queue])).toBeLessThan(250)
+      expect(rateAfter([...STEADY, queue])).toBeGreaterThan(1_000)
+    })
+
+    test('follows a surge that is more than a burst', () => {
+      expect(rateAfter([...BURSTS, { windowMs: 250, arrivals: 300 }])).toBeGreaterThan(1_000)
+    })
+  })
+
+  test('one surge is no burst: the next is seen as well', () => {
+    const surge = Array.from({ length: 8 }, () => ({ windowMs: 250, arrivals: 225 }))
+    const next = { windowMs: 50, arrivals: 180, waiters: 60, oldestWaitMs: 15 }
+    expect(rateAfter([...STEADY, ...surge, next])).toBeGreaterThan(3_000)
+  })
+
   test('is 0 before anything has arrived, and after a long rest', () => {
     expect(rateAfter([])).toBe(0)
     expect(rateAfter([...STEADY, { windowMs: 600_000, arrivals: 0 }])).toBe(0)
