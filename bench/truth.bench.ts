@@ -2,17 +2,20 @@
  * The question: does the simulator tell the truth?
  *
  * The same scenarios, controllers and seeds on a real embedded PostgreSQL, by drive(), and in the simulator, whose
- * backend is the throughput curve measured on this machine just before and after each run. Side by side: goodput,
+ * backend is the throughput curve measured on this machine just before and after each controller's runs. Side by side:
+ * goodput, the mean over the seeds (in overload the same pool on the same server differs by 4 points from run to run),
  * whether the controllers come out in the same order, and by how much the machine itself changed meanwhile: where that is
  * more than a few per cent, the line says nothing.
  *
- *     npm run bench:truth -- [--seconds 8] [--scenarios step-up,hang] [--controllers hybrid,fixed-4,fixed-48] [--seed 1]
+ *     npm run bench:truth -- [--seconds 8] [--scenarios step-up,hang] [--controllers hybrid,fixed-4,fixed-48] [--seeds 3]
  *     npm run bench:truth -- --server locks
  *
- * `--server cpu`: statements compute, and the server, the load and the pool share the machine, as they did when the curve
- * was measured. It takes a machine that does nothing else. `--server locks`: each statement takes one of four locks for
- * its time, and sleeps: the same limited capacity without the CPU, so that what else the machine does matters less.
+ * `--server cpu`: statements compute, on a core that the server has to itself where `taskset` can give it one; otherwise
+ * the server, the load and the pool share the machine, and its scheduler decides how much is left of it. It takes a
+ * machine that does nothing else. `--server locks`: each statement takes one of four locks for its time, and sleeps: the
+ * same limited capacity without the CPU, so that what else the machine does matters less.
  */
+import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import pg from 'pg'
 import { startPostgres } from '../src/cli/embedded-postgres.ts'
@@ -37,12 +40,11 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '8' },
     scenarios: { type: 'string', default: '' },
     controllers: { type: 'string', default: 'hybrid,fixed-4,fixed-48' },
-    seed: { type: 'string', default: '1' },
+    seeds: { type: 'string', default: '1' },
     server: { type: 'string', default: 'cpu' },
   },
 })
 const DURATION_MS = 1000 * Number(values.seconds)
-const SEED = Number(values.seed)
 const FROM_MS = 0.3 * DURATION_MS
 const TO_MS = 0.75 * DURATION_MS
 const LIMIT_MAX = 64
@@ -66,11 +68,11 @@ const holdsMs = new WeakMap<RequestKind, number>()
  * The very same requests in both worlds: arrivals of a chance of their own, since a simulation draws more than those
  * from what it is given, and for the real run what a simulation draws of it for each arrival, in their order.
  */
-function sameEverywhere({ workload, extraLeaseMs = 0 }: TrueScenario, peak: number): Workload {
+function sameEverywhere({ workload, extraLeaseMs = 0 }: TrueScenario, peak: number, seed: number): Workload {
   return {
     start(_, durationMs) {
-      const arrivals = workload(peak).start(seededRandom(~SEED), durationMs)
-      const holds = seededRandom(SEED)
+      const arrivals = workload(peak).start(seededRandom(~seed), durationMs)
+      const holds = seededRandom(seed)
       let kind: RequestKind | undefined
       return {
         nextAtMs() {
@@ -123,17 +125,26 @@ interface Calibration {
 
 /** Numbers of clients at which the curve is measured, and for how long each, in ms. */
 const CLIENTS = [1, 2, 4, 8, 16, 48]
-const MEASURE_MS = 500
+const MEASURE_MS = 1_000
 const CONNECTS = 12
 
 const LOCKS = 4
 const HAS_LOCKS = values.server === 'locks'
-const picks = seededRandom(SEED + 78)
+const picks = seededRandom(79)
 
 /** @param size rows to add up, or ms to sleep with a lock in hand */
 function sqlOf(size: number): string {
   if (!HAS_LOCKS) return `select sum(i) from generate_series(1, ${Math.round(size)}) i, gate`
   return `select pg_advisory_xact_lock(${Math.floor(picks.next() * LOCKS)}), pg_sleep(${size / 1_000}) from gate`
+}
+
+/** The server on the second core, with all that it will fork, and this process on the first. */
+function parted(serverPid: number | undefined): void {
+  const isParted = [
+    ['-cp', '1', String(serverPid)],
+    ['-acp', '0', String(process.pid)],
+  ].every((args) => spawnSync('taskset', args).status === 0)
+  console.log(isParted ? 'the server has a core to itself' : 'the server shares its cores with the load')
 }
 
 async function connect(url: string): Promise<pg.Client> {
@@ -188,11 +199,14 @@ function between(one: Calibration, other: Calibration): Calibration {
 async function throughputOf(url: string, n: number, size: number): Promise<number> {
   const clients = await Promise.all(Array.from({ length: n }, () => connect(url)))
   const startedAtMs = performance.now()
-  const fromMs = startedAtMs + 150
+  const fromMs = startedAtMs + 150 + n * STATEMENT_MS
   const endMs = fromMs + MEASURE_MS
   let done = 0
   await Promise.all(
-    clients.map(async (client) => {
+    clients.map(async (client, at) => {
+      // One after another: those who begin together are served in turn and end together, and a second has three waves
+      // of 48, or four.
+      await sleep(at * STATEMENT_MS)
       while (performance.now() < endMs) {
         await client.query(sqlOf(size))
         const nowMs = performance.now()
@@ -219,6 +233,7 @@ async function real(
   controller: string,
   size: number,
   peak: number,
+  seed: number,
 ): Promise<SimulationResult> {
   const options = poolOptions(controller)
   const pool = createPool({
@@ -236,8 +251,8 @@ async function real(
     if (holdMs > 0) await sleep(holdMs)
   }
   const hang = hangMs > 0 ? lockGate(admin, hangMs) : undefined
-  const workload = sameEverywhere(scenario, peak)
-  const result = await drive(pool, { workload, durationMs: DURATION_MS, sloMs: SLO_MS, seed: SEED, retries, work })
+  const workload = sameEverywhere(scenario, peak, seed)
+  const result = await drive(pool, { workload, durationMs: DURATION_MS, sloMs: SLO_MS, seed, retries, work })
   await hang
   await admin.end()
   await pool.drain({ timeoutMs: 2_000 })
@@ -257,6 +272,7 @@ function simulated(
   controller: string,
   peak: number,
   seen: Calibration,
+  seed: number,
 ): Promise<SimulationResult> {
   const { throughput, connectMs, connectSerialMs } = seen
   // Over the loopback device a connect is nothing but work (a fork, and a password hashed on both sides): the more of
@@ -269,11 +285,11 @@ function simulated(
     ...(hangMs > 0 ? [{ fromMs: FROM_MS, toMs: FROM_MS + hangMs, hang: true as const }] : []),
   ]
   return simulate({
-    seed: SEED,
+    seed,
     durationMs: DURATION_MS,
     sloMs: SLO_MS,
     retries,
-    workload: sameEverywhere(scenario, peak),
+    workload: sameEverywhere(scenario, peak, seed),
     backend: curveBackend({
       throughput,
       connectMs: connectMs - costMs,
@@ -336,10 +352,16 @@ function isSameRanking(one: readonly number[], other: readonly number[]): boolea
   )
 }
 
+function meanGoodput(results: readonly SimulationResult[]): number {
+  return results.reduce((sum, { summary }) => sum + summary.goodput, 0) / results.length
+}
+
+const seeds = Array.from({ length: Number(values.seeds) }, (_, at) => at + 1)
 const percent = (ratio: number): string => (100 * ratio).toFixed(1)
 const names = values.scenarios === '' ? Object.keys(SCENARIOS) : values.scenarios.split(',')
 const controllers = values.controllers.split(',')
 const server = await startPostgres({ maxConnections: 200 })
+if (!HAS_LOCKS) parted(server.pid)
 try {
   const size = await sizeOf(server.url)
   let before = await calibrate(server.url, size)
@@ -361,15 +383,17 @@ try {
     const seen: number[] = []
     const told: number[] = []
     for (const controller of controllers) {
-      const truth = await real(server.url, scenario, controller, size, peak)
+      const truths: SimulationResult[] = []
+      for (const seed of seeds) truths.push(await real(server.url, scenario, controller, size, peak, seed))
       const after = await calibrate(server.url, size)
-      const model = await simulated(scenario, controller, peak, between(before, after))
+      const curve = between(before, after)
+      const models = await Promise.all(seeds.map((seed) => simulated(scenario, controller, peak, curve, seed)))
       if (process.env.BENCH_TRACE) {
-        trace(`${name}, ${controller}, real`, truth)
-        trace(`${name}, ${controller}, simulated`, model)
+        for (const truth of truths) trace(`${name}, ${controller}, real`, truth)
+        for (const model of models) trace(`${name}, ${controller}, simulated`, model)
       }
-      seen.push(truth.summary.goodput)
-      told.push(model.summary.goodput)
+      seen.push(meanGoodput(truths))
+      told.push(meanGoodput(models))
       peaks.push(peakOf(after))
       before = after
     }
