@@ -86,7 +86,7 @@ export function isGenericPool(candidate: unknown): candidate is GenericPoolLike 
   )
 }
 
-const NONE_AVAILABLE: GenericPoolLike['_availableObjects'] = { length: 0, shift: nothing, pop: nothing }
+const NONE_AVAILABLE: GenericPoolLike['_availableObjects'] = { length: 0, shift: ignore, pop: ignore }
 
 /**
  * generic-pool's traps: a raise of `max` serves nobody until the next acquire; whoever releases serves the queue,
@@ -241,8 +241,8 @@ export class GenericPoolFace implements PoolFace<unknown> {
     const optionsPatch = patchMembers(config, {
       max: { get: () => (this.#isOpening ? doors.limitMax : Math.min(doors.limit(), doors.limitMax)) },
       min: { get: () => Math.min(min, doors.limit()) },
-      acquireTimeoutMillis: { get: nothing },
-      maxWaitingClients: { get: nothing },
+      acquireTimeoutMillis: { get: ignore },
+      maxWaitingClients: { get: ignore },
     })
     const patch = patchMembers(pool, {
       acquire: (priority?: number) => {
@@ -250,7 +250,7 @@ export class GenericPoolFace implements PoolFace<unknown> {
         return doors.ask({ priority: asOurs(priority, priorityRange) }, asGenericPoolError)
       },
       _dispense: () => this.#serveOwed(),
-      _ensureMinimum: nothing,
+      _ensureMinimum: ignore,
       release: (resource: unknown) =>
         doors.end(resource, 'release') ? Promise.resolve() : this.#own.release(resource),
       destroy: (resource: unknown) =>
@@ -337,5 +337,3 @@ async function isFit(factory: GenericPoolFactory, resource: unknown): Promise<un
     return false
   }
 }
-
-function nothing(): undefined {}

@@ -191,10 +191,8 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
   /** Has it leave the pool, if it is still in it, and say good-bye to the server. */
   close(connection: Mysql2ConnectionLike): Promise<void> | undefined {
     const { stream } = connection
-    if (stream.closed === true) {
-      connection._removeFromPool() // mysql2 hears of it a tick later, and would have us close it again until then
-      return undefined
-    }
+    // mysql2 hears of it a tick later, and would have us close it again until then.
+    if (stream.closed === true) return void connection._removeFromPool()
     // end() of the pool closes its connections itself, each once its running command is done.
     const isEnding = this.#pool._closed
     const timer = isEnding ? undefined : this.#cutLate(() => [connection])

@@ -1,3 +1,4 @@
+import { ignore } from '../base/ignore.ts'
 import type { AdapterGroup, GroupMembers } from '../pool/contract.ts'
 import { patchMembers } from './patch.ts'
 import { type Doors, FOREVER_MS, type PoolFace } from './pool-face.ts'
@@ -234,7 +235,7 @@ export class SequelizePoolFace implements PoolFace<object> {
         await doors.drain()
         await this.#own.drain()
       },
-      _ensureMinimum: () => {},
+      _ensureMinimum: ignore,
       _dispense: () => {
         // Else it would have one more created for whoever waits for what is being created already; or give him an idle
         // one, and what is created would be nobody's.

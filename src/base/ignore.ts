@@ -1,2 +1,2 @@
 /** For an outcome that nobody is to have. */
-export function ignore(): void {}
+export function ignore(): undefined {}
