@@ -1,12 +1,11 @@
 import { clamp } from '../base/clamp.ts'
 import { type Clock, TIMER_DELAY_MS_MAX, type Timer } from '../base/clock.ts'
-import { ignore } from '../base/ignore.ts'
 import { show } from '../base/options.ts'
 import type { Sample } from '../measure/sample.ts'
 import type { Sampler } from '../measure/sampler.ts'
 import type { ControlSignals, Decision, LiveCounts } from '../pool/contract.ts'
 import type { Controller, DecisionRecord } from './controller.ts'
-import { type RefusalCutState, withBounds, withRefusalCut } from './guards.ts'
+import { type RefusalCutState, stepOf, withBounds, withRefusalCut } from './guards.ts'
 
 /** What a control loop is made of. */
 export interface ControlLoopParts {
@@ -210,7 +209,7 @@ export class ControlLoop implements ControlSignals {
 
   #stepSafely(inner: Controller, state: unknown, sample: Sample): readonly [unknown, Decision] {
     try {
-      const [next, decision] = requireAnswer(inner.name, inner.step(state, sample))
+      const [next, decision] = requireAnswer(inner.name, stepOf(inner, state, sample))
       this.#isFailing = false
       this.#wanted = decision
       return [next, decision]
@@ -305,10 +304,6 @@ function isQuiet(sample: Sample | undefined): boolean {
 }
 
 function requireAnswer(name: string, answer: readonly [unknown, Decision]): readonly [unknown, Decision] {
-  if (!Array.isArray(answer)) {
-    Promise.resolve(answer).catch(ignore) // of an async step: what it rejects with must not end the process
-    throw new TypeError(`controller ${name}: step must answer [state, decision], got ${show(answer)}`)
-  }
   const decision = answer[1] as Decision
   if (typeof decision.limit !== 'number' || Number.isNaN(decision.limit)) {
     throw new TypeError(`controller ${name}: limit must be a number, got ${show(decision.limit)}`)

@@ -31,6 +31,8 @@ const QUEUE_MS = 4
 const CHANGE_SIGMAS = 4
 /** Within so long, in ms, it is learnt that traffic comes in bursts: each of the first looks like a surge. */
 const DISPERSION_TAU_MS = 5_000
+/** A longer window, in ms, is a pool that rested: one count that was 0, and not many. */
+const VARIED_MS_MAX = 500
 /** What a process this late, in ms, hands over in a heap is its own doing. */
 const HEAPED_MS = 10
 
@@ -45,7 +47,10 @@ export function nextArrivalRate(rate: ArrivalRate, sample: Sample): ArrivalRate 
   // A change is no measure of how much traffic varies by itself, and counts as the largest variation that is none.
   const varied = Math.min(Math.abs(sigmas), change) ** 2
   const tauMs = rate.ms > 0 && heldBackMs < HEAPED_MS ? DISPERSION_TAU_MS : Number.POSITIVE_INFINITY
-  const next = { lateMs, dispersion: Math.max(1, smoothed(rate.dispersion, varied, ms, tauMs)) }
+  const next = {
+    lateMs,
+    dispersion: Math.max(1, smoothed(rate.dispersion, varied, Math.min(ms, VARIED_MS_MAX), tauMs)),
+  }
   if (sample.oldestWaitMs >= QUEUE_MS && surprise(rate, sample.waiters, queuedMs) > change) {
     return { ...next, arrivals: sample.waiters, ms: queuedMs }
   }

@@ -1,6 +1,8 @@
 import { clamp } from '../base/clamp.ts'
+import { ignore } from '../base/ignore.ts'
 import { readOptions, show } from '../base/options.ts'
 import type { Sample } from '../measure/sample.ts'
+import type { Decision } from '../pool/contract.ts'
 import type { Controller } from './controller.ts'
 
 /** Options of {@link withBounds}: integers, 1 <= limitMin <= limitMax. */
@@ -25,7 +27,7 @@ export function withBounds<S>(inner: Controller<S>, bounds: Bounds): Controller<
     isManual: inner.isManual,
     initial: inner.initial,
     step(state, sample) {
-      const [next, decision] = inner.step(state, sample)
+      const [next, decision] = stepOf(inner, state, sample)
       const wanted = Number.isNaN(decision.limit) ? sample.limit : Math.round(decision.limit)
       return [next, { ...decision, limit: clamp(wanted, limitMin, limitMax) }]
     },
@@ -56,7 +58,7 @@ export function withStepMax<S>(inner: Controller<S>, options: StepMaxOptions): C
     isManual: inner.isManual,
     initial: inner.initial,
     step(state, sample) {
-      const [next, decision] = inner.step(state, sample)
+      const [next, decision] = stepOf(inner, state, sample)
       return [next, { ...decision, limit: clamp(decision.limit, sample.limit - lowerMax, sample.limit + raiseMax) }]
     },
   }
@@ -91,7 +93,7 @@ export function withCooldown<S>(inner: Controller<S>, options: CooldownOptions =
     isManual: inner.isManual,
     initial: { inner: inner.initial },
     step(state, sample) {
-      const [next, decision] = inner.step(state.inner, sample)
+      const [next, decision] = stepOf(inner, state.inner, sample)
       if (decision.limit === sample.limit) return [{ ...state, inner: next }, decision]
       const afterMs = decision.limit > sample.limit ? raiseAfterMs : lowerAfterMs
       const isCool = state.movedAtMs === undefined || sample.atMs - state.movedAtMs >= afterMs
@@ -117,7 +119,7 @@ export function shadow<S>(inner: Controller<S>): Controller<S> {
     isManual: true,
     initial: inner.initial,
     step(state, sample) {
-      const [next, decision] = inner.step(state, sample)
+      const [next, decision] = stepOf(inner, state, sample)
       const { liveMin: _, ...rest } = decision
       return [next, { ...rest, limit: sample.limit, shadowLimit: decision.limit }]
     },
@@ -130,6 +132,18 @@ export function requireController(owner: string, given: unknown): asserts given 
   const isNamed = typeof name === 'string' && (isManual === undefined || typeof isManual === 'boolean')
   if (isNamed && typeof step === 'function' && 'initial' in (given as object)) return
   throw new TypeError(`${owner}: controller must be { name, initial, step, isManual? }, got ${show(given)}`)
+}
+
+/**
+ * One step of a controller that somebody else has written.
+ *
+ * @throws TypeError for what is no answer
+ */
+export function stepOf<S>(controller: Controller<S>, state: S, sample: Sample): readonly [S, Decision] {
+  const answer = controller.step(state, sample)
+  if (Array.isArray(answer)) return answer
+  Promise.resolve(answer).catch(ignore) // of an async step: what it rejects with must not end the process
+  throw new TypeError(`controller ${controller.name}: step must answer [state, decision], got ${show(answer)}`)
 }
 
 /** A ceiling on the limit, put up because the backend has refused a connection for having too many. */

@@ -1,7 +1,7 @@
 import { clockOriginMs } from '../base/clock.ts'
 import { readOptions, show } from '../base/options.ts'
 import type { Controller } from './controller.ts'
-import { requireController } from './guards.ts'
+import { requireController, stepOf } from './guards.ts'
 
 const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const
 
@@ -53,7 +53,7 @@ export function schedule<S>(options: ScheduleOptions<S>): Controller<S> {
     isManual: inner.isManual,
     initial: inner.initial,
     step(state, sample) {
-      const [next, decision] = inner.step(state, sample)
+      const [next, decision] = stepOf(inner, state, sample)
       const moment = momentOf(format, originMs + sample.atMs)
       let limitMin = 0
       for (const peak of peaks) if (peak.limitMin > limitMin && isIn(peak, moment)) limitMin = peak.limitMin

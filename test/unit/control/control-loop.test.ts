@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { ControlLoop } from '../../../src/control/control-loop.ts'
 import type { Controller, DecisionRecord } from '../../../src/control/controller.ts'
 import { fixed } from '../../../src/control/fixed.ts'
-import { shadow } from '../../../src/control/guards.ts'
+import { shadow, withBounds, withCooldown, withStepMax } from '../../../src/control/guards.ts'
 import type { Sample } from '../../../src/measure/sample.ts'
 import { Sampler } from '../../../src/measure/sampler.ts'
 import type { Decision } from '../../../src/pool/contract.ts'
@@ -330,21 +330,30 @@ describe('a controller that fails', () => {
   })
 
   // Slipped through: all nonsense was synchronous. The promise's own rejection reached nobody, and ended the process.
-  test('because it is asynchronous keeps the limit, and what it rejects with is no unhandled rejection', async () => {
-    const unhandled: unknown[] = []
-    const note = (reason: unknown): void => void unhandled.push(reason)
-    process.on('unhandledRejection', note)
-    const step = (() => Promise.reject(new Error('no idea'))) as unknown as Controller['step']
-    const { counts, arrive, clock, resizes, failures } = newLoop({ name: 'late', initial: 0, step })
-    arrive()
-    counts.inUse = 1
-    await clock.advance(2 * WINDOW_MS)
-    await new Promise(setImmediate) // Node tells of what is unhandled once all promises have been seen to
-    process.off('unhandledRejection', note)
-    expect({ resizes, unhandled }).toEqual({ resizes: [], unhandled: [] })
-    const message = 'controller late: step must answer [state, decision], got an object of class Promise'
-    expect(failures).toEqual([new TypeError(message)])
-  })
+  test.each([
+    (late: Controller) => late,
+    (late: Controller) => withBounds(late, { limitMin: 1, limitMax: 20 }),
+    (late: Controller) => withStepMax(late, {}),
+    (late: Controller) => withCooldown(late) as Controller,
+    shadow,
+  ])(
+    'because it is asynchronous keeps the limit, and what it rejects with is no unhandled rejection: %s',
+    async (wrapped) => {
+      const unhandled: unknown[] = []
+      const note = (reason: unknown): void => void unhandled.push(reason)
+      process.on('unhandledRejection', note)
+      const step = (() => Promise.reject(new Error('no idea'))) as unknown as Controller['step']
+      const { counts, arrive, clock, resizes, failures } = newLoop(wrapped({ name: 'late', initial: 0, step }))
+      arrive()
+      counts.inUse = 1
+      await clock.advance(2 * WINDOW_MS)
+      await new Promise(setImmediate) // Node tells of what is unhandled once all promises have been seen to
+      process.off('unhandledRejection', note)
+      expect({ resizes, unhandled }).toEqual({ resizes: [], unhandled: [] })
+      const message = 'controller late: step must answer [state, decision], got an object of class Promise'
+      expect(failures).toEqual([new TypeError(message)])
+    },
+  )
 
   test('is reported again only after it has worked again', async () => {
     const controller = scripted(({ limit, atMs }) => ({

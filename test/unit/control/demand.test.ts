@@ -40,6 +40,13 @@ describe('the arrival rate', () => {
     expect(rateAfter([...STEADY, { windowMs: 250, arrivals: 5 }])).toBeLessThan(20)
   })
 
+  test('has not learnt from a rest that traffic comes in bursts: the surge after it is one', () => {
+    const calm = Array.from({ length: 20 }, () => ({ windowMs: 250, arrivals: 5 }))
+    const rest = { windowMs: 60_000, arrivals: 0 }
+    const surge = { windowMs: 25, arrivals: 12, waiters: 12, oldestWaitMs: 20 }
+    expect(rateAfter([...calm, rest, ...calm, rest, surge])).toBeGreaterThan(250)
+  })
+
   test('takes noise for noise', () => {
     const noisy = [43, 57, 50, 61, 39].map((arrivals) => ({ windowMs: 250, arrivals }))
     expect(Math.abs(rateAfter([...STEADY, ...noisy]) - 200)).toBeLessThan(15)
