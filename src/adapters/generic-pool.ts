@@ -106,6 +106,7 @@ export class GenericPoolFace implements PoolFace<unknown> {
   readonly #pool: GenericPoolLike
   readonly #own: Pick<GenericPoolLike, 'acquire' | 'release' | 'destroy' | 'drain' | '_dispense'>
   readonly #max: number
+  readonly liveMin: number
   readonly #readQueued: () => number
   /** Our requests, in its queue or just answered. */
   readonly #requests = new Set<ResourceRequest>()
@@ -114,6 +115,7 @@ export class GenericPoolFace implements PoolFace<unknown> {
   constructor(pool: GenericPoolLike) {
     this.#pool = pool
     this.#max = pool._config.max
+    this.liveMin = pool._config.min
     this.#own = {
       acquire: pool.acquire.bind(pool),
       release: pool.release.bind(pool),
@@ -127,10 +129,6 @@ export class GenericPoolFace implements PoolFace<unknown> {
 
   get isClosed(): boolean {
     return this.#pool._draining
-  }
-
-  get liveMin(): number {
-    return this.#pool._config.min
   }
 
   get inherited() {
@@ -229,15 +227,16 @@ export class GenericPoolFace implements PoolFace<unknown> {
     const { _config: config, _factory: factory } = pool
     const { min, priorityRange, maxWaitingClients = Number.POSITIVE_INFINITY } = config
     const waitersMax = Number.isNaN(maxWaitingClients) ? Number.POSITIVE_INFINITY : maxWaitingClients
+    const look = (): void => doors.lookSoon()
     const gated: GenericPoolFactory = Object.create(factory, {
-      create: { value: () => this.#create(factory) },
+      create: { value: () => this.#create(factory).finally(look) },
       destroy: { value: async (resource: unknown) => factory.destroy(resource) },
       ...(factory.validate === undefined ? {} : { validate: { value: async (r: unknown) => isFit(factory, r) } }),
     })
     pool._factory = gated
-    const look = (): void => doors.lookSoon()
+    let isEnding = false
     for (const event of LOOK_AT) pool.on(event, look)
-    void Promise.allSettled(pool._factoryCreateOperations).then(look) // of a success it tells nobody
+    for (const opening of pool._factoryCreateOperations) opening.then(look, look) // of a success it tells nobody
     const optionsPatch = patchMembers(config, {
       max: { get: () => (this.#isOpening ? doors.limitMax : Math.min(doors.limit(), doors.limitMax)) },
       min: { get: () => Math.min(min, doors.limit()) },
@@ -246,16 +245,17 @@ export class GenericPoolFace implements PoolFace<unknown> {
     })
     const patch = patchMembers(pool, {
       acquire: (priority?: number) => {
-        if (doors.waiters() >= waitersMax && !doors.hasRoom()) return Promise.reject(queueFullError())
+        if (!isEnding && doors.waiters() >= waitersMax && !doors.hasRoom()) return Promise.reject(queueFullError())
         return doors.ask({ priority: asOurs(priority, priorityRange) }, asGenericPoolError)
       },
       _dispense: () => this.#serveOwed(),
-      _ensureMinimum: ignore,
+      _ensureMinimum: look, // after whatever it has closed by itself
       release: (resource: unknown) =>
         doors.end(resource, 'release') ? Promise.resolve() : this.#own.release(resource),
       destroy: (resource: unknown) =>
         doors.end(resource, 'destroy') ? Promise.resolve() : this.#own.destroy(resource),
       drain: async () => {
+        isEnding = true
         await doors.drain()
         await this.#own.drain()
       },

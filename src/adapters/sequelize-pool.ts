@@ -195,13 +195,12 @@ export class SequelizePoolFace implements PoolFace<object> {
     for (let left = count; left > 0; left--) this.#own._dispense()
   }
 
-  /** Who waits since before adoption is refused by the pool itself, which tells nobody. */
+  /** It tells nobody of what it creates for nobody, nor of whom it refuses since he waits from before adoption. */
   async #create(factory: SequelizePoolFactory, doors: Doors<object>): Promise<object> {
     try {
       return await factory.create()
-    } catch (error) {
+    } finally {
       doors.lookSoon()
-      throw error
     }
   }
 

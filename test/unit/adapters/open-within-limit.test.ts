@@ -13,6 +13,7 @@ import { adapt } from '../../../src/adapt.ts'
 import { fixed } from '../../../src/control/fixed.ts'
 import type { PoolCounts } from '../../../src/pool/contract.ts'
 import { startHelloServer } from '../../support/hello-server.ts'
+import { until } from '../../support/until.ts'
 
 const RUNS = 500
 /** Of those on real sockets. */
@@ -289,6 +290,24 @@ for (const name of ['sequelize-pool', 'generic-pool']) {
     expect(await openAfter(() => control.drain())).toBe(0)
   })
 }
+
+test('generic-pool: what its own evictor closes is replaced, up to its min', async () => {
+  const factory = new Factory()
+  const { create, destroy } = factory
+  const eviction = { idleTimeoutMillis: 1, evictionRunIntervalMillis: 50, numTestsPerEvictionRun: LIMIT_MAX }
+  const pool = createGenericPool({ create, destroy }, { max: LIMIT_MAX, min: 3, ...eviction })
+  const control = adapt(pool, { controller: fixed(), watch: false, limitMin: 1, limitInitial: 2 })
+  control.resize(LIMIT_MAX)
+  let closed = 0
+  control.on('destroyed', () => {
+    closed += 1
+  })
+  await until(
+    () => closed >= LIMIT_MAX && factory.open === 3 && control.counts().live === 3,
+    () => ({ closed, open: factory.open, ...control.counts() }),
+  )
+  await control.drain()
+})
 
 for (const [name, make] of Object.entries(POOLS)) {
   test(`${name}: one more is opened ahead of anybody though others are idle`, async () => {
