@@ -235,7 +235,7 @@ export class GenericPoolFace implements PoolFace<unknown> {
     })
     pool._factory = gated
     let isEnding = false
-    for (const event of LOOK_AT) pool.on(event, look)
+    pool.on('factoryDestroyError', look)
     for (const opening of pool._factoryCreateOperations) opening.then(look, look) // of a success it tells nobody
     const optionsPatch = patchMembers(config, {
       max: { get: () => (this.#isOpening ? doors.limitMax : Math.min(doors.limit(), doors.limitMax)) },
@@ -269,7 +269,7 @@ export class GenericPoolFace implements PoolFace<unknown> {
     })
     return {
       undo: () => {
-        for (const event of LOOK_AT) pool.removeListener(event, look)
+        pool.removeListener('factoryDestroyError', look)
         patch.undo()
         optionsPatch.undo()
         if (pool._factory === gated) pool._factory = factory
@@ -309,9 +309,6 @@ export class GenericPoolFace implements PoolFace<unknown> {
     return begun === undefined ? Promise.resolve() : begun.then(ignore)
   }
 }
-
-/** Events of generic-pool after which something has gone. */
-const LOOK_AT = ['factoryCreateError', 'factoryDestroyError'] as const
 
 /** In place of a create's error, which generic-pool may take for a timeout of its own, by its name. */
 class Withdrawn extends Error {

@@ -209,7 +209,8 @@ export class ControlLoop implements ControlSignals {
 
   #stepSafely(inner: Controller, state: unknown, sample: Sample): readonly [unknown, Decision] {
     try {
-      const [next, decision] = requireAnswer(inner.name, stepOf(inner, state, sample))
+      const [next, decision] = stepOf(inner, state, sample)
+      requireDecision(inner.name, decision)
       this.#isFailing = false
       this.#wanted = decision
       return [next, decision]
@@ -303,8 +304,7 @@ function isQuiet(sample: Sample | undefined): boolean {
   return sample !== undefined && sample.arrivals + sample.waiters + sample.inUse + sample.creating === 0
 }
 
-function requireAnswer(name: string, answer: readonly [unknown, Decision]): readonly [unknown, Decision] {
-  const decision = answer[1] as Decision
+function requireDecision(name: string, decision: Decision): void {
   if (typeof decision.limit !== 'number' || Number.isNaN(decision.limit)) {
     throw new TypeError(`controller ${name}: limit must be a number, got ${show(decision.limit)}`)
   }
@@ -316,5 +316,4 @@ function requireAnswer(name: string, answer: readonly [unknown, Decision]): read
   if (typeof decision.reason !== 'string') {
     throw new TypeError(`controller ${name}: reason must be a string, got ${show(decision.reason)}`)
   }
-  return answer
 }

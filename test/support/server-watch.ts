@@ -8,8 +8,8 @@ const PAUSE_MS = 10
 
 /**
  * Counts a pool's connections at the server, again and again, beside what the engine allows: the limit, or what is
- * still there above it because it is leased or being closed. Of the allowance, the most there was since the last count: a
- * server closes the socket first, and takes the connection off its list a moment later.
+ * still there above it because it is leased or being closed. Of the allowance, the most there was since the last count:
+ * a server closes the socket first, and takes the connection off its list a moment later.
  */
 export function watchServer(account: Account, control: AdoptedPool) {
   const overruns: { readonly counted: number; readonly allowed: number }[] = []

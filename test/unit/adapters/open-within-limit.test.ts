@@ -220,8 +220,8 @@ function spoil(spoilt: Set<Thing>, thing: Thing): Thing {
 interface Step {
   readonly do: 'acquire' | 'turn' | 'release' | 'spoil' | 'destroy' | 'resize' | 'turns' | 'fail' | 'throw'
   /**
-   * Which of those held; to what limit; how many turns the next creates and destroys take; how many creates fail. From 2
-   * on, what is spoilt throws.
+   * Which of those held; to what limit; how many turns the next creates and destroys take; how many creates fail. From
+   * 2 on, what is spoilt throws.
    */
   readonly n: number
 }
