@@ -136,6 +136,7 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
       clock: clockInScope(clock, scope),
       events: this.#events,
       counts: () => this.counts(),
+      isPaused: () => this.engine.isPaused,
       waitingSinceMs: () => this.engine.waitingSinceMs,
       leases: () => this.engine.leases(),
       waiters: () => this.engine.waiters(),

@@ -1010,6 +1010,11 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     return this.#queue.waitingSinceMs
   }
 
+  /** By pause(), until resume() or a drain. */
+  get isPaused(): boolean {
+    return this.#view.isPaused
+  }
+
   /** Who has leases now. Walks all entries: for errors and warnings, not for every acquire. */
   holders(): readonly Holder[] {
     return this.#parts.holders(this.leases(), this.#clock.nowMs())

@@ -5,6 +5,11 @@ import type { Verdict } from './warning.ts'
 
 /** What to do about a verdict, the most useful first. */
 export function adviceFor(verdict: Verdict, view: View): readonly string[] {
+  const advice = adviceOn(verdict, view)
+  return view.isPaused ? [...advice, 'The pool is paused, until resume().'] : advice
+}
+
+function adviceOn(verdict: Verdict, view: View): readonly string[] {
   switch (verdict) {
     case 'surge':
       return [...raise(view), 'If the surge is not wanted, turn callers away before they reach the pool.']

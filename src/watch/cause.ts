@@ -25,6 +25,8 @@ export interface View {
   readonly insight: Insight
   /** Callers have waited without a break for long. */
   readonly isExhausted: boolean
+  /** By pause(). */
+  readonly isPaused: boolean
 }
 
 /** What the evidence speaks for. */
@@ -50,6 +52,7 @@ export const CONFIDENCE_MIN = 0.5
 /** How it stands with the pool: nobody waits, or why they do. */
 export function findState(view: View): Findings {
   const { sample } = view
+  if (view.isPaused) return findCause(view)
   if (isAtRest(view)) return alone('idle', 0.95, [fact('limit', view.counts.limit)])
   const isPressed = view.isExhausted || isUnderPressure(sample) || isStanding(view)
   if (isRefused(view) || isInTrouble(view) || isPressed || isLeaking(view)) return findCause(view)
@@ -90,10 +93,7 @@ export function findCause(view: View, own?: Verdict): Findings {
   const found = [
     findRefusal(view),
     findCreationTrouble(view),
-    findKnot(view),
-    findStall(view),
-    findLeak(view),
-    ...findLoad(view),
+    ...(view.isPaused ? [pause(view)] : [findKnot(view), findStall(view), findLeak(view), ...findLoad(view)]),
   ].filter((finding) => finding !== undefined)
   const decided = found.filter(({ confidence }) => confidence >= CONFIDENCE_MIN)
   const first = own === undefined ? (decided[0] ?? found[0] ?? findShortage(view)) : findOwn(own, found, view)
@@ -125,6 +125,11 @@ function findRefusal(view: View): Finding | undefined {
 function findCreationTrouble(view: View): Finding | undefined {
   if (!isInTrouble(view)) return undefined
   return { verdict: 'creation-failing', confidence: 0.95, evidence: [...creationFacts(view), ...line(view)] }
+}
+
+/** Nothing is lent, and whoever waits does so for no other reason. */
+function pause(view: View): Finding {
+  return { verdict: 'idle', confidence: 0.95, evidence: [fact('paused by hand', 'until resume()'), ...line(view)] }
 }
 
 /** Who holds a lease waits for another, and all of them do: nobody can go on. */

@@ -50,6 +50,7 @@ export interface WatchParts {
   readonly clock: Clock
   readonly events: WatchSink
   counts(): PoolCounts
+  isPaused(): boolean
   /** Since when there have been waiters without a break, on the pool's clock; undefined: nobody waits. */
   waitingSinceMs(): number | undefined
   /** The leases that have not ended; asked for only when a warning is told or a diagnosis is wanted. */
@@ -348,6 +349,8 @@ export class Watch {
     const { sample, decision, ceiling } = observed
     const signals = this.#signals
     const isExhausted = this.#exhaustion.episode !== undefined
-    return { nowMs, insight, counts, sample, decision, ceiling, signals, creation: this.#creation, isExhausted }
+    const isPaused = this.#parts.isPaused()
+    const creation = this.#creation
+    return { nowMs, insight, counts, sample, decision, ceiling, signals, creation, isExhausted, isPaused }
   }
 }

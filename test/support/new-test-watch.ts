@@ -57,6 +57,7 @@ export function newTestWatch(options: WatchOptions | false = {}, leases: readonl
     clock,
     events,
     counts: () => counts,
+    isPaused: () => false,
     waitingSinceMs: () => undefined,
     leases: () => leases,
     waiters: () => [],

@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest'
+import { hybrid } from '../../../src/control/hybrid.ts'
+import type { WatchEvents } from '../../../src/watch/warning.ts'
+import { newTestPool, watch } from '../../support/new-test-pool.ts'
+
+// Slipped through, since no test of the watch had a pool that was paused.
+test('a paused pool is idle by hand, however many wait: to size it is not the way out', async () => {
+  const { pool, clock } = newTestPool({ limitMax: 4, controller: hybrid(), watch: {} })
+  const warnings: WatchEvents['warning'][] = []
+  pool.on('warning', (warning) => warnings.push(warning))
+  const ask = async () => {
+    const lease = watch(pool.acquire({ timeoutMs: 500 }))
+    await clock.advance(20)
+    lease.value?.release()
+  }
+  for (let i = 0; i < 200; i++) await ask()
+  expect(pool.diagnose().verdict).toBe('healthy')
+  pool.pause()
+  for (let i = 0; i < 100; i++) await ask()
+  const paused = pool.diagnose()
+  expect(paused).toMatchObject({ verdict: 'idle', otherVerdicts: [], advice: [expect.stringContaining('resume()')] })
+  expect(paused.evidence[0]).toEqual({ what: 'paused by hand', value: 'until resume()' })
+  expect(paused.evidence).toContainEqual({ what: 'callers waiting', value: 24 })
+  expect(warnings.map(({ kind, cause }) => [kind, cause])).toEqual([['wait-slo-burn', 'idle']])
+  expect(warnings[0]?.advice).toEqual(paused.advice)
+  pool.resume()
+  await clock.advance(1_000)
+  expect(pool.diagnose().verdict).not.toBe('idle')
+})
+
+test('that creating fails is told of a paused pool, too', async () => {
+  const { pool, factory, clock } = newTestPool({ watch: {} })
+  pool.pause()
+  watch(pool.acquire())
+  factory.behaviour.create = 'fail'
+  watch(pool.warmUp(1))
+  await clock.advance(2_000)
+  expect(pool.diagnose()).toMatchObject({ verdict: 'creation-failing', otherVerdicts: ['idle'] })
+  expect(pool.diagnose().advice.at(-1)).toMatch(/resume\(\)/)
+})
