@@ -205,6 +205,8 @@ export interface Holder {
  */
 export interface LeaseWitness {
   asked(nowMs: number): Caller | undefined
+  /** It got no lease. */
+  refused(caller: Caller | undefined): void
   /** The lease has ended. */
   ended(lease: LeaseInfo, nowMs: number): void
 }

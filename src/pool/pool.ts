@@ -210,7 +210,10 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   tryAcquire(options?: Pick<AcquireOptions, 'tag'>): Lease<T> | undefined {
     const wanted = resolveTryAcquireOptions(options)
     const nowMs = this.#arrive()
-    return this.#lendAtOnce(wanted, this.#witness?.asked(nowMs), nowMs)
+    const caller = this.#witness?.asked(nowMs)
+    const lease = this.#lendAtOnce(wanted, caller, nowMs)
+    if (lease === undefined) this.#witness?.refused(caller)
+    return lease
   }
 
   /** @see PoolHandle.use */
@@ -320,6 +323,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const refusal = this.#refusal(wanted.signal)
     if (refusal !== undefined) {
       this.#observer.refused(nowMs, refusal.kind, 0)
+      this.#witness?.refused(caller)
       refused(refusal.error)
       if (this.#options.waitersMax === 0 && refusal.kind === 'queueFull') this.#openForNext(nowMs)
       return
@@ -389,6 +393,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   /** The one way out of the queue without a lease. */
   #refuse(waiter: Waiter<T>, kind: RefusalKind, nowMs: number, error: Error): void {
     this.#observer.refused(nowMs, kind, nowMs - waiter.sinceMs)
+    this.#witness?.refused(waiter.caller)
     waiter.refuse(error)
     if (this.#queue.length === 0) this.#queueEmptied()
   }
@@ -1005,14 +1010,14 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     return { limit, size, live, creating, idle, validating, inUse, destroying, waiters }
   }
 
-  /** Since when somebody has been waiting without a break, in ms on the pool's clock. */
-  get waitingSinceMs(): number | undefined {
-    return this.#queue.waitingSinceMs
-  }
-
   /** By pause(), until resume() or a drain. */
   get isPaused(): boolean {
     return this.#view.isPaused
+  }
+
+  /** Since when somebody has been waiting without a break, in ms on the pool's clock. */
+  get waitingSinceMs(): number | undefined {
+    return this.#queue.waitingSinceMs
   }
 
   /** Who has leases now. Walks all entries: for errors and warnings, not for every acquire. */

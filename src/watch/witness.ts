@@ -105,6 +105,10 @@ export class Witness implements LeaseWitness {
     if (this.#contexts !== undefined) this.#followNoMore()
   }
 
+  refused(caller: Caller | undefined): void {
+    this.#unknown += (caller as CallerRecord | undefined)?.others ?? 0
+  }
+
   ended(lease: LeaseInfo, nowMs: number): void {
     const { counts, sitesPerMs, ended } = this.#parts
     const caller = lease.caller as CallerRecord | undefined

@@ -140,6 +140,16 @@ test('who has a tag stands for nobody: the others fall to those who come next', 
   expect(ended.map(([, weight]) => weight)).toEqual([...Array(16).fill(1), ...Array(16).fill(3)])
 })
 
+// Slipped through, since every caller in these tests got a lease.
+test('who is refused stands for nobody: the others fall to those who come next', () => {
+  const { witness, ended } = newWitness()
+  for (let i = 0; i < 32; i++) witness.ended({ tag: undefined, sinceMs: 0 }, 5)
+  for (const refused of Array.from({ length: 16 }, () => witness.asked(5))) witness.refused(refused)
+  const served = Array.from({ length: 16 }, () => witness.asked(40))
+  for (const caller of served) witness.ended({ tag: undefined, sinceMs: 40, caller }, 41)
+  expect(ended.map(([, weight]) => weight)).toEqual(Array(16).fill(3))
+})
+
 /** Has callers ask of a witness that follows them, and tells under whose lease each asked. */
 async function aboveIn(ask: (acquire: () => Promise<{ release(): void }>) => Promise<unknown>) {
   const { witness } = newWitness({ inUse: 9, isFollowingCheap: true })
