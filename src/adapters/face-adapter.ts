@@ -19,7 +19,7 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
   /** By resource, since that is all its holder has in hands; the latest first. */
   readonly #leases = new Map<T, Lease<T>[]>()
   #gate: Gate<T> | undefined
-  #settings: GateSettings | undefined
+  settings!: GateSettings
   #patch: Patch | undefined
   #isLookDue = false
   #lookTimer: Timer | undefined
@@ -51,7 +51,7 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
 
   attach(gate: Gate<T>, settings: GateSettings): void {
     this.#gate = gate
-    this.#settings = settings
+    this.settings = settings
     this.#patch = this.#face.attach(this)
     this.#look()
   }
@@ -71,15 +71,7 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
 
   // ------------------------------------------------------------------------------------------------ for the doors
 
-  get limitMax(): number {
-    return (this.#settings as GateSettings).limitMax
-  }
-
-  get createTimeoutMs(): number {
-    return (this.#settings as GateSettings).createTimeoutMs
-  }
-
-  readonly limit = (): number => this.#gate?.counts().limit ?? this.limitMax
+  readonly limit = (): number => this.#gate?.counts().limit ?? this.settings.limitMax
   readonly waiters = (): number => this.#gate?.counts().waiters ?? 0
 
   readonly hasRoom = (): boolean => {
@@ -120,7 +112,7 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
   }
 
   drain(): Promise<unknown> {
-    return this.#settings?.drain() ?? Promise.resolve()
+    return this.settings.drain()
   }
 
   #hold(lease: Lease<T>): void {

@@ -238,7 +238,7 @@ export class GenericPoolFace implements PoolFace<unknown> {
     pool.on('factoryDestroyError', look)
     for (const opening of pool._factoryCreateOperations) opening.then(look, look) // of a success it tells nobody
     const optionsPatch = patchMembers(config, {
-      max: { get: () => (this.#isOpening ? doors.limitMax : Math.min(doors.limit(), doors.limitMax)) },
+      max: { get: () => (this.#isOpening ? doors.settings.limitMax : doors.limit()) },
       min: { get: () => Math.min(min, doors.limit()) },
       acquireTimeoutMillis: { get: ignore },
       maxWaitingClients: { get: ignore },

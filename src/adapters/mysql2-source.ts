@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.ts'
-import { systemClock } from '../base/clock.ts'
 import { ignore } from '../base/ignore.ts'
 import type { DestroyReason, Source } from '../pool/contract.ts'
+import { cutLate } from './cut-late.ts'
 import { type Answer, DriverAsks, isOfHandOut, promised } from './driver-asks.ts'
 
 export type Mysql2GetConnection = (callback: Mysql2Callback) => void
@@ -195,7 +195,7 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
     if (stream.closed === true) return void connection._removeFromPool()
     // end() of the pool closes its connections itself, each once its running command is done.
     const isEnding = this.#pool._closed
-    const timer = isEnding ? undefined : this.#cutLate(() => [connection])
+    const timer = isEnding ? undefined : cutLate(this.#destroyTimeoutMs, () => stream.destroy())
     return new Promise((resolve) => {
       stream.once('close', () => {
         timer?.cancel()
@@ -249,7 +249,9 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
   /** Resolves when every socket of the pool is closed; those that take too long are cut. */
   allClosed(): Promise<void> {
     if (this.#open.size === 0) return Promise.resolve()
-    const timer = this.#cutLate(() => this.#open.keys())
+    const timer = cutLate(this.#destroyTimeoutMs, () => {
+      for (const { stream } of this.#open.keys()) stream.destroy()
+    })
     return new Promise((resolve) => {
       this.#whenAllClosed = () => {
         timer?.cancel()
@@ -263,15 +265,6 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
       if (connection !== undefined) this.#out.add(connection)
       answer(error, connection)
     })
-  }
-
-  /** A good-bye that the network swallows would keep the socket, and whoever waits for it, for a quarter of an hour. */
-  #cutLate(late: () => Iterable<Mysql2ConnectionLike>) {
-    if (this.#destroyTimeoutMs === Number.POSITIVE_INFINITY) return undefined
-    const cut = () => {
-      for (const connection of late()) connection.stream.destroy()
-    }
-    return systemClock.startTimer(this.#destroyTimeoutMs, cut, true)
   }
 
   /** mysql2 forgets a connection that dies, and its errors after the first would be fatal. */

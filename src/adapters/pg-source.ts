@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.ts'
-import { systemClock } from '../base/clock.ts'
 import { ignore } from '../base/ignore.ts'
 import type { DestroyReason, Lease, Source } from '../pool/contract.ts'
+import { cutLate } from './cut-late.ts'
 import { DriverAsks, isOfHandOut, promised } from './driver-asks.ts'
 
 /** Ends a hand-out: a truthy argument has the client closed. pg makes a new one for each hand-out; it works once. */
@@ -252,7 +252,9 @@ export class PgSource implements Source<PgClientLike> {
   /** Resolves when every socket of the pool is closed; those that take too long are cut. */
   allClosed(): Promise<void> {
     if (this.#open.size === 0) return Promise.resolve()
-    const timer = this.#cutLate(() => this.#open)
+    const timer = cutLate(this.#destroyTimeoutMs, () => {
+      for (const { connection } of this.#open) connection?.stream?.destroy()
+    })
     return new Promise((resolve) => {
       this.#whenAllClosed = () => {
         timer?.cancel()
@@ -278,7 +280,7 @@ export class PgSource implements Source<PgClientLike> {
   }
 
   #close(client: PgClientLike, close: () => void): Promise<void> {
-    const timer = this.#cutLate(() => [client])
+    const timer = cutLate(this.#destroyTimeoutMs, () => client.connection?.stream?.destroy())
     return new Promise((resolve) => {
       this.#closing.set(client, () => {
         timer?.cancel()
@@ -287,15 +289,6 @@ export class PgSource implements Source<PgClientLike> {
       })
       close()
     })
-  }
-
-  /** A good-bye that the network swallows would keep the socket, and whoever waits for it, for a quarter of an hour. */
-  #cutLate(late: () => Iterable<PgClientLike>) {
-    if (this.#destroyTimeoutMs === Number.POSITIVE_INFINITY) return undefined
-    const cut = () => {
-      for (const client of late()) client.connection?.stream?.destroy()
-    }
-    return systemClock.startTimer(this.#destroyTimeoutMs, cut, true)
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { Adapter } from '../pool/contract.ts'
+import type { Adapter, GateSettings } from '../pool/contract.ts'
 import type { Patch } from './patch.ts'
 
 /**
@@ -35,10 +35,9 @@ export interface PoolFace<T> {
   attach(doors: Doors<T>): Patch
 }
 
-/** What a door asks of the gate, and what it is told. Times in ms. */
+/** What a door asks of the gate, and what it is told. */
 export interface Doors<T> {
-  readonly limitMax: number
-  readonly createTimeoutMs: number
+  readonly settings: GateSettings
   /** The limit of this moment. */
   readonly limit: () => number
   readonly waiters: () => number

@@ -115,7 +115,7 @@ export class ResizableSourceFace implements PoolFace<unknown> {
 
   attach(doors: Doors<unknown>) {
     const source = this.#source
-    source.resize(doors.limitMax)
+    source.resize(doors.settings.limitMax)
     const patch = patchMembers(source, {
       acquire: () => doors.ask({}, same),
       release: (resource: unknown) => {

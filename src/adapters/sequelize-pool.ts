@@ -107,6 +107,7 @@ export class SequelizePoolFace implements PoolFace<object> {
   readonly #own: Pick<SequelizePoolLike, 'acquire' | 'release' | 'destroy' | 'drain' | '_dispense'>
   readonly #readWaiting: () => number
   #isOpening = false
+  #destroyTimeoutMs = Number.POSITIVE_INFINITY
   /** Those at rest that it does not see for the moment. */
   #hidden = 0
 
@@ -166,7 +167,7 @@ export class SequelizePoolFace implements PoolFace<object> {
   }
 
   close(resource: object): Promise<void> {
-    return this.#own.destroy(resource).then(() => socketClosed(resource))
+    return socketClosed(resource, () => this.#own.destroy(resource), this.#destroyTimeoutMs)
   }
 
   closeIdle(): Promise<void> | undefined {
@@ -206,6 +207,7 @@ export class SequelizePoolFace implements PoolFace<object> {
 
   attach(doors: Doors<object>) {
     const pool = this.#pool
+    this.#destroyTimeoutMs = doors.settings.destroyTimeoutMs
     const factory = pool._factory
     const timeout = timeoutErrorOf(pool)
     const translate = (error: Error): unknown | Promise<unknown> => asSequelizePoolError(error, timeout)
@@ -216,7 +218,7 @@ export class SequelizePoolFace implements PoolFace<object> {
       create: { value: () => this.#create(factory, doors), enumerable: true },
       validate: { value: (resource: object) => isFit(factory, resource), enumerable: true },
       max: {
-        get: () => (this.#isOpening ? doors.limitMax : Math.min(doors.limit(), doors.limitMax)),
+        get: () => (this.#isOpening ? doors.settings.limitMax : doors.limit()),
         enumerable: true,
       },
     })

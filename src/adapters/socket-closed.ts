@@ -1,6 +1,27 @@
-/** To Sequelize and knex, a connection of mysql2's is closed once its good-bye is written; the server has it longer. */
-export function socketClosed(connection: object): Promise<void> | undefined {
-  const { stream } = connection as { stream?: { closed?: boolean; once?(event: 'close', listener: () => void): void } }
-  if (stream?.closed !== false || typeof stream.once !== 'function') return undefined
-  return new Promise((resolve) => stream.once?.('close', resolve))
+import { cutLate } from './cut-late.ts'
+
+/** The part of a connection of mysql2's that we touch. */
+interface Mysql2Connection {
+  /** By which mysql2's are told from others that have a stream. */
+  readonly addCommand: unknown
+  readonly stream: { readonly closed?: boolean; destroy(): void; once(event: 'close', listener: () => void): unknown }
+}
+
+/**
+ * Resolves when what `close` begins is done, and the socket closed: to Sequelize and knex, a connection of mysql2's is
+ * closed once its good-bye is written; the server has it longer.
+ *
+ * @param timeoutMs a socket that has not closed by then, in ms from now, is cut
+ */
+export async function socketClosed(
+  connection: object,
+  close: () => Promise<unknown>,
+  timeoutMs: number,
+): Promise<void> {
+  const { addCommand, stream } = connection as Partial<Mysql2Connection>
+  if (addCommand === undefined || stream?.closed !== false) return void (await close())
+  const timer = cutLate(timeoutMs, () => stream.destroy())
+  const closed = new Promise<void>((resolve) => stream.once('close', resolve))
+  await Promise.all([close(), closed])
+  timer?.cancel()
 }

@@ -94,6 +94,7 @@ export class TarnFace implements PoolFace<object> {
   readonly #own: Pick<TarnPoolLike, 'acquire' | 'release' | 'destroy' | 'numPendingAcquires' | '_tryAcquireOrCreate'>
   readonly #max: number
   #isOpening = false
+  #destroyTimeoutMs = Number.POSITIVE_INFINITY
 
   constructor(pool: TarnPoolLike, kind: string) {
     this.kind = kind
@@ -155,9 +156,8 @@ export class TarnFace implements PoolFace<object> {
     return this.#destroyed(oldest.resource)
   }
 
-  async #destroyed(resource: object): Promise<void> {
-    await this.#pool._destroy(resource)
-    await socketClosed(resource)
+  #destroyed(resource: object): Promise<void> {
+    return socketClosed(resource, () => this.#pool._destroy(resource), this.#destroyTimeoutMs)
   }
 
   total(): number {
@@ -198,10 +198,11 @@ export class TarnFace implements PoolFace<object> {
 
   attach(doors: Doors<object>) {
     const pool = this.#pool
+    this.#destroyTimeoutMs = doors.settings.destroyTimeoutMs
     const timeout = timeoutErrorOf(pool)
     const translate = (error: Error): unknown | Promise<unknown> => asTarnError(error, timeout)
-    const createTimeoutMillis = Math.min(doors.createTimeoutMs, FOREVER_MS)
-    const limit = () => (this.#isOpening ? doors.limitMax : Math.min(doors.limit(), doors.limitMax))
+    const createTimeoutMillis = Math.min(doors.settings.createTimeoutMs, FOREVER_MS)
+    const limit = () => (this.#isOpening ? doors.settings.limitMax : doors.limit())
     const restoreOptions = setOptions(pool, {
       createTimeoutMillis,
       // tarn's, for what the gate has asked; longer than a create, since its callers' own is kept at the gate

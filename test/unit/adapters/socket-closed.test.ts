@@ -1,16 +1,28 @@
 import { EventEmitter } from 'node:events'
 import { Pool as SequelizePool } from 'sequelize-pool'
 import { Pool as TarnPool } from 'tarn'
-import { expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { adapt } from '../../../src/adapt.ts'
 
 class Socket extends EventEmitter {
   closed = false
+
+  destroy(): void {
+    this.closed = true
+    process.nextTick(() => this.emit('close'))
+  }
 }
 
-interface Connection {
-  readonly stream: Socket
+class Connection {
+  readonly stream = new Socket()
+
+  /** By which mysql2's are known. */
+  addCommand(): void {}
 }
+
+afterEach(() => {
+  vi.useRealTimers()
+})
 
 const TIMING = { acquireTimeoutMillis: 1_000, idleTimeoutMillis: 1_000, reapIntervalMillis: 1_000 }
 
@@ -36,21 +48,45 @@ const POOLS = {
 test.each(Object.entries(POOLS))(
   '%s: a connection of mysql2, said to be closed once its good-bye is written, holds its slot until it is',
   async (_name, make) => {
-    const streams: Socket[] = []
-    const { pool, acquire, release } = make(async () => {
-      const stream = new Socket()
-      streams.push(stream)
-      return { stream }
-    })
+    const { pool, acquire, release } = make(async () => new Connection())
     const control = adapt(pool, { watch: false, limitMin: 1 })
     const both = await Promise.all([acquire(), acquire()])
     for (const connection of both) release(connection)
     control.resize(1)
     await new Promise(setImmediate)
     expect(control.counts()).toMatchObject({ destroying: 1, live: 1 })
-    for (const stream of streams) stream.emit('close')
+    for (const { stream } of both) stream.emit('close')
     await new Promise(setImmediate)
     expect(control.counts()).toMatchObject({ size: 1, live: 1 })
     control.detach()
   },
 )
+
+test.each(Object.entries(POOLS))(
+  '%s: a socket that has not closed when its slot is given away is cut, else the server has one more',
+  async (_name, make) => {
+    const { pool, acquire, release } = make(async () => new Connection())
+    const control = adapt(pool, { watch: false, limitMin: 1, destroyTimeoutMs: 2_000 })
+    const both = (await Promise.all([acquire(), acquire()])) as Connection[]
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    for (const connection of both) release(connection)
+    control.resize(1)
+    await vi.advanceTimersByTimeAsync(1_999)
+    expect(both.filter(({ stream }) => stream.closed)).toEqual([])
+    await vi.advanceTimersByTimeAsync(1)
+    expect(both.filter(({ stream }) => stream.closed)).toHaveLength(1)
+    expect(control.counts()).toMatchObject({ size: 1, live: 1 })
+    control.detach()
+  },
+)
+
+test('what is no connection of mysql2 is left alone, whatever it calls its stream', async () => {
+  const { pool, acquire, release } = POOLS.tarn(async () => ({ stream: new Socket() }) as Connection)
+  const control = adapt(pool, { watch: false, limitMin: 1 })
+  const both = await Promise.all([acquire(), acquire()])
+  for (const connection of both) release(connection)
+  control.resize(1)
+  await new Promise(setImmediate)
+  expect(control.counts()).toMatchObject({ size: 1, live: 1 })
+  control.detach()
+})
