@@ -2,8 +2,8 @@ import { inspect } from 'node:util'
 import { type AsyncScope, captureAsyncScope, clockInScope } from './base/async-scope.ts'
 import { type Clock, systemClock } from './base/clock.ts'
 import { Emitter, type Observable } from './base/emitter.ts'
-import { type OptionsReader, readOptions, show } from './base/options.ts'
-import { type Random, systemRandom } from './base/random.ts'
+import { type OptionsReader, readOptions, requireInteger } from './base/options.ts'
+import { harmlessRandom, type Random, systemRandom } from './base/random.ts'
 import { ControlLoop } from './control/control-loop.ts'
 import type { Controller, DecisionRecord } from './control/controller.ts'
 import { requireController } from './control/guards.ts'
@@ -38,7 +38,7 @@ export interface ControlOptions {
   readonly watch?: WatchOptions | false
   /** Time, for tests and simulations. @defaultValue the process's monotonic clock */
   readonly clock?: Clock
-  /** Chance, for tests and simulations. @defaultValue Math.random */
+  /** Chance, for tests and simulations; what throws, or is no number from 0 to 1, is 0.5. @defaultValue Math.random */
   readonly random?: Random
 }
 
@@ -75,7 +75,7 @@ export function resolveControlOptions(owner: string, read: OptionsReader<Control
     windowMs: read.durationMs('windowMs', { min: 10, max: 60_000 }),
     watch: resolveWatchOptions(read.value('watch') as WatchOptions | false, clock === systemClock),
     clock,
-    random: read.object<Random>('random', ['next']),
+    random: harmlessRandom(read.object<Random>('random', ['next'])),
   }
 }
 
@@ -318,10 +318,4 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
       })
     }
   }
-}
-
-function requireInteger(name: string, value: unknown, min: number, max: number, allowed: string): void {
-  const refusal = `${name} must be an integer ${allowed}, got ${show(value)}`
-  if (typeof value !== 'number') throw new TypeError(refusal)
-  if (!Number.isInteger(value) || value < min || value > max) throw new RangeError(refusal)
 }

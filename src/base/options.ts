@@ -126,6 +126,14 @@ export function isOptionsObject(value: unknown): value is object {
   return kind === '[object Object]' || kind === '[object Module]' // import * as options from './options.js'
 }
 
+/** @throws TypeError | RangeError naming the value, and what is allowed in the words of `allowed` */
+export function requireInteger(name: string, value: unknown, min: number, max: number, allowed: string): void {
+  const isWithin = Number.isInteger(value) && (value as number) >= min && (value as number) <= max
+  if (isWithin) return
+  const refusal = `${name} must be an integer ${allowed}, got ${show(value)}`
+  throw typeof value === 'number' ? new RangeError(refusal) : new TypeError(refusal)
+}
+
 /** The refusal of a key that is none of the `known`. */
 export function unknownOption(owner: string, given: object, key: string, known: readonly string[]): TypeError {
   const near = nearest(key, known)

@@ -7,6 +7,21 @@ export interface Random {
 /** Chance that nobody needs to repeat. */
 export const systemRandom: Random = { next: () => Math.random() }
 
+/** What throws, or is no share, counts as one half: it is asked at the end of creates, and people wait for those. */
+export function harmlessRandom(random: Random): Random {
+  return {
+    next() {
+      try {
+        const share = random.next()
+        if (share >= 0 && share <= 1) return share
+      } catch {
+        // A pool without chance is worth more than none.
+      }
+      return 0.5
+    },
+  }
+}
+
 /**
  * The same sequence for the same seed, on every machine and version of Node (32-bit integer arithmetic only).
  *

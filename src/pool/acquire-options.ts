@@ -1,4 +1,4 @@
-import { isOptionsObject, show, unknownOption } from '../base/options.ts'
+import { isOptionsObject, requireInteger, show, unknownOption } from '../base/options.ts'
 import type { AcquireOptions } from './contract.ts'
 import { PRIORITY_MAX, PRIORITY_MIN } from './waiter-queue.ts'
 
@@ -24,13 +24,8 @@ export function resolveAcquireOptions(given: AcquireOptions | undefined, acquire
   if (timeoutMs <= 0) {
     throw new RangeError(`acquire: timeoutMs must be > 0, got ${timeoutMs}; to not wait at all, use tryAcquire()`)
   }
-  if (typeof priority !== 'number')
-    throw refusal('priority', `an integer from ${PRIORITY_MIN} to ${PRIORITY_MAX}`, priority)
-  if (!Number.isInteger(priority) || priority < PRIORITY_MIN || priority > PRIORITY_MAX) {
-    throw new RangeError(
-      `acquire: priority must be an integer from ${PRIORITY_MIN} to ${PRIORITY_MAX}, got ${priority}`,
-    )
-  }
+  const allowed = `from ${PRIORITY_MIN} to ${PRIORITY_MAX}`
+  requireInteger('acquire: priority', priority, PRIORITY_MIN, PRIORITY_MAX, allowed)
   requireTag('acquire', tag)
   if (signal !== undefined && !isAbortSignal(signal)) throw refusal('signal', 'an AbortSignal', signal)
   return { timeoutMs, signal, priority, tag }

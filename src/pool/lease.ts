@@ -58,6 +58,11 @@ export class PoolLease<T> implements GateLease<T> {
     if (this.#entry !== undefined) this.#end('release', undefined)
   }
 
+  /** For logs: nothing of the resource, which may hold a password, nor of who asked, who leads back to here. */
+  toJSON(): object {
+    return { tag: this.tag, hasEnded: this.hasEnded }
+  }
+
   measure<R>(text: string, fn: () => R): R {
     const { work } = this.#lender
     if (work === undefined || this.hasEnded) return fn()

@@ -71,8 +71,14 @@ const ORDERS = ['oldest', 'newest'] as const
 const ADMISSIONS = ['grant', 'shed'] as const
 const NOTHING = [undefined] as const
 
-/** In order of arrival, and nobody is shed. */
-export function fifo(): QueuePolicy {
+/**
+ * In order of arrival, and nobody is shed.
+ *
+ * @throws TypeError for any argument: it has no options
+ */
+export function fifo(...given: readonly []): QueuePolicy {
+  const [first] = given as readonly unknown[]
+  if (given.length > 0) throw new TypeError(`fifo: takes no arguments, got ${show(first)}`)
   const decider: QueueDecider = { order: () => 'oldest', admit: () => 'grant', emptied: () => {} }
   return ours({ name: 'fifo', start: () => decider })
 }

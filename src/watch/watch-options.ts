@@ -28,7 +28,7 @@ export interface WatchOptions {
   readonly leaseAgeMs?: number
   /**
    * A lease held for this long, in ms, > 0, is taken back: its resource is destroyed, and its holder's next use of it
-   * fails with a LeaseEndedError. Infinity: none is. @defaultValue Infinity
+   * fails with a LeaseEndedError. Not less than a finite leaseAgeMs. Infinity: none is. @defaultValue Infinity
    */
   readonly reclaimAfterMs?: number
   /**
@@ -71,6 +71,11 @@ export function resolveWatchOptions(
 ): ResolvedWatchOptions {
   const defaults = isProcessClock ? WATCH_DEFAULTS : { ...WATCH_DEFAULTS, callSitesPerSecond: 0 }
   const read = readOptions<WatchOptions>('watch', given === false ? undefined : given, defaults, ['leaseAgeMs'])
+  const leaseAgeMs = read.has('leaseAgeMs') ? read.durationMs('leaseAgeMs', { min: Number.MIN_VALUE }) : undefined
+  const reclaimAfterMs = read.durationMs('reclaimAfterMs', { min: Number.MIN_VALUE })
+  if (leaseAgeMs !== Number.POSITIVE_INFINITY && reclaimAfterMs < (leaseAgeMs ?? 0)) {
+    read.contradiction('reclaimAfterMs', `must not be less than leaseAgeMs (${leaseAgeMs})`)
+  }
   return {
     isOn: given !== false,
     exhaustedAfterMs: read.durationMs('exhaustedAfterMs', { min: 1 }),
@@ -78,8 +83,8 @@ export function resolveWatchOptions(
     forecastHorizonMs: read.durationMs('forecastHorizonMs', { min: 1, max: HORIZON_MS_MAX }),
     forecastConfidenceMin: read.ratio('forecastConfidenceMin', { min: 0.5, max: 1 }),
     waitSloMs: read.durationMs('waitSloMs', { min: Number.MIN_VALUE }),
-    leaseAgeMs: read.has('leaseAgeMs') ? read.durationMs('leaseAgeMs', { min: Number.MIN_VALUE }) : undefined,
-    reclaimAfterMs: read.durationMs('reclaimAfterMs', { min: Number.MIN_VALUE }),
+    leaseAgeMs,
+    reclaimAfterMs,
     callSitesPerSecond: read.ratio('callSitesPerSecond', { max: 100_000 }),
   }
 }

@@ -274,6 +274,11 @@ const WATCH: CallSpec = {
     reclaimAfterMs: timeout,
     callSitesPerSecond: real({ min: 0, max: 100_000 }),
   },
+  contradictions: [['reclaimAfterMs', { leaseAgeMs: 10, reclaimAfterMs: 9 }]],
+  reconciled({ leaseAgeMs, reclaimAfterMs, ...rest }) {
+    if (leaseAgeMs === undefined || reclaimAfterMs === undefined) return { leaseAgeMs, reclaimAfterMs, ...rest }
+    return { ...rest, leaseAgeMs: Math.min(Number(leaseAgeMs), Number(reclaimAfterMs)), reclaimAfterMs }
+  },
 }
 
 const anySignal = fc.constantFrom<unknown>(new AbortController().signal, AbortSignal.abort())

@@ -1,18 +1,28 @@
 import { expect, test, vi } from 'vitest'
+import type { Caller } from '../../../src/pool/contract.ts'
 import { PoolLease } from '../../../src/pool/lease.ts'
 import { Entry } from '../../../src/pool/ledger.ts'
 
-function lent() {
+function lent(caller?: Caller) {
   const entry = new Entry<string>(1, 'inUse', 0)
   entry.resource = 'resource'
   const lender = { endLease: vi.fn(), leaseEndedError: () => new Error('ended already') }
-  const lease = new PoolLease(lender, entry, 5, 'orders')
+  const lease = new PoolLease(lender, entry, 5, 'orders', caller)
   entry.lease = lease
   return { entry, lender, lease }
 }
 
 test('a lease shows its resource, its tag, and since when it is held', () => {
   expect(lent().lease).toMatchObject({ resource: 'resource', tag: 'orders', sinceMs: 5 })
+})
+
+// Slipped through, since nobody had logged one: it knows who asked, who knows his lease.
+test('in a log it tells its tag and whether it has ended, and nothing of its resource or of who asked', () => {
+  const caller: Caller = { site: undefined, path: [], run: 1, isFollowed: false, above: undefined, lease: undefined }
+  const { lease } = lent(caller)
+  expect(JSON.parse(JSON.stringify({ lease }))).toEqual({ lease: { tag: 'orders', hasEnded: false } })
+  lease.release()
+  expect(JSON.parse(JSON.stringify([lease]))).toEqual([{ tag: 'orders', hasEnded: true }])
 })
 
 test('its release and its destruction are told to the lender, with the reason', () => {

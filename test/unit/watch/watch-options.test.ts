@@ -16,9 +16,20 @@ test.each([
   [{ forecastHorizonMs: Number.NaN }, TypeError, /forecastHorizonMs.*NaN/],
   [{ forecastHorizonMs: Number.POSITIVE_INFINITY }, RangeError, /forecastHorizonMs.*from 1 to 3600000.*got Infinity/],
   [{ forecastConfidenceMin: 1.5 }, RangeError, /forecastConfidenceMin.*from 0.5 to 1.*got 1.5/],
+  [
+    { leaseAgeMs: 60_000, reclaimAfterMs: 30_000 },
+    RangeError,
+    /reclaimAfterMs must not be less than leaseAgeMs \(60000\)/,
+  ],
   [{ exhaustedAfter: 5 }, TypeError, /unknown option exhaustedAfter.*did you mean exhaustedAfterMs/],
   [true, TypeError, /watch: expected an object of options, got true/],
 ])('%j is refused, with option, value and what is allowed', (given, errorClass, message) => {
   expect(() => resolveWatchOptions(given as never)).toThrow(errorClass)
   expect(() => resolveWatchOptions(given as never)).toThrow(message)
+})
+
+test('leases may be taken back without ever having been suspected', () => {
+  const never = Number.POSITIVE_INFINITY
+  expect(resolveWatchOptions({ leaseAgeMs: never, reclaimAfterMs: 1_000 })).toMatchObject({ reclaimAfterMs: 1_000 })
+  expect(resolveWatchOptions({ reclaimAfterMs: 1_000 })).toMatchObject({ leaseAgeMs: undefined })
 })
