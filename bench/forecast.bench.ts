@@ -8,7 +8,7 @@
  *
  * The whole surge hides its edge: judged is the first second of each, in which everything is lost that is lost.
  *
- *     npm run bench:forecast
+ *     npm run bench:forecast -- [--factors 4,10] [--seed 1]
  *     npm run bench:forecast -- --trace requests-per-minute.csv --from 50 --divide 20
  *
  * --trace replays a recorded trace instead: lines `time,count`, a minute apart or `--bin` ms, or a line a request, which
@@ -41,6 +41,7 @@ const { values } = parseArgs({
     bin: { type: 'string', default: String(MINUTE_MS) },
     size: { type: 'string', default: '60' },
     seed: { type: 'string', default: '1' },
+    factors: { type: 'string', default: '4,10' },
   },
 })
 
@@ -125,12 +126,15 @@ async function told({ workload, durationMs, toldFromMs }: Season, pool: Simulate
 function seasons(): readonly Season[] {
   const days = { durationMs: 2 * DAY_MS, toldFromMs: DAY_MS }
   if (values.trace !== undefined) return [traced(values.trace)]
-  return [4, 10].map((factor) => ({
-    ...days,
-    name: `× ${factor} at full hours`,
-    workload: poisson((atMs) => BASE_PER_SECOND * (isSurge(atMs) ? factor : 1)),
-    surging: (24 * EDGE_MS * BASE_PER_SECOND * factor) / 1_000,
-  }))
+  return values.factors
+    .split(',')
+    .map(Number)
+    .map((factor) => ({
+      ...days,
+      name: `× ${factor} at full hours`,
+      workload: poisson((atMs) => BASE_PER_SECOND * (isSurge(atMs) ? factor : 1)),
+      surging: (24 * EDGE_MS * BASE_PER_SECOND * factor) / 1_000,
+    }))
 }
 
 /** At the full hour: half a minute past it, so that the run does not begin within one. */

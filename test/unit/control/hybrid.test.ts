@@ -117,6 +117,12 @@ describe('a brown-out: 40 % of the capacity', () => {
     const after = steps.filter(({ sample }) => sample.atMs > 41_000)
     expect(after.every(({ sample }) => sample.waiters === 0)).toBe(true)
   })
+
+  test('is not followed by an overshoot: the limit only comes down from what stood at its end', () => {
+    const after = steps.filter(({ sample }) => sample.atMs > 40_000).map(({ limit }) => limit)
+    expect(after).toEqual(after.toSorted((a, b) => b - a))
+    expect(after.at(-1)).toBeLessThan(KNEE)
+  })
 })
 
 test('a trial ends when it can tell no more than what it is compared with: seconds of the wrong limit are dear', () => {

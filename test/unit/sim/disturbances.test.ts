@@ -119,6 +119,7 @@ describe('service times', () => {
     ['constant', 'constant'],
     ['heavy', { heavyShare: 0.05, heavyRatio: 40 }],
     ['pareto', { paretoShape: 3 }],
+    ['staged', { stages: 16 }],
   ])('%s have mean 1', (_, serviceTimes) => {
     expect(Math.abs(mean(drawsOf(serviceTimes)) - 1)).toBeLessThan(0.03)
   })
@@ -130,10 +131,17 @@ describe('service times', () => {
     expect(beyond10({ paretoShape: 1.5 })).toBeGreaterThan(20 * beyond10('exponential') + 100)
   })
 
+  test('those of k stages vary by the square root of 1 / k: between exponential and constant', () => {
+    const draws = drawsOf({ stages: 16 })
+    const deviation = Math.sqrt(mean(draws.map((work) => (work - 1) ** 2)))
+    expect(Math.abs(deviation - 0.25)).toBeLessThan(0.005)
+  })
+
   test.each<[unknown, string]>([
     ['normal', "serviceTimes must be 'exponential', 'constant'"],
     [{ paretoShape: 1 }, 'paretoShape must be'],
     [{ heavyShare: 2, heavyRatio: 5 }, 'heavyShare must be'],
+    [{ stages: 0 }, 'stages must be'],
   ])('that are none are refused: %j', (serviceTimes, message) => {
     expect(() => uslBackend({ serviceMsMean: 1, serviceTimes: serviceTimes as never })).toThrow(message)
   })
