@@ -181,9 +181,10 @@ export class MariadbSource implements Source<MariadbConnectionLike> {
 
   #giveUpPulling(): void {
     if (this.#unasked > UNASKED_MOST + 1) return
-    process.emitWarning('This mariadb pool keeps opening connections above the limit: make it with minimumIdle: 0', {
-      code: 'ADAPTIVE_POOL_MINIMUM_IDLE',
-    })
+    process.emitWarning(
+      'This mariadb pool keeps opening connections above the limit, to have its minimumIdle: make it with minimumIdle: 0',
+      { code: 'ADAPTIVE_POOL_MINIMUM_IDLE' },
+    )
   }
 
   /** What is at rest here goes back to the pool, and so does what comes back later. */

@@ -96,7 +96,7 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
   get ceiling() {
     const most = Number(/limit=(\d+)/.exec(String(this.#pool))?.[1])
     if (!(most >= 1)) return undefined
-    const wayOut = 'beyond its connectionLimit, mariadb loses connections: make it with more'
+    const wayOut = 'beyond the connectionLimit it was made with, mariadb loses connections: make it with more'
     return { most, wayOut: `${wayOut}, and with minimumIdle: 0` }
   }
 

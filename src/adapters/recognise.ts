@@ -79,7 +79,8 @@ function recogniseTarn(kind: string, pool: unknown, refusal: string): Recognised
 }
 
 const KNEX_HAS_NONE =
-  'this knex instance has no tarn pool: it was destroyed, or has a `connectionPool`; adopt that one instead'
+  'this knex instance has no tarn pool of its own: it was destroyed, or it was given one by `connectionPool`; ' +
+  'adopt that one instead'
 const MSSQL_HAS_NONE = 'this mssql ConnectionPool has no pool yet: adopt it once connect() has resolved'
 
 /** What is known, and cannot be helped. */
@@ -90,7 +91,7 @@ function refused(candidate: unknown): { readonly refusal: string } | undefined {
     }
   }
   if (isLightningPool(candidate)) {
-    const reason = 'resized with callers waiting, it lends one resource to two of them at once'
+    const reason = 'resized with callers waiting, it lends one resource to two of them at once (seen in 4.14)'
     return { refusal: `a pool of lightning-pool cannot be adopted: ${reason}. createPool() takes the same factory` }
   }
   return undefined

@@ -12,7 +12,7 @@ export function adviceFor(verdict: Verdict, view: View): readonly string[] {
 function adviceOn(verdict: Verdict, view: View): readonly string[] {
   switch (verdict) {
     case 'surge':
-      return [...raise(view), 'If it is not wanted, turn callers away before they reach the pool.']
+      return [...raise(view), 'If the surge is not wanted, turn callers away before they reach the pool.']
     case 'undersized':
       return raise(view)
     case 'backend-saturated':
@@ -21,30 +21,34 @@ function adviceOn(verdict: Verdict, view: View): readonly string[] {
           ? 'Do not raise limitMax: more resources out have not completed more work.'
           : 'Do not raise limitMax: all queries have become slower, so more of them at a time do not help.',
         'Look at the backend: slow queries, locks, CPU, disk. Take load off it, or give it more.',
-        'Until then fail what is refused fast, and do not retry at once.',
+        'Until then let the pool shed: fail the refused requests fast, and do not retry them at once.',
       ]
     case 'slow-leases':
       return slowLeases(view)
     case 'creation-failing':
       return [CREATION_ADVICE[view.creation.failure ?? 'unreachable'], 'The pool goes on trying, one create at a time.']
     case 'backend-refusing':
-      return [CREATION_ADVICE.refusing, 'Compare the sum of limitMax over all instances with what the backend allows.']
+      return [
+        CREATION_ADVICE.refusing,
+        'Sum up limitMax over all instances of this service, and compare it with what the backend allows.',
+      ]
     case 'leak':
       return [
         `End every lease in a finally block, with \`using\`, or by pool.use(): start with ${leakedBy(view)}.`,
-        'Until then watch.reclaimAfterMs takes such leases back; a restart does, too.',
+        'Until that is deployed, watch.reclaimAfterMs takes such leases back; a restart does, too.',
         'A larger limitMax only puts it off.',
       ]
     case 'self-deadlock':
       return [
         `Do not ask for a second lease while holding one: hand the first on${knotPlaces(view)}.`,
-        'Until then allow fewer requests at a time than half of limitMax.',
-        'A short acquireTimeoutMs unties the knot.',
+        'Until that is deployed, allow fewer requests at a time than half of limitMax, or raise limitMax above twice that.',
+        'A short acquireTimeoutMs unties the knot by failing some of them.',
       ]
     case 'event-loop-stall':
       return [
         'Find what blocks the event loop: callers wait for it, not for resources (node --cpu-prof).',
-        'Usual suspects: large JSON, synchronous crypto, a regular expression that backtracks.',
+        'Usual suspects: large JSON, synchronous crypto or file access, a regular expression that backtracks.',
+        'A larger pool will not help.',
       ]
     case 'healthy':
     case 'idle':
@@ -59,7 +63,7 @@ function slowLeases({ insight }: View): readonly string[] {
     return [
       `Look at ${held.what}: it holds its leases without a query running. Move what it waits for (an HTTP call, a file, ` +
         'another pool) out of the lease.',
-      'Until then a larger limitMax helps: the backend is not the reason.',
+      'A larger limitMax helps for the time being: the backend has nothing to do with it.',
     ]
   }
   const text = overdue.running > 0 ? overdue.runningText : query?.what
@@ -67,13 +71,13 @@ function slowLeases({ insight }: View): readonly string[] {
     return [
       `Look at this query: ${text}. Did its plan change, or does it wait for a lock (pg_stat_activity.wait_event)?`,
       'End the transaction that blocks it, or take back the deploy that brought it.',
-      'Set a statement timeout; more resources will not help.',
+      'Set a statement timeout, so that one query cannot hold leases for ever; more resources will not help.',
     ]
   }
   return [
     "Look at the backend's load. If it is idle, callers keep what they have: say, an HTTP call inside a lease.",
     'If it is at work, look for its slow queries and locks; more resources will not help.',
-    'Start with the holders of the oldest leases.',
+    'Start with the holders that have the oldest leases.',
   ]
 }
 
@@ -99,7 +103,7 @@ function raise(view: View): readonly string[] {
   if (needed > ceiling) {
     return [
       `Raise limitMax, now ${ceiling}, to about ${needed}, if the backend allows so many: ` +
-        'leases take no longer than usual.',
+        'leases take no longer than usual, so it is not what holds callers up.',
     ]
   }
   if (sample.limit < ceiling) return ['The pool is growing by itself; if callers failed meanwhile, raise limitMin.']

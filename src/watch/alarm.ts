@@ -37,7 +37,7 @@ export function warningOf(kind: WatchedKind, input: AlarmInput): Warning {
   const { counts } = view
   if (kind === 'controller-failed') {
     const message = describeControllerFailure(poolName, input.controllerError, counts.limit)
-    const advice = ['Mend the controller, or go back to hybrid(); until then use resize().']
+    const advice = ['Mend the controller, or go back to the built-in hybrid(); until then size the pool with resize().']
     return { kind, severity: 'warn', message, evidence: [fact('limit kept', counts.limit)], advice, counts }
   }
   const finding = findCause(view, OWN_CAUSE[kind])
