@@ -33,6 +33,10 @@ export class SlotSource<T> implements Source<Slot<T>> {
     return tracked(this.#creating, this.#open())
   }
 
+  isReady(): boolean {
+    return !this.#parts.testOnBorrow
+  }
+
   prepare(slot: Slot<T> | undefined): Promise<Slot<T>> | undefined {
     return this.#parts.testOnBorrow ? this.#validated(slot as Slot<T>) : undefined
   }

@@ -131,6 +131,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #openMaxWhileWaiting = 0
   /** Who asked last and could not be served at once: he may be about to wait, and is not looked at twice. */
   #unserved: Caller | undefined
+  /** When that was. */
+  #unservedAtMs = 0
   #retryTimer: Timer | undefined
   #isRetryUrgent = false
   /** Live resources wanted by those who were refused because nobody may wait; until the next rest. */
@@ -242,7 +244,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
       this.#idle.remove(entry)
       return this.#lease(entry, 0, undefined, caller, nowMs)
     }
-    this.#unserved = caller
+    this.#notServed(caller, nowMs)
     return undefined
   }
 
@@ -256,7 +258,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const nowMs = this.#arrive()
     const caller = this.#witness?.asked(nowMs)
     const lease = this.#lendAtOnce(wanted, caller, nowMs)
-    if (lease === undefined) this.#unserved = caller
+    if (lease === undefined) this.#notServed(caller, nowMs)
     return lease
   }
 
@@ -269,7 +271,12 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   waitFor(wanted: ResolvedAcquire, granted: (lease: PoolLease<T>) => void, refused: (error: Error) => void): void {
     const caller = this.#unserved
     this.#unserved = undefined
-    this.#queueUp(wanted, caller, this.#clock.nowMs(), granted, refused)
+    this.#queueUp(wanted, caller, this.#unservedAtMs, granted, refused)
+  }
+
+  #notServed(caller: Caller | undefined, nowMs: number): void {
+    this.#unserved = caller
+    this.#unservedAtMs = nowMs
   }
 
   #resolve(options: AcquireOptions): ResolvedAcquire {
