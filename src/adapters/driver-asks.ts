@@ -9,13 +9,18 @@ export type Answer<C> = (error: Error | null | undefined, connection?: C) => voi
  */
 export class DriverAsks<C> {
   readonly #queueLength: () => number
+  readonly #answering: (connection: C | undefined) => void
   #open = 0
   /** Of these, how many the driver had put in its own queue. */
   #queued = 0
 
-  /** @param queueLength of the driver's own queue */
-  constructor(queueLength: () => number) {
+  /**
+   * @param queueLength of the driver's own queue
+   * @param answering told of each answer before whoever asked: of the connection, if it brings one
+   */
+  constructor(queueLength: () => number, answering: (connection: C | undefined) => void) {
     this.#queueLength = queueLength
+    this.#answering = answering
   }
 
   /** Callers in the driver's queue who did not come from us. */
@@ -36,13 +41,13 @@ export class DriverAsks<C> {
     const answer: Answer<C> = (error, connection) => {
       this.#open -= 1
       if (isQueued) this.#queued -= 1
+      this.#answering(connection)
       answered(error, connection)
     }
     try {
       ask(answer)
     } catch (error) {
-      this.#open -= 1 // the driver could not even make a connection: wrong options of its own
-      return answered(error as Error)
+      return answer(error as Error) // the driver could not even make a connection: wrong options of its own
     }
     isQueued = this.#queueLength() > waiting
     if (isQueued) this.#queued += 1

@@ -93,7 +93,12 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
   readonly #getConnection: Mysql2GetConnection
   readonly #releaseConnection: (connection: Mysql2ConnectionLike) => void
   readonly #out = new Set<Mysql2ConnectionLike>()
-  readonly #asks = new DriverAsks<Mysql2ConnectionLike>(() => this.#pool._connectionQueue.length)
+  readonly #asks = new DriverAsks<Mysql2ConnectionLike>(
+    () => this.#pool._connectionQueue.length,
+    (connection) => {
+      if (connection !== undefined) this.#out.add(connection)
+    },
+  )
   /** Connections whose sockets are open, with what undoes the watching. */
   readonly #open = new Map<Mysql2ConnectionLike, () => void>()
   #whenAllClosed: (() => void) | undefined
@@ -261,10 +266,7 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
   }
 
   #ask(ask: Mysql2GetConnection, answer: Answer<Mysql2ConnectionLike>): void {
-    this.#asks.ask(ask, (error, connection) => {
-      if (connection !== undefined) this.#out.add(connection)
-      answer(error, connection)
-    })
+    this.#asks.ask(ask, answer)
   }
 
   /** mysql2 forgets a connection that dies, and its errors after the first would be fatal. */

@@ -134,9 +134,9 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     if (gate === undefined) return this.#own.getConnection(callback)
     const refusal = this.#ownRefusal(gate)
     if (refusal !== undefined) return refusal(callback)
-    const answer = broughtHome(callback, this.#scope)
     const lease = gate.setAside()
-    if (lease !== undefined) return this.#handOut(lease, callback, answer)
+    if (lease !== undefined) return this.#handOut(lease, callback)
+    const answer = broughtHome(callback, this.#scope)
     gate.wait(
       (granted) => {
         const connection = granted.resource
@@ -152,8 +152,11 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     if (waiters > creating + validating) this.#pool.emit('enqueue')
   }
 
-  /** The short way: what is leased already, mysql2 hands out on its next tick, to the caller and past the engine. */
-  #handOut(lease: GateLease<Mysql2ConnectionLike>, callback: Mysql2Callback, answer: Mysql2Callback): void {
+  /**
+   * The short way: what is leased already, mysql2 hands out on its next tick, to the caller and past the engine. That
+   * tick is in the caller's context by itself.
+   */
+  #handOut(lease: GateLease<Mysql2ConnectionLike>, callback: Mysql2Callback): void {
     this.source.handOut((error, connection) => {
       const gate = this.#gate
       if (connection === undefined) {
@@ -162,13 +165,13 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
       }
       if (gate !== undefined && lease.hasEnded) {
         void this.source.destroy(connection, 'drain') // a drain out of patience has not waited for it
-        return answer(new Error('Pool is closed.'))
+        return callback(new Error('Pool is closed.'))
       }
       if (gate !== undefined) {
         gate.handedOut(lease, connection)
         this.#lend(connection, lease)
       }
-      answer(null, connection)
+      callback(null, connection)
     })
   }
 

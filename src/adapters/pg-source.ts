@@ -86,7 +86,13 @@ export class PgSource implements Source<PgClientLike> {
   isGivingBack = false
   /** Called when pg may have handed on a client, or the place of one that failed to connect, within its own queue. */
   onHandedOn: () => void = () => {}
-  readonly #asks = new DriverAsks<PgClientLike>(() => this.waitingAtPg())
+  readonly #asks = new DriverAsks<PgClientLike>(
+    () => this.waitingAtPg(),
+    (client) => {
+      if (client !== undefined) this.#out.set(client, { release: client.release, argument: undefined })
+      else this.onHandedOn()
+    },
+  )
   /** Releases that are going on: one, and what its callback releases at once. */
   #releasing = 0
   /** Clients that pg began to open for us, since ever. */
@@ -165,7 +171,7 @@ export class PgSource implements Source<PgClientLike> {
     const { options, ending } = this.#pool
     if (ending || client._queryable !== true || client._ending === true) return false
     if (options.maxLifetimeSeconds || Number.isFinite(options.maxUses)) return false
-    return LISTENERS.every(([event, ours]) => this.#pool.listenerCount(event) === ours)
+    return this.#pool.listenerCount('acquire') === 1 && this.#pool.listenerCount('release') === 1 // our own: no others
   }
 
   giveBack(client: PgClientLike): boolean {
@@ -265,11 +271,7 @@ export class PgSource implements Source<PgClientLike> {
 
   #ask(ask: (callback: PgConnectCallback) => void, answer: PgAnswer): void {
     const { totalCount } = this.#pool
-    this.#asks.ask(ask, (error, client) => {
-      if (client !== undefined) this.#out.set(client, { release: client.release, argument: undefined })
-      else this.onHandedOn()
-      answer(error, client)
-    })
+    this.#asks.ask(ask, answer)
     if (this.#pool.totalCount > totalCount) this.#opened += 1
   }
 
@@ -297,6 +299,7 @@ export class PgSource implements Source<PgClientLike> {
    */
   readonly #onAcquire = (client: PgClientLike): void => {
     if (!this.#open.has(client)) this.#watch(client)
+    this.onHandedOn()
   }
 
   #watch(client: PgClientLike): void {
@@ -310,12 +313,6 @@ export class PgSource implements Source<PgClientLike> {
     if (this.#open.size === 0) this.#whenAllClosed?.()
   }
 }
-
-/** Our own listeners to pg's hand-outs. Others want to hear of each. */
-const LISTENERS = [
-  ['acquire', 2],
-  ['release', 1],
-] as const
 
 /** A getter of an object's class, wherever up the chain it is. */
 function getterOf(object: object, name: string): () => number {

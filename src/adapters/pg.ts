@@ -89,7 +89,7 @@ class PgAdapter implements Adapter<PgClientLike> {
     this.source.attach(settings.destroyTimeoutMs)
     this.source.onHandedOn = this.#lookIfStrange
     if (settings.work !== undefined) this.#work = pgWork(settings.work)
-    for (const event of LOOK_AT) pool.on(event, this.#lookIfStrange)
+    pool.on('release', this.#lookIfStrange)
     pool.on('remove', this.#lookSoon)
     pool.on('error', this.#onError)
     this.#patch = patchMembers(pool, {
@@ -108,7 +108,7 @@ class PgAdapter implements Adapter<PgClientLike> {
     const pool = this.#pool
     this.#gate = undefined
     this.#patch?.undo()
-    for (const event of LOOK_AT) pool.removeListener(event, this.#lookIfStrange)
+    pool.removeListener('release', this.#lookIfStrange)
     pool.removeListener('remove', this.#lookSoon)
     pool.removeListener('error', this.#onError)
     this.#lookTimer?.cancel()
@@ -123,11 +123,11 @@ class PgAdapter implements Adapter<PgClientLike> {
 
   #connect(callback: PgConnectCallback | undefined): Promise<PgClientLike> | undefined {
     if (callback) {
-      this.#ask(broughtHome(callback))
+      this.#ask(callback, broughtHome)
       return undefined
     }
     return new this.#pool.Promise<PgClientLike>((resolve, reject) => {
-      this.#ask((error, client) => (client === undefined ? reject(error) : resolve(client)))
+      this.#ask((error, client) => (client === undefined ? reject(error) : resolve(client)), asItIs)
     }).catch(leadToCaller)
   }
 
@@ -136,7 +136,8 @@ class PgAdapter implements Adapter<PgClientLike> {
     return this.#own.query(...withCallbackInScope(args))
   }
 
-  #ask(answer: PgConnectCallback): void {
+  /** @param bring for an answer that comes later than on pg's next tick: that is in the caller's context by itself */
+  #ask(answer: PgConnectCallback, bring: BringHome): void {
     const gate = this.#gate
     // Somebody who wrapped us while we were here may still call us.
     if (gate === undefined) {
@@ -145,43 +146,47 @@ class PgAdapter implements Adapter<PgClientLike> {
     }
     this.#waiting += 1
     const lease = gate.setAside()
-    if (lease !== undefined) return this.#handOut(lease, answer)
+    if (lease !== undefined) return this.#handOut(lease, answer, bring)
+    const home = bring(answer)
     gate.wait(
       (granted) => {
         this.#waiting -= 1
         const client = this.#lend(granted, granted.resource)
-        answer(undefined, client, client.release)
+        home(undefined, client, client.release)
         this.#endIfQuiet()
       },
       (error) => {
         this.#waiting -= 1
         // Detached: pg's own queue takes over who still waits.
-        if (this.#gate === undefined) return this.#own.connect(answer)
-        answer(asPgError(error), undefined, ignore)
+        if (this.#gate === undefined) return this.#own.connect(home)
+        home(asPgError(error), undefined, ignore)
         this.#endIfQuiet()
       },
     )
   }
 
   /** The short way: what is leased already, pg hands out on its next tick, to the caller and past the engine. */
-  #handOut(lease: GateLease<PgClientLike>, answer: PgConnectCallback): void {
+  #handOut(lease: GateLease<PgClientLike>, answer: PgConnectCallback, bring: BringHome): void {
     this.source.handOut((error, client) => {
       const gate = this.#gate
       this.#waiting -= 1
       if (client === undefined) {
         if (!lease.hasEnded) lease.destroy(error)
-        return this.#ask(answer)
+        return this.#ask(answer, bring)
       }
       if (gate === undefined) return answer(undefined, client, client.release) // detached: as it came from pg
-      if (lease.hasEnded) {
-        void this.source.destroy(client, 'drain') // a drain out of patience has not waited for it
-        answer(new Error(ENDED), undefined, ignore)
-      } else {
-        gate.handedOut(lease, client)
-        this.#lend(lease, client)
-        answer(undefined, client, client.release)
+      try {
+        if (lease.hasEnded) {
+          void this.source.destroy(client, 'drain') // a drain out of patience has not waited for it
+          answer(new Error(ENDED), undefined, ignore)
+        } else {
+          gate.handedOut(lease, client)
+          this.#lend(lease, client)
+          answer(undefined, client, client.release)
+        }
+      } finally {
+        this.#endIfQuiet()
       }
-      this.#endIfQuiet()
     })
   }
 
@@ -279,9 +284,6 @@ class PgAdapter implements Adapter<PgClientLike> {
   }
 }
 
-/** Events of pg after which clients may be in other hands. */
-const LOOK_AT = ['acquire', 'release'] as const
-
 /**
  * pg's ceiling, and the only way to have pg give up a connect: without a timeout, a silent server would hold its slot
  * for good.
@@ -321,6 +323,12 @@ function asPgError(error: Error): Error {
 
 const ENDED = 'Cannot use a pool after calling end on the pool'
 const RELEASED = 'Release called on client which has already been released to the pool.'
+
+/** Has a callback called in its caller's async context, from wherever. */
+type BringHome = (answer: PgConnectCallback) => PgConnectCallback
+
+/** Of a promise's, which its caller awaits in a context of his own. */
+const asItIs: BringHome = (answer) => answer
 
 /** As pg does: a stack that leads to the caller, not to a timer or a socket of ours. */
 function leadToCaller(error: Error): never {
