@@ -148,9 +148,16 @@ export class MariadbSource implements Source<MariadbConnectionLike> {
     return this.#idle.length
   }
 
-  /** Lent by the pool to somebody past us: before adoption, or through its class. */
-  strangersOut(): number {
-    return Math.max(0, this.#own.activeConnections() - this.#held.size)
+  /**
+   * Lent by the pool to somebody past us, before adoption or through its class; or being opened for him, which mariadb
+   * does one at a time and counts nowhere.
+   *
+   * @param most what the pool was made with
+   */
+  strangersOut(most: number): number {
+    const out = this.#own.activeConnections()
+    const opening = this.strangersWaiting() > 0 && out < most ? 1 : 0
+    return Math.max(0, out - this.#held.size) + opening
   }
 
   strangersWaiting(): number {

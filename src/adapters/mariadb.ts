@@ -61,6 +61,7 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
   #drain: GateSettings['drain'] = () => Promise.resolve()
   #patch: Patch | undefined
   #lookTimer: Timer | undefined
+  #most = Number.POSITIVE_INFINITY
 
   constructor(pool: MariadbPoolLike) {
     const { getConnection, query, execute, batch, importFile, end } = pool
@@ -102,6 +103,7 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
 
   attach(gate: Gate<MariadbConnectionLike>, settings: GateSettings): void {
     const pool = this.#pool
+    this.#most = this.ceiling?.most ?? this.#most
     this.#gate = gate
     this.#drain = settings.drain
     this.source.onHeld = (connection) => this.#takeEnds(connection)
@@ -233,7 +235,7 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
   }
 
   #look(cause?: Error): void {
-    this.#gate?.reconcile(this.source.strangersOut(), cause)
+    this.#gate?.reconcile(this.source.strangersOut(this.#most), cause)
   }
 
   #counts() {
