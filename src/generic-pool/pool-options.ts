@@ -128,8 +128,9 @@ export function resolveOptions(given: Options | null | undefined): ResolvedOptio
       lends: options.fifo === false ? 'newest' : 'oldest',
       creates: isAdaptive ? 'paced' : 'perWaiter',
       levels: priorityRange,
-      isFull: ({ waiters, size, limit, idle, validating }) => {
-        if (waiters < waitersMax) return false
+      isFull: (counts) => {
+        if (counts.waiters < waitersMax) return false
+        const { waiters, size, limit, idle, validating } = counts
         // Who will be served without a release may wait in any case; but no more of them than that.
         return (size >= limit && idle === 0 && validating <= waiters) || waiters >= waitersMax + limit
       },

@@ -247,9 +247,10 @@ export class Pool<T> extends EventEmitter {
     return this.#wanted[Math.trunc(Number(priority))] ?? this.#lowest
   }
 
-  #lend(lease: Lease<Slot<T>>): T {
+  #lend(lease: Lease<Slot<T>> & LeaseInfo): T {
     const slot = lease.resource
     slot.lease = lease
+    slot.lentAtMs = lease.sinceMs
     return slot.resource
   }
 
@@ -258,7 +259,6 @@ export class Pool<T> extends EventEmitter {
     const lease = slot?.lease
     if (slot === undefined || lease === undefined) return false
     slot.lease = undefined
-    slot.lastLease = lease
     if (end === 'release') lease.release()
     else lease.destroy()
     if (this.#isDraining) this.#quietly()
@@ -304,16 +304,15 @@ export class Pool<T> extends EventEmitter {
     this.#engine.evictWhere(judge)
   }
 
-  #asPooledResource({ resource, createdAtMs, lastLease }: Slot<T>, idleMs: number): PooledResource<T> {
+  #asPooledResource({ resource, createdAtMs, lentAtMs }: Slot<T>, idleMs: number): PooledResource<T> {
     const lastIdleTime = wallClockMs() - idleMs
-    const lease = lastLease as (Lease<Slot<T>> & Partial<LeaseInfo>) | undefined
-    const leasedForMs = lease?.sinceMs === undefined ? undefined : this.#clock.nowMs() - lease.sinceMs
+    const wasLent = !Number.isNaN(lentAtMs)
     return {
       obj: resource,
       state: 'IDLE',
       creationTime: createdAtMs,
-      lastBorrowTime: leasedForMs === undefined ? null : wallClockMs() - leasedForMs,
-      lastReturnTime: lease === undefined ? null : lastIdleTime,
+      lastBorrowTime: wasLent ? wallClockMs() - (this.#clock.nowMs() - lentAtMs) : null,
+      lastReturnTime: wasLent ? lastIdleTime : null,
       lastIdleTime,
       idleMs,
     }

@@ -10,7 +10,8 @@ export class Slot<T> {
   readonly createdAtMs: number
   /** While somebody has it. */
   lease: Lease<Slot<T>> | undefined
-  lastLease: Lease<Slot<T>> | undefined
+  /** When it was last lent, on the pool's clock; NaN: never yet. */
+  lentAtMs: number = Number.NaN
   /** Of a factory that makes the same thing twice: the one before. */
   twin: Slot<T> | undefined
   /** The evictor's round in which it was last looked at. */

@@ -254,7 +254,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   }
 
   /** As tryAcquire(), with options that were resolved before: for a front that calls it at each of its own acquires. */
-  lendNow(wanted: ResolvedAcquire): Lease<T> | undefined {
+  lendNow(wanted: ResolvedAcquire): PoolLease<T> | undefined {
     const nowMs = this.#arrive()
     const caller = this.#witness?.asked(nowMs)
     const lease = this.#lendAtOnce(wanted, caller, nowMs)
