@@ -10,7 +10,7 @@ export default [
     name: 'adaptive-pool, createPool alone',
     path: 'dist/index.js',
     import: '{ createPool }',
-    limit: '40.6 kB',
+    limit: '40.7 kB',
     gzip: true,
     modifyEsbuildConfig: node,
   },

@@ -92,8 +92,8 @@ export class AdoptedGroup implements AdoptedPool {
 
   diagnose(): Diagnosis {
     const all = [...this.#members.values()].map((member) => member.diagnose())
-    const well: readonly string[] = ['idle', 'healthy']
-    const sick = all.filter(({ verdict }) => !well.includes(verdict)).sort((a, b) => b.confidence - a.confidence)
+    // Where all is well there is nothing to do; a member that is paused is idle, and there is.
+    const sick = all.filter(({ advice }) => advice.length > 0).sort((a, b) => b.confidence - a.confidence)
     const none: Diagnosis = { verdict: 'idle', confidence: 1, otherVerdicts: [], evidence: [], advice: [], holders: [] }
     return sick[0] ?? all.find(({ verdict }) => verdict === 'healthy') ?? all[0] ?? none
   }

@@ -4,6 +4,8 @@ import { cutLate } from './cut-late.ts'
 interface Mysql2Connection {
   /** By which mysql2's are told from others that have a stream. */
   readonly addCommand: unknown
+  /** It is lent by a pool of mysql2's own, which keeps it. */
+  readonly _pool?: unknown
   readonly stream: { readonly closed?: boolean; destroy(): void; once(event: 'close', listener: () => void): unknown }
 }
 
@@ -18,10 +20,14 @@ export async function socketClosed(
   close: () => Promise<unknown>,
   timeoutMs: number,
 ): Promise<void> {
-  const { addCommand, stream } = connection as Partial<Mysql2Connection>
-  if (addCommand === undefined || stream?.closed !== false) return void (await close())
+  const { addCommand, stream, _pool } = connection as Partial<Mysql2Connection>
+  if (addCommand === undefined || stream?.closed !== false || _pool) return void (await close())
   const timer = cutLate(timeoutMs, () => stream.destroy())
   const closed = new Promise<void>((resolve) => stream.once('close', resolve))
-  await Promise.all([close(), closed])
-  timer?.cancel()
+  try {
+    await close()
+  } finally {
+    await closed
+    timer?.cancel()
+  }
 }

@@ -40,7 +40,7 @@ export function warningOf(kind: WatchedKind, input: AlarmInput): Warning {
     const advice = ['Mend the controller, or go back to the built-in hybrid(); until then size the pool with resize().']
     return { kind, severity: 'warn', message, evidence: [fact('limit kept', counts.limit)], advice, counts }
   }
-  const finding = findCause(view, OWN_CAUSE[kind])
+  const finding = findCause(view, view.isPaused && kind === 'slow-leases' ? kind : OWN_CAUSE[kind])
   const severity = severityOf(kind, view, outlook)
   const advice = adviceFor(finding.verdict, view)
   const isDecided = finding.confidence >= CONFIDENCE_MIN

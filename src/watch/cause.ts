@@ -93,7 +93,12 @@ export function findCause(view: View, own?: Verdict): Findings {
   const found = [
     findRefusal(view),
     findCreationTrouble(view),
-    ...(view.isPaused ? [pause(view)] : [findKnot(view), findStall(view), findLeak(view), ...findLoad(view)]),
+    view.isPaused ? pause(view) : undefined,
+    findKnot(view),
+    findStall(view),
+    findLeak(view),
+    // Who waits for resume() is not under load; of what is told by itself, load is the cause all the same.
+    ...findLoad(view).filter((finding) => !view.isPaused || finding?.verdict === own),
   ].filter((finding) => finding !== undefined)
   const decided = found.filter(({ confidence }) => confidence >= CONFIDENCE_MIN)
   const first = own === undefined ? (decided[0] ?? found[0] ?? findShortage(view)) : findOwn(own, found, view)

@@ -88,6 +88,7 @@ export function troublesOf(view: View, foresight: Foresight): Readonly<Record<Wa
     // Once told, it is not over before the shortage is, nor while the next one is a matter of chance.
     'exhaustion-forecast': outlook !== undefined || (isForetold && (isExhausted || isCrowded)),
     'limit-ceiling':
+      !view.isPaused &&
       sample.limit >= sample.limitMax &&
       Math.max(decision.limit, resourcesWanted(signals)) > sample.limitMax &&
       !isBackendFull(view) &&

@@ -20,6 +20,7 @@ import {
   exhaustedAtMs,
   INITIAL_EXHAUSTION,
   ripenExhaustion,
+  type ShortageInput,
   stepExhaustion,
 } from './exhaustion.ts'
 import { type Outlook, outlookOfQueue, type QueueSeen } from './forecast.ts'
@@ -135,7 +136,7 @@ export class Watch {
     if (!this.#parts.options.isOn) return
 
     this.#habits = stepHabits(this.#habits, sample, this.#signals)
-    const shortage = { sample, waitingSinceMs, isCreationFailing: isCreationFailing(this.#creation) }
+    const shortage = { sample, ...this.#standing(waitingSinceMs) }
     const [exhaustion, turn] = stepExhaustion(this.#exhaustion, shortage, this.#parts.options)
     this.#exhaustion = exhaustion
     const outlook = this.#foresee(this.#observed, before)
@@ -165,9 +166,17 @@ export class Watch {
     if (this.#exhaustionTimer === undefined) this.#awaitExhaustion(nowMs)
   }
 
+  /** Who waits for resume() is not short of anything, unless nothing could be created either. */
+  #standing(sinceMs: number | undefined): Omit<ShortageInput, 'sample'> {
+    const isFailing = isCreationFailing(this.#creation)
+    const waitingSinceMs = this.#parts.isPaused() && !isFailing ? undefined : sinceMs
+    return { waitingSinceMs, isCreationFailing: isFailing }
+  }
+
   #awaitExhaustion(nowMs: number): void {
-    const { options, clock, waitingSinceMs } = this.#parts
-    const dueAtMs = options.isOn ? exhaustedAtMs(this.#exhaustion, waitingSinceMs(), options) : undefined
+    const { options, clock } = this.#parts
+    const { waitingSinceMs } = this.#standing(this.#parts.waitingSinceMs())
+    const dueAtMs = options.isOn ? exhaustedAtMs(this.#exhaustion, waitingSinceMs, options) : undefined
     if (dueAtMs === undefined || dueAtMs <= nowMs) return // past it, the ends of windows judge
     const delayMs = Math.min(dueAtMs - nowMs, TIMER_DELAY_MS_MAX)
     this.#exhaustionTimer = clock.startTimer(delayMs, this.#onExhaustionDue, true)
@@ -177,11 +186,7 @@ export class Watch {
     const { options, clock, counts, waitingSinceMs } = this.#parts
     const nowMs = clock.nowMs()
     this.#exhaustionTimer = undefined
-    const shortage = {
-      counts: counts(),
-      waitingSinceMs: waitingSinceMs(),
-      isCreationFailing: isCreationFailing(this.#creation),
-    }
+    const shortage = { counts: counts(), ...this.#standing(waitingSinceMs()) }
     const [exhaustion, turn] = ripenExhaustion(this.#exhaustion, shortage, nowMs, options)
     this.#exhaustion = exhaustion
     this.#awaitExhaustion(nowMs) // the queue has broken since: it is the next one that may ripen

@@ -61,6 +61,10 @@ test('a replicated Sequelize is two pools, each with a limit of its own', async 
   control.members.get('read')?.resize(3)
   expect(control.counts().limit).toBe(10)
   expect(adapt(sequelize)).toBe(control)
+  expect(control.diagnose()).toMatchObject({ verdict: 'idle', advice: [] })
+  control.members.get('write')?.pause() // the other, which is well, must not hide it
+  expect(control.diagnose().advice).toEqual([expect.stringContaining('resume()')])
+  control.resume()
   await sequelize.close()
 })
 

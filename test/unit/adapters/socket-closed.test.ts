@@ -90,3 +90,16 @@ test('what is no connection of mysql2 is left alone, whatever it calls its strea
   expect(control.counts()).toMatchObject({ size: 1, live: 1 })
   control.detach()
 })
+
+test('a connection that is lent by a pool of mysql2 goes back to it, and is not cut in the hands of the next', async () => {
+  const { pool, acquire, release } = POOLS.tarn(async () => Object.assign(new Connection(), { _pool: {} }))
+  const control = adapt(pool, { watch: false, limitMin: 1, destroyTimeoutMs: 2_000 })
+  const both = (await Promise.all([acquire(), acquire()])) as Connection[]
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  for (const connection of both) release(connection)
+  control.resize(1)
+  await vi.advanceTimersByTimeAsync(3_000)
+  expect(control.counts()).toMatchObject({ size: 1, live: 1 })
+  expect(both.filter(({ stream }) => stream.closed)).toEqual([])
+  control.detach()
+})

@@ -8,7 +8,8 @@ test.each([
   },
   () => Number.NaN,
   () => 7,
-  () => 'a half' as unknown as number,
+  () => '0.5' as unknown as number,
+  () => 0n as unknown as number,
 ])('a random that throws or answers no share counts as one half', async (next) => {
   const { pool, factory, clock } = newTestPool({ random: { next }, createBackoff: { refuseAfter: 10 } })
   factory.behaviour.create = 'fail'

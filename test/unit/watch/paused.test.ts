@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { aimd } from '../../../src/control/aimd.ts'
 import { hybrid } from '../../../src/control/hybrid.ts'
 import type { WatchEvents } from '../../../src/watch/warning.ts'
 import { newTestPool, watch } from '../../support/new-test-pool.ts'
@@ -37,4 +38,42 @@ test('that creating fails is told of a paused pool, too', async () => {
   await clock.advance(2_000)
   expect(pool.diagnose()).toMatchObject({ verdict: 'creation-failing', otherVerdicts: ['idle'] })
   expect(pool.diagnose().advice.at(-1)).toMatch(/resume\(\)/)
+})
+
+test('a leak that was there before the pause is told beside it', async () => {
+  const { pool, clock } = newTestPool({ limitMax: 4, watch: { leaseAgeMs: 5_000 } })
+  watch(pool.acquire())
+  watch(pool.acquire())
+  await clock.advance(10)
+  pool.pause()
+  watch(pool.acquire())
+  await clock.advance(10_000)
+  expect(pool.diagnose()).toMatchObject({ verdict: 'idle', otherVerdicts: ['leak'] })
+})
+
+test('who waits for resume() is not short of resources: neither exhausted, nor at the ceiling', async () => {
+  const { pool, clock } = newTestPool({ limitMax: 4, limitInitial: 4, controller: aimd(), watch: {} })
+  const told: string[] = []
+  pool.on('warning', ({ kind }) => told.push(kind))
+  pool.on('exhausted', () => told.push('exhausted'))
+  pool.pause()
+  watch(pool.acquire())
+  await clock.advance(10_000)
+  expect(told).toEqual([])
+  pool.resume()
+  await clock.advance(10)
+  expect(pool.counts()).toMatchObject({ waiters: 0, inUse: 1 })
+})
+
+test('who stands in line when a pool is paused has recovered with the pause', async () => {
+  const { pool, clock } = newTestPool({ limitMax: 1, watch: {} })
+  const told: string[] = []
+  pool.on('exhausted', () => told.push('exhausted'))
+  pool.on('recovered', () => told.push('recovered'))
+  watch(pool.acquire())
+  watch(pool.acquire())
+  await clock.advance(3_000)
+  pool.pause()
+  await clock.advance(3_000)
+  expect(told).toEqual(['exhausted', 'recovered'])
 })
