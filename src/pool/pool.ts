@@ -456,8 +456,11 @@ export class Pool<T> implements Gate<T>, Lender<T> {
       if (this.#view.isPaused || this.#view.inUse >= this.#view.limit) return undefined
       const { waitingSinceMs } = this.#queue
       if (waitingSinceMs === undefined) return undefined
-      const waiter = this.#queue.next(this.#policy.order(nowMs - waitingSinceMs)) as Waiter<T>
-      if (this.#policy.admit(nowMs - waiter.sinceMs, nowMs) === 'grant') return waiter
+      const waiter = this.#queue.next(this.#policy.order(nowMs - waitingSinceMs))
+      const answer = waiter && this.#policy.admit(nowMs - waiter.sinceMs, nowMs)
+      // A policy that failed was told of, and whoever listens may have come back to us, and settled him.
+      if (!waiter?.isQueued) continue
+      if (answer === 'grant') return waiter
       this.#shed(waiter, nowMs)
     }
   }

@@ -77,8 +77,7 @@ const NOTHING = [undefined] as const
  * @throws TypeError for any argument: it has no options
  */
 export function fifo(...given: readonly []): QueuePolicy {
-  const [first] = given as readonly unknown[]
-  if (given.length > 0) throw new TypeError(`fifo: takes no arguments, got ${show(first)}`)
+  if (given.length > 0) throw new TypeError('fifo: takes no arguments')
   const decider: QueueDecider = { order: () => 'oldest', admit: () => 'grant', emptied: () => {} }
   return ours({ name: 'fifo', start: () => decider })
 }

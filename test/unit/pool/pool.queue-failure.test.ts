@@ -57,3 +57,20 @@ test.each([
   const queue: QueuePolicy = { name: 'mine', start: () => decider as unknown as QueueDecider }
   expect(() => newTestPool({ queue })).toThrow(/^queue: mine\.start must answer \{ order, admit, emptied \}, got/)
 })
+
+// Slipped through, since no listener to this event came back to the pool.
+test.each(['order', 'admit'] as const)('a waiter who leaves while %s fails is granted nothing', async (method) => {
+  const leaving = new AbortController()
+  let isFailing = false
+  const queue = policyOf({ [method]: () => (isFailing ? fails() : WORKS[method](0, 0)) })
+  const { pool, clock } = newTestPool({ limitMax: 1, queue })
+  const held = watch(pool.acquire())
+  await clock.advance(0)
+  const gone = watch(pool.acquire({ signal: leaving.signal }))
+  pool.on('queueFailed', () => leaving.abort())
+  isFailing = true
+  held.value?.release()
+  await clock.advance(0)
+  expect(gone.error).toMatchObject({ code: 'ERR_POOL_ABORTED' })
+  expect(pool.counts()).toMatchObject({ idle: 1, size: 1, waiters: 0 })
+})
