@@ -220,7 +220,7 @@ function leakFacts({ insight }: View): Evidence[] {
  * |---|---|
  * | held without a query running | the application keeps them: slow-leases |
  * | in some queries, others are as fast as ever | those queries, or their locks: slow-leases |
- * | in all queries | the backend as a whole: backend-saturated, unless more leases out do complete more |
+ * | in all queries | the backend as a whole: backend-saturated, unless more leases out complete nearly as many more |
  * | unknown | what was tested decides; without a test, slow-leases says what is seen |
  */
 function findSlownessOrSaturation(view: View): Finding | undefined {
@@ -276,7 +276,7 @@ function findSlowness(view: View): Finding | undefined {
   if (query !== undefined) {
     const seen = slowdown(view, 'query', query)
     if (slow.steadyShare >= 0.25) return tell('slow-leases', 0.85, seen)
-    if (view.decision.limitedBy === 'pool') return tell('slow-leases', 0.8, seen)
+    if (view.signals.throughput.comparison?.isSteep) return tell('slow-leases', 0.8, seen)
     return tell('backend-saturated', 0.7, [fact('queries that are slower', 'all'), ...seen])
   }
   if (!isSlow) return undefined

@@ -26,6 +26,8 @@ export interface Comparison {
   readonly completionsPerMsTo: number
   /** More leases out have been shown not to complete more of them. */
   readonly isFlat: boolean
+  /** More leases out have been shown to complete more, nearly in proportion: the backend has room. */
+  readonly isSteep: boolean
 }
 
 export const NO_THROUGHPUT: MarginalThroughput = {
@@ -83,6 +85,8 @@ function compare(before: Arm, now: Arm): Comparison | undefined {
   const completionsPerMsTo = now.completions / now.forMs
   const gained = Math.log(completionsPerMsTo / completionsPerMsFrom)
   const deviation = Math.sqrt(1 / before.completions + 1 / now.completions) / Math.abs(moved)
-  const isFlat = gained / moved + DEVIATIONS * deviation < ELASTICITY_MIN
-  return { inUseFrom, inUseTo, completionsPerMsFrom, completionsPerMsTo, isFlat }
+  const elasticity = gained / moved
+  const isFlat = elasticity + DEVIATIONS * deviation < ELASTICITY_MIN
+  const isSteep = elasticity - DEVIATIONS * deviation > ELASTICITY_MIN
+  return { inUseFrom, inUseTo, completionsPerMsFrom, completionsPerMsTo, isFlat, isSteep }
 }

@@ -77,6 +77,20 @@ test('a backend that has lost more than half its capacity is named, and a larger
   expect(result.warnings.map(({ kind }) => kind)).not.toContain('limit-ceiling')
 })
 
+// The controller's first trial is kept, since somewhat more is completed; that was taken for a backend with room.
+test('nor is it taken for slow leases while a limit from before is made up for', async () => {
+  const disturbances = [{ fromMs: 20_000, toMs: 30_000, capacity: 0.4 }]
+  const result = await simulate({
+    seed: 201,
+    durationMs: 30_000,
+    workload: poisson(700),
+    backend: uslBackend({ ...CPU_BOUND, connectMs: 50, holdMsMean: 1, disturbances }),
+    pool: { limitMin: 2, limitMax: 200, warmUp: 10, controller: hybrid(), acquireTimeoutMs: 1_000 },
+  })
+  const [first] = result.warnings.filter(({ severity }) => severity !== 'info')
+  expect(first).toMatchObject({ cause: 'backend-saturated' })
+})
+
 test('a backend that refuses connections is named within a second, and once', async () => {
   const result = await simulate({
     durationMs: 10_000,

@@ -150,7 +150,7 @@ test('codel and fifo serve in order of arrival, however long a queue stands', ()
 
 test('fifo has no options, and says so to whoever means another policy', () => {
   const asOthersAre = fifo as (options: unknown) => unknown
-  expect(() => asOthersAre({ targetMs: 5 })).toThrow(new TypeError('fifo: takes no arguments'))
+  expect(() => asOthersAre({ targetMs: 5 })).toThrow(new TypeError('fifo: takes no arguments, got an object'))
 })
 
 test('fifo sheds nobody', () => {

@@ -27,16 +27,16 @@ test('half as many resources more, and no lease more completed: flat', () => {
       [32, 1_300, 4],
       [48, 1_290, 4],
     ]).comparison,
-  ).toMatchObject({ isFlat: true, inUseFrom: 32, inUseTo: 48 })
+  ).toMatchObject({ isFlat: true, isSteep: false, inUseFrom: 32, inUseTo: 48 })
 })
 
-test('half as many resources more, and half as many leases more: not flat', () => {
+test('half as many resources more, and half as many leases more: steep', () => {
   expect(
     measure([
       [32, 1_300, 4],
       [48, 1_950, 4],
     ]).comparison,
-  ).toMatchObject({ isFlat: false })
+  ).toMatchObject({ isFlat: false, isSteep: true })
 })
 
 test('a third of the resources fewer, and no lease fewer: flat as well', () => {
@@ -63,7 +63,7 @@ test('few completions must differ clearly', () => {
       [10, 100, 4],
       [12, 105, 4],
     ]).comparison,
-  ).toMatchObject({ isFlat: false })
+  ).toMatchObject({ isFlat: false, isSteep: false })
 })
 
 test('the same limit is no comparison', () => {
