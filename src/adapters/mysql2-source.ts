@@ -145,7 +145,7 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
         this.#pool._freeConnections = atRest
       }
     }
-    return promised((answer) => this.#ask(open, answer))
+    return promised((answer) => this.#asks.ask(open, answer))
   }
 
   prepare(): Promise<Mysql2ConnectionLike> {
@@ -154,7 +154,7 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
 
   /** mysql2 hands out its newest idle connection, on its next tick. */
   handOut(answer: Answer<Mysql2ConnectionLike>): void {
-    this.#ask(this.#getConnection, answer)
+    this.#asks.ask(this.#getConnection, answer)
   }
 
   /** Past mysql2, from holder to holder, as it does itself for those in its own queue, without telling anybody. */
@@ -263,10 +263,6 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
         resolve()
       }
     })
-  }
-
-  #ask(ask: Mysql2GetConnection, answer: Answer<Mysql2ConnectionLike>): void {
-    this.#asks.ask(ask, answer)
   }
 
   /** mysql2 forgets a connection that dies, and its errors after the first would be fatal. */

@@ -134,6 +134,14 @@ export function requireInteger(name: string, value: unknown, min: number, max: n
   throw typeof value === 'number' ? new RangeError(refusal) : new TypeError(refusal)
 }
 
+/**
+ * @param hint what to do instead
+ * @throws TypeError for any argument
+ */
+export function requireNone(owner: string, given: readonly unknown[], hint = ''): void {
+  if (given.length > 0) throw new TypeError(`${owner}: takes no arguments, got ${show(given[0])}${hint}`)
+}
+
 /** The refusal of a key that is none of the `known`. */
 export function unknownOption(owner: string, given: object, key: string, known: readonly string[]): TypeError {
   const near = nearest(key, known)

@@ -1,4 +1,4 @@
-import { show } from '../base/options.ts'
+import { requireNone } from '../base/options.ts'
 import type { Controller } from './controller.ts'
 
 /**
@@ -8,10 +8,7 @@ import type { Controller } from './controller.ts'
  * @throws TypeError for any argument: where the limit stays is an option of the pool, `limitInitial`
  */
 export function fixed(...given: readonly []): Controller<null> {
-  if (given.length > 0) {
-    const where = 'where the limit stays is limitInitial of the pool, or resize()'
-    throw new TypeError(`fixed: takes no arguments, got ${show((given as readonly unknown[])[0])}; ${where}`)
-  }
+  requireNone('fixed', given, '; where the limit stays is limitInitial of the pool, or resize()')
   return {
     name: 'fixed',
     isManual: true,

@@ -1,4 +1,4 @@
-import { type OptionsReader, readOptions, show } from '../base/options.ts'
+import { type OptionsReader, readOptions, requireNone, show } from '../base/options.ts'
 
 /** Who is served next, and who is refused instead. */
 export interface QueuePolicy {
@@ -77,7 +77,7 @@ const NOTHING = [undefined] as const
  * @throws TypeError for any argument: it has no options
  */
 export function fifo(...given: readonly []): QueuePolicy {
-  if (given.length > 0) throw new TypeError(`fifo: takes no arguments, got ${show((given as readonly unknown[])[0])}`)
+  requireNone('fifo', given)
   const decider: QueueDecider = { order: () => 'oldest', admit: () => 'grant', emptied: () => {} }
   return ours({ name: 'fifo', start: () => decider })
 }

@@ -1,24 +1,16 @@
 import { expect, test } from 'vitest'
-import { fixed } from '../../src/control/fixed.ts'
-import { createPool } from '../../src/create-pool.ts'
-import { VirtualClock } from '../../src/sim/virtual-clock.ts'
+import { newTestPool } from '../support/new-test-pool.ts'
 
 test.each([
   ['time out', {}],
   ['find the queue full', { waitersMax: 8 }],
   ['may not wait', { waitersMax: 0 }],
 ])('profile() counts every lease, also where most callers %s', async (_how, options) => {
-  const clock = new VirtualClock()
-  const pool = createPool<object>({
-    create: () => ({}),
-    destroy: () => {},
+  const { pool, clock } = newTestPool({
     limitMax: 4,
     limitInitial: 4,
     warmUp: 4,
     acquireTimeoutMs: 100,
-    queue: 'fifo',
-    controller: fixed(),
-    clock,
     watch: { callSitesPerSecond: 100 },
     ...options,
   })
