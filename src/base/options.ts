@@ -127,10 +127,10 @@ export function isOptionsObject(value: unknown): value is object {
 }
 
 /** @throws TypeError | RangeError naming the value, and what is allowed in the words of `allowed` */
-export function requireInteger(name: string, value: unknown, min: number, max: number, allowed: string): void {
+export function requireInteger(name: string, value: unknown, min: number, max: number, allowed?: string): void {
   const isWithin = Number.isInteger(value) && (value as number) >= min && (value as number) <= max
   if (isWithin) return
-  const refusal = `${name} must be an integer ${allowed}, got ${show(value)}`
+  const refusal = `${name} must be an integer ${allowed ?? `from ${min} to ${max}`}, got ${show(value)}`
   throw typeof value === 'number' ? new RangeError(refusal) : new TypeError(refusal)
 }
 

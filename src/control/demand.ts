@@ -47,16 +47,13 @@ export function nextArrivalRate(rate: ArrivalRate, sample: Sample): ArrivalRate 
   // A change is no measure of how much traffic varies by itself, and counts as the largest variation that is none.
   const varied = Math.min(Math.abs(sigmas), change) ** 2
   const tauMs = rate.ms > 0 && heldBackMs < HEAPED_MS ? DISPERSION_TAU_MS : Number.POSITIVE_INFINITY
-  const next = {
-    lateMs,
-    dispersion: Math.max(1, smoothed(rate.dispersion, varied, Math.min(ms, VARIED_MS_MAX), tauMs)),
-  }
+  const dispersion = Math.max(1, smoothed(rate.dispersion, varied, Math.min(ms, VARIED_MS_MAX), tauMs))
   if (sample.oldestWaitMs >= QUEUE_MS && surprise(rate, sample.waiters, queuedMs) > change) {
-    return { ...next, arrivals: sample.waiters, ms: queuedMs }
+    return { lateMs, dispersion, arrivals: sample.waiters, ms: queuedMs }
   }
   const before = Math.abs(sigmas) > change ? NO_ARRIVALS : rate
   const fade = Math.min(1, RATE_MEMORY_MS / (before.ms + ms))
-  return { ...next, arrivals: (before.arrivals + sample.arrivals) * fade, ms: (before.ms + ms) * fade }
+  return { lateMs, dispersion, arrivals: (before.arrivals + sample.arrivals) * fade, ms: (before.ms + ms) * fade }
 }
 
 /** Arrivals per ms, one standard deviation on the low side: a few arrivals in a row are no surge yet. */

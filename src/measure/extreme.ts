@@ -39,7 +39,7 @@ function rolled(
   pick: Pick2,
 ): Extreme {
   const ageMs = extreme.ageMs + elapsedMs
-  if (ageMs < memoryMs / 2) return { ...extreme, current: both(extreme.current, value, pick), ageMs }
+  if (ageMs < memoryMs / 2) return { current: both(extreme.current, value, pick), before: extreme.before, ageMs }
   // After a window longer than the whole memory, nothing from before it counts.
   const before = ageMs < memoryMs ? extreme.current : undefined
   return { current: value, before, ageMs: 0 }

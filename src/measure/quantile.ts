@@ -34,6 +34,10 @@ function lowerEdgeOf(pattern: number): number {
 const FIRST = patternOf(LOWEST_MS) - 1
 const LAST = patternOf(HIGHEST_MS) - FIRST
 
+function bucketOf(ms: number): number {
+  return ms < LOWEST_MS ? 0 : ms < HIGHEST_MS ? patternOf(ms) - FIRST : LAST
+}
+
 /**
  * Counts durations in log-linear buckets: memory is bounded (8 KiB), adding is O(1) and allocates nothing, and a
  * quantile is at most 1.6 % off.
@@ -48,7 +52,7 @@ export class Histogram {
   #max = 0
 
   add(ms: number): void {
-    const bucket = ms < LOWEST_MS ? 0 : ms < HIGHEST_MS ? patternOf(ms) - FIRST : LAST
+    const bucket = bucketOf(ms)
     this.#counts[bucket] = (this.#counts[bucket] as number) + 1
     this.#count += 1
     this.#sum += ms
@@ -56,8 +60,8 @@ export class Histogram {
   }
 
   addAll(other: Histogram): void {
-    if (other.#count === 0) return
-    for (let i = 0; i <= LAST; i++) this.#counts[i] = (this.#counts[i] as number) + (other.#counts[i] as number)
+    const last = bucketOf(other.#max) // those beyond it are empty
+    for (let i = 0; i <= last; i++) this.#counts[i] = (this.#counts[i] as number) + (other.#counts[i] as number)
     this.#count += other.#count
     this.#sum += other.#sum
     if (other.#max > this.#max) this.#max = other.#max

@@ -127,7 +127,7 @@ export class Sampler implements PoolObserver {
    */
   take(nowMs: number, limits: Limits, loopDelayMs: number, epochMs: number = nowMs): Sample {
     this.#advance(nowMs)
-    const sample = { ...this.#sum(nowMs, limits, loopDelayMs), epochMs }
+    const sample = this.#sum(nowMs, limits, loopDelayMs, epochMs)
     addTally(this.#total, this.#window)
     this.#waitMsTotal.addAll(this.#waitMs)
     this.#leaseMsTotal.addAll(this.#leaseMs)
@@ -187,7 +187,7 @@ export class Sampler implements PoolObserver {
     if (waiters > 0) this.#waitingMs += forMs
   }
 
-  #sum(nowMs: number, { limit, limitMin, limitMax }: Limits, loopDelayMs: number): Omit<Sample, 'epochMs'> {
+  #sum(nowMs: number, { limit, limitMin, limitMax }: Limits, loopDelayMs: number, epochMs: number): Sample {
     const { arrivals, grants, completions, refused, created, createMsSum } = this.#window
     const { waiters, inUse, live, idle, creating, oldestWaitSinceMs } = this.#counts
     const windowMs = Math.max(WINDOW_MS_MIN, nowMs - this.#openedAtMs)
@@ -234,6 +234,7 @@ export class Sampler implements PoolObserver {
       createFailed: this.#window.createFailed,
       createFailedRefusing: this.#window.createFailedRefusing,
       loopDelayMs,
+      epochMs,
     }
   }
 }

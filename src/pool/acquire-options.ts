@@ -24,8 +24,7 @@ export function resolveAcquireOptions(given: AcquireOptions | undefined, acquire
   if (timeoutMs <= 0) {
     throw new RangeError(`acquire: timeoutMs must be > 0, got ${timeoutMs}; to not wait at all, use tryAcquire()`)
   }
-  const allowed = `from ${PRIORITY_MIN} to ${PRIORITY_MAX}`
-  requireInteger('acquire: priority', priority, PRIORITY_MIN, PRIORITY_MAX, allowed)
+  requireInteger('acquire: priority', priority, PRIORITY_MIN, PRIORITY_MAX)
   requireTag('acquire', tag)
   if (signal !== undefined && !isAbortSignal(signal)) throw refusal('signal', 'an AbortSignal', signal)
   return { timeoutMs, signal, priority, tag }

@@ -38,11 +38,8 @@ export class Heap<T extends Ranked> {
 
   /** To be called when the rank or order of an item has changed; one that was outside enters. */
   moved(item: T): void {
-    const at = item.heapIndex
-    if (this.#items[at] !== item) return this.push(item)
-    const parent = this.#items[(at - 1) >> 1]
-    if (at > 0 && parent !== undefined && isBefore(item, parent)) this.#rise(item, at)
-    else this.#sink(item, at)
+    if (this.#has(item)) this.#settle(item, item.heapIndex)
+    else this.push(item)
   }
 
   /** All items, in no order. */
@@ -52,16 +49,23 @@ export class Heap<T extends Ranked> {
 
   /** False: it was not in the heap. */
   remove(item: T): boolean {
+    if (!this.#has(item)) return false
     const at = item.heapIndex
-    if (this.#items[at] !== item) return false
     item.heapIndex = -1
     const last = this.#items.pop() as T
-    if (last === item) return true
-    // The last item fills the hole. It may belong above it (the hole was in another branch) or below.
-    const parent = this.#items[(at - 1) >> 1]
-    if (at > 0 && parent !== undefined && isBefore(last, parent)) this.#rise(last, at)
-    else this.#sink(last, at)
+    if (last !== item) this.#settle(last, at) // the last item fills the hole
     return true
+  }
+
+  /** An index of -1 is not looked up: outside its bounds an array is searched like any object, ten times as long. */
+  #has(item: T): boolean {
+    return item.heapIndex >= 0 && this.#items[item.heapIndex] === item
+  }
+
+  /** Moves `item` from the hole at `at` to where it belongs: above it, if the hole was in another branch, or below. */
+  #settle(item: T, at: number): void {
+    if (at > 0 && isBefore(item, this.#items[(at - 1) >> 1] as T)) this.#rise(item, at)
+    else this.#sink(item, at)
   }
 
   /** Moves `item` up from the hole at `at`, to where its parent comes before it. */
