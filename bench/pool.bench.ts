@@ -105,7 +105,7 @@ function memoryOfWaiters(count: number): Case {
   }
 }
 
-/** With the pool around them. */
+/** Beyond what a pool of one takes. */
 function memoryOfIdle(count: number): Case {
   return {
     name: `memory-of-${count}-idle`,
@@ -177,6 +177,7 @@ async function answerOf(worker: ChildProcess): Promise<number> {
 
 /** In a process of its own: a round whenever it is told to. */
 async function work(wanted: Case, { open }: Subject): Promise<void> {
+  await open(1) // one that loads its code only now would pay for it with each resource
   const before = { heapBytes: heapBytes() }
   const pool = await open(wanted.resources)
   process.on('message', async () => {
