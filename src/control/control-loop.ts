@@ -64,7 +64,7 @@ export class ControlLoop implements ControlSignals {
 
   readonly #parts: ControlLoopParts
   readonly #records: DecisionRecord[] = []
-  #controller: Controller<RefusalCutState<unknown>>
+  readonly #controller: Controller<RefusalCutState<unknown>>
   #state: RefusalCutState<unknown>
   /** What the controller said at its latest step. */
   #wanted: Decision | undefined
@@ -128,13 +128,6 @@ export class ControlLoop implements ControlSignals {
 
   unpin(): void {
     this.#isPinned = false
-  }
-
-  /** Changes the controller. The new one starts from the limit in force; a refusal's cut stays. */
-  swap(controller: Controller): void {
-    this.#controller = this.#guarded(controller)
-    this.#state = { ...this.#state, inner: controller.initial }
-    this.#isFailing = false
   }
 
   /** What the controller knows: plain data. */

@@ -412,29 +412,6 @@ describe('by hand', () => {
     expect(resizes).toEqual([[15, 'raise']])
   })
 
-  test('a new controller begins from its own beginning and from the limit in force', async () => {
-    const { counts, arrive, clock, loop, resizes } = newLoop(raise)
-    arrive()
-    counts.inUse = 1
-    await clock.advance(WINDOW_MS)
-    loop.swap(scripted(({ limit }, steps) => ({ limit: limit + 100 * steps + 1, reason: 'new' })))
-    await clock.advance(WINDOW_MS)
-    expect(resizes).toEqual([
-      [15, 'raise'],
-      [16, 'new'],
-    ])
-  })
-
-  test('a new controller does not undo what a refusal has cut', async () => {
-    const { counts, sampler, clock, loop, resizes } = newLoop(keep)
-    Object.assign(counts, { size: 9, live: 9, inUse: 9 })
-    sampler.createFailed(0, 'refusing')
-    loop.backendRefused(0)
-    loop.swap(raise)
-    await clock.advance(WINDOW_MS)
-    expect(resizes).toEqual([[8, 'backend-refusing']])
-  })
-
   test('once stopped, it has no timer, takes no step and is not to be woken', async () => {
     const { arrive, queueUp, counts, clock, loop } = newLoop(raise)
     arrive()
