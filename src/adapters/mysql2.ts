@@ -10,7 +10,7 @@ const METHODS = ['getConnection', 'releaseConnection', 'query', 'execute', 'end'
 const LISTS = ['_allConnections', '_freeConnections'] as const
 
 /** Is it the core pool of mysql2, of whatever copy? */
-export function isMysql2Pool(candidate: unknown): candidate is Mysql2PoolLike {
+function isMysql2Pool(candidate: unknown): candidate is Mysql2PoolLike {
   if (typeof candidate !== 'object' || candidate === null) return false
   const pool = candidate as Record<string, unknown>
   const config = pool.config as { connectionLimit?: unknown; connectionConfig?: unknown } | undefined

@@ -63,7 +63,7 @@ export interface DemoRuns {
 }
 
 /** Short enough to see the spike begin, long enough for a p99 that is not one unlucky query. */
-export const ROW_MS = 200
+const ROW_MS = 200
 
 /** Puts finished runs together. */
 export function toDemoResult(setup: DemoSetup, runs: DemoRuns): DemoResult {

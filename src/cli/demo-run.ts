@@ -79,7 +79,7 @@ export async function runDemo(options: DemoRunOptions): Promise<DemoRunEnd> {
 }
 
 /** The rate of the phase that `atMs` falls into, per second; 0 after the last. */
-export function rateAt(phases: readonly Phase[], atMs: number): number {
+function rateAt(phases: readonly Phase[], atMs: number): number {
   let endsAtMs = 0
   for (const phase of phases) {
     endsAtMs += phase.durationMs

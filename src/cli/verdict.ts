@@ -191,7 +191,7 @@ function failedOf({ failed, offered, failedShare }: RunFigures): string {
 }
 
 /** `sinceSpikeMs` after the start of the spike, in words; negative: before it. */
-export function describeMoment(sinceSpikeMs: number): string {
+function describeMoment(sinceSpikeMs: number): string {
   return `${formatSeconds(Math.abs(sinceSpikeMs))} ${sinceSpikeMs < 0 ? 'before the spike' : 'into the spike'}`
 }
 

@@ -47,7 +47,7 @@ const MINUTE_MS = 60 * SECOND_MS
 const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
 /** 1970 began on a Thursday; where a week begins does not matter, as long as it is always there. Times are UTC. */
-export const SEASONS: readonly SeasonShape[] = [
+const SEASONS: readonly SeasonShape[] = [
   // Once at ten past may be chance; who waits for a third time loses an hour.
   { periodMs: HOUR_MS, slotMs: 10 * SECOND_MS, countMin: 2 },
   // What came yesterday is expected today: wrongly, it costs a few idle resources for five minutes.

@@ -1,7 +1,7 @@
 import type { Holder, LeaseInfo } from '../pool/contract.ts'
 
 /** What a lease is listed as of which neither tag nor call site is known. */
-export const UNTAGGED = 'untagged'
+const UNTAGGED = 'untagged'
 
 /** Who has a lease: its tag, else where it was asked for. */
 export function holderOf({ tag, caller }: Pick<LeaseInfo, 'tag' | 'caller'>): string {

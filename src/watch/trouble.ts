@@ -135,4 +135,4 @@ function isSlowAndFelt(view: View): boolean {
 }
 
 /** The control loop's own reason for a window in which the controller failed. */
-export const CONTROLLER_FAILED = 'controller-failed'
+const CONTROLLER_FAILED = 'controller-failed'
