@@ -33,6 +33,8 @@ const ACQUIRE_TIMEOUT_MS = 10_000
 const END_PATIENCE_MS = 10_000
 /** From what the pool tells to when its counts, and ours, have settled, in ms. */
 const LOOK_AFTER_MS = 1
+/** How often to look for what it tells nobody, in ms: that one from before adoption was destroyed, or never opened. */
+const STRANGERS_LOOK_MS = 250
 /** Events of mariadb after which connections may be in other hands. */
 const LOOK_AT = ['connection', 'release'] as const
 
@@ -60,6 +62,7 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
   #gate: Gate<MariadbConnectionLike> | undefined
   #drain: GateSettings['drain'] = () => Promise.resolve()
   #patch: Patch | undefined
+  #isLookDue = false
   #lookTimer: Timer | undefined
   #most = Number.POSITIVE_INFINITY
 
@@ -223,10 +226,17 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
 
   /** Not at once: mariadb tells in the middle of its own accounting, and a hand-out reaches us some ticks later. */
   readonly #lookSoon = (): void => {
-    this.#lookTimer ??= systemClock.startTimer(
-      LOOK_AFTER_MS,
+    if (this.#isLookDue) return
+    this.#isLookDue = true
+    this.#lookIn(LOOK_AFTER_MS)
+  }
+
+  #lookIn(delayMs: number): void {
+    this.#lookTimer?.cancel()
+    this.#lookTimer = systemClock.startTimer(
+      delayMs,
       () => {
-        this.#lookTimer = undefined
+        this.#isLookDue = false
         this.#look()
         void this.source.pull(this.#counts().limit)
       },
@@ -235,7 +245,10 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
   }
 
   #look(cause?: Error): void {
-    this.#gate?.reconcile(this.source.strangersOut(this.#most), cause)
+    if (this.#gate === undefined) return
+    const strangers = this.source.strangersOut(this.#most)
+    this.#gate.reconcile(strangers, cause)
+    if (strangers > 0 && !this.#isLookDue) this.#lookIn(STRANGERS_LOOK_MS)
   }
 
   #counts() {

@@ -1,3 +1,4 @@
+import { type EventEmitter, once } from 'node:events'
 import { createPool } from 'mariadb'
 import { afterAll, expect, test } from 'vitest'
 import { adapt } from '../../../src/adapt.ts'
@@ -17,6 +18,21 @@ test('what is being opened for somebody who asked before adoption counts from th
   const both = [await early, await pool.getConnection()]
   expect(control.counts()).toMatchObject({ inUse: 2, live: 2 })
   for (const connection of both) await connection.release()
+  await pool.end()
+  expect(control.counts()).toMatchObject({ size: 0 })
+})
+
+// Slipped through, since nobody destroyed what he had from before adoption while others waited for just that.
+test('what its holder, from before adoption, destroys is no longer counted, though mariadb tells nobody', async () => {
+  const { host, port } = server
+  const pool = createPool({ host, port, connectionLimit: 2, minimumIdle: 0 })
+  const early = await pool.getConnection()
+  await once(pool as unknown as EventEmitter, 'connection')
+  const control = adapt(pool, { controller: fixed(), watch: false, limitMin: 1 })
+  control.resize(1)
+  const asked = pool.getConnection()
+  early.destroy()
+  await (await asked).release()
   await pool.end()
   expect(control.counts()).toMatchObject({ size: 0 })
 })

@@ -1,29 +1,37 @@
 import { EventEmitter } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { promisify } from 'node:util'
+import { inspect, promisify } from 'node:util'
 import fc from 'fast-check'
 import { createPool as createGenericPool } from 'generic-pool'
+import { createPool as createMariadbPool, type PoolConnection as MariadbConnection } from 'mariadb'
 import { createPool as createMysqlPool, type PoolConnection } from 'mysql2'
 import pg from 'pg'
 import { Pool as SequelizePool } from 'sequelize-pool'
 import { Pool as TarnPool } from 'tarn'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, afterEach, expect, test, vi } from 'vitest'
 import { adapt } from '../../../src/adapt.ts'
 import { fixed } from '../../../src/control/fixed.ts'
 import type { PoolCounts } from '../../../src/pool/contract.ts'
 import { startHelloServer } from '../../support/hello-server.ts'
 import { until } from '../../support/until.ts'
+import { connectByWire } from '../../support/wire.ts'
 
 const RUNS = 500
-/** Of those on real sockets. */
-const RUNS_ON_SOCKETS = 40
+/** Of those whose connections are spoken on, which takes longer. */
+const RUNS_ON_CONNECTIONS = 40
+const ON_CONNECTIONS = ['mysql2', 'mariadb']
 const LIMIT_MAX = 4
 /** Longer than any program takes: nobody times out, and nothing is idle for long enough. */
 const LONG_MS = 60_000
 
-/** Longer than until the next look for strangers: of pg's, a connect that fails tells nobody. */
-const PATIENCE_MS = 2_000
+/**
+ * Longer than until the next look for strangers: of pg's, a connect that fails tells nobody. And than mariadb takes for
+ * as many failures as a step brings.
+ */
+const PATIENCE_MS = 5_000
+/** When what a stranger has given back to mariadb has been taken over, in ms. */
+const SEEN_AFTER_MS = 5
 /** More than any pool takes for what it does by itself: tarn waits for a millisecond before it replaces an unfit one. */
 const SOME_TURNS = 1_000
 
@@ -105,8 +113,14 @@ class FakeClient extends EventEmitter {
 
 interface Holder {
   readonly pool: object
+  /** How many are open. @defaultValue as the factory counts */
+  readonly open?: () => number
   /** Of what the engine counts, at least so many may be open. @defaultValue the live ones */
   readonly allowed?: (counts: PoolCounts) => number
+  /** Lets the others go on. @defaultValue a turn of the event loop */
+  readonly turn?: () => Promise<void>
+  /** The pool's own end, where it has one that closes all. */
+  readonly end?: () => Promise<unknown>
   acquire(): Promise<Thing>
   release(thing: Thing): unknown
   destroy(thing: Thing): unknown
@@ -114,6 +128,9 @@ interface Holder {
 
 const server = await startHelloServer()
 afterAll(() => server.close())
+afterEach(() => {
+  vi.useRealTimers()
+})
 /** Nobody listens there: no service of this kind is on a test machine. */
 const CLOSED_PORT = 1
 
@@ -195,6 +212,65 @@ const POOLS: Readonly<Record<string, (factory: Factory, min: number) => Holder>>
       },
     }
   },
+  mariadb: (factory) => {
+    // It tries again half a second after a failure: a turn is a millisecond.
+    vi.useFakeTimers({
+      toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance'],
+    })
+    let opening = 0
+    const stream = () => {
+      if (factory.failing > 0) {
+        factory.failing -= 1
+        return connectByWire()
+      }
+      opening += 1
+      return server.connect()
+    }
+    const options = { stream, connectionLimit: LIMIT_MAX, minimumIdle: 0, acquireTimeout: LONG_MS }
+    const pool = createMariadbPool(options as object)
+    const seen = (what: () => void) => setTimeout(what, SEEN_AFTER_MS)
+    pool.on('connection', () => seen(() => --opening))
+    const bare = pool.getConnection
+    const early = new Set<Thing>()
+    let strangers = 0
+    let hadStrangers = false
+    const released = async (thing: Thing): Promise<void> => {
+      await (thing as unknown as MariadbConnection).release()
+      if (early.delete(thing)) seen(() => --strangers)
+    }
+    return {
+      pool,
+      // At the server: the client's sockets lose their listeners where mariadb gives them up.
+      open: server.counter(),
+      // Whoever asked before adoption is held by the pool's own limit alone, and seen a moment later. Where one of them
+      // gives back what somebody of ours waits for, the pool goes on opening another.
+      allowed: ({ size, destroying }) => {
+        if (strangers > 0) return LIMIT_MAX + destroying
+        return hadStrangers ? size + opening : size
+      },
+      turn() {
+        vi.advanceTimersByTime(1)
+        return nextTurn()
+      },
+      end: () => pool.end(),
+      async acquire() {
+        const isEarly = pool.getConnection === bare
+        if (isEarly) {
+          strangers += 1
+          hadStrangers = true
+        }
+        const thing = (await pool.getConnection()) as unknown as Thing
+        if (isEarly) early.add(thing)
+        return thing
+      },
+      async release(thing) {
+        await released(thing)
+        if (factory.spoilt.has(thing)) server.cut((thing as unknown as MariadbConnection).threadId as number)
+      },
+      /** Of one from before adoption, nobody awaits the end of the socket: it is just given back. */
+      destroy: (thing) => (early.has(thing) ? released(thing) : (thing as unknown as MariadbConnection).destroy()),
+    }
+  },
   'generic-pool': (factory, min) => genericPool(factory, min, false),
   'generic-pool with testOnBorrow': (factory, min) => genericPool(factory, min, true),
 }
@@ -265,7 +341,7 @@ for (const [name, make] of Object.entries(POOLS)) {
   test(`${name}: nothing is open that the engine does not count, whatever happens`, async () => {
     await fc.assert(
       fc.asyncProperty(program, (one) => run(make, one)),
-      { numRuns: name === 'mysql2' ? RUNS_ON_SOCKETS : RUNS },
+      { numRuns: ON_CONNECTIONS.includes(name) ? RUNS_ON_CONNECTIONS : RUNS },
     )
   })
 }
@@ -312,20 +388,20 @@ test('generic-pool: what its own evictor closes is replaced, up to its min', asy
 for (const [name, make] of Object.entries(POOLS)) {
   test(`${name}: one more is opened ahead of anybody though others are idle`, async () => {
     const factory = new Factory()
-    const { pool, acquire, release } = make(factory, 0)
+    const { pool, acquire, release, open = () => factory.open, turn = nextTurn } = make(factory, 0)
     const control = adapt(pool, { controller: fixed(), watch: false, limitMin: 1, creatingMax: 1 })
     release(await acquire())
-    await nextTurn()
+    await turn()
     await control.warmUp(2)
     expect(control.counts()).toMatchObject({ idle: 2, live: 2 })
-    expect(factory.open).toBe(2)
-    await control.drain()
+    expect(open()).toBe(2)
+    await turnUntilSettled(control.drain(), turn)
   })
 }
 
 for (const [name, make] of Object.entries(POOLS)) {
   test(`${name}: whom the limit has kept waiting since before adoption is served on detach`, async () => {
-    const { pool, acquire, destroy } = make(new Factory(), 0)
+    const { pool, acquire, destroy, turn = nextTurn } = make(new Factory(), 0)
     const held = await Promise.all(Array.from({ length: LIMIT_MAX }, acquire))
     let isServed = false
     void acquire().then(() => {
@@ -334,9 +410,9 @@ for (const [name, make] of Object.entries(POOLS)) {
     const control = adapt(pool, { controller: fixed(), watch: false, limitMin: 1 })
     control.resize(1)
     destroy(held[0] as Thing)
-    for (let turns = 0; turns < SOME_TURNS; turns++) await nextTurn()
+    for (let turns = 0; turns < SOME_TURNS; turns++) await turn()
     control.detach()
-    for (let turns = 0; turns < SOME_TURNS; turns++) await nextTurn()
+    for (let turns = 0; turns < SOME_TURNS; turns++) await turn()
     expect(isServed).toBe(true)
   })
 }
@@ -346,7 +422,9 @@ async function run(
   { min, early, steps, end }: Program,
 ): Promise<void> {
   const factory = new Factory()
-  const { pool, acquire, release, destroy, allowed = ({ live }) => live } = make(factory, min)
+  const holder = make(factory, min)
+  const { pool, acquire, release, destroy, end: close } = holder
+  const { open = () => factory.open, allowed = ({ live }) => live, turn = nextTurn } = holder
   const held: Thing[] = []
   let waiting = 0
   const ask = async (): Promise<void> => {
@@ -364,7 +442,7 @@ async function run(
     await how(thing)
   }
   for (let left = early.asks; left > 0; left--) void ask()
-  for (let left = early.turns; left > 0; left--) await nextTurn()
+  for (let left = early.turns; left > 0; left--) await turn()
   const createBackoff = { initialMs: 1, maxMs: 1 }
   const control = adapt(pool, { controller: fixed(), watch: false, limitMin: 1, limitMax: LIMIT_MAX, createBackoff })
   for (const { do: what, n } of steps) {
@@ -377,22 +455,46 @@ async function run(
     else if (what === 'fail') factory.failing = n
     else if (what === 'throw') factory.isThrowing = n >= 2
     else {
-      await nextTurn()
-      expect(factory.open).toBeLessThanOrEqual(allowed(control.counts()))
+      await turn()
+      expect(open()).toBeLessThanOrEqual(allowed(control.counts()))
     }
   }
-  const ended = end === 'drain' ? control.drain() : undefined
+  const over = end === 'drain' ? control.drain() : undefined
   if (end === 'detach') {
     factory.failing = 0 // tarn alone would try again 200 ms later
     factory.isThrowing = false // generic-pool alone would lose who waits
     control.detach()
   }
-  const hangsAtMs = performance.now() + PATIENCE_MS
-  while (waiting > 0 || held.length > 0) {
-    expect(performance.now(), `served: ${JSON.stringify(control.counts())}`).toBeLessThan(hangsAtMs)
+  const isServed = (): boolean => {
     for (const thing of [...held]) void giveBack(thing, release)
-    await nextTurn()
+    if (end === 'detach' && close !== undefined) expect(open()).toBeLessThanOrEqual(LIMIT_MAX)
+    return waiting === 0 && held.length === 0
   }
-  if (end !== 'detach') await (ended ?? control.drain())
-  expect(factory.open).toBeLessThanOrEqual(end === 'detach' ? LIMIT_MAX : 0)
+  await turnUntil(isServed, turn, control)
+  if (end !== 'detach') {
+    await turnUntilSettled(over ?? control.drain(), turn)
+    expect(open()).toBeLessThanOrEqual(allowed(control.counts()))
+  } else {
+    expect(open()).toBeLessThanOrEqual(LIMIT_MAX)
+    if (close === undefined) return
+    await turnUntilSettled(close(), turn)
+  }
+  await turnUntil(() => open() === 0, turn, control)
+}
+
+async function turnUntil(isSo: () => boolean, turn: () => Promise<void>, told: unknown = undefined): Promise<void> {
+  const hangsAtMs = performance.now() + PATIENCE_MS
+  while (!isSo()) {
+    if (performance.now() > hangsAtMs) throw new Error(`still not so: ${inspect(told)}`)
+    await turn()
+  }
+}
+
+async function turnUntilSettled(work: Promise<unknown>, turn: () => Promise<void>): Promise<void> {
+  let isSettled = false
+  const settled = work.finally(() => {
+    isSettled = true
+  })
+  await turnUntil(() => isSettled, turn, work)
+  await settled
 }
