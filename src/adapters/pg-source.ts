@@ -3,6 +3,7 @@ import { ignore } from '../base/ignore.ts'
 import type { DestroyReason, Lease, Source } from '../pool/contract.ts'
 import { cutLate } from './cut-late.ts'
 import { DriverAsks, isOfHandOut, promised } from './driver-asks.ts'
+import { Lingering } from './lingering.ts'
 
 /** Ends a hand-out: a truthy argument has the client closed. pg makes a new one for each hand-out; it works once. */
 export type PgRelease = (error?: unknown) => void
@@ -18,7 +19,7 @@ export interface PgClientLike {
   removeListener(event: 'drain', listener: () => void): unknown
   /** Undocumented; pg-pool itself reaches for it to end a connect that takes too long. */
   readonly connection?: { readonly stream?: { destroy(): void } }
-  /** Private: may it be asked anything? pg-pool looks at both when it is given back. */
+  /** Private: see `isSound`. */
   readonly _queryable?: boolean
   readonly _ending?: boolean
 }
@@ -38,8 +39,6 @@ export interface PgPoolLike {
   }
   /** Clients that pg knows: connecting ones included, those that are being closed not. */
   readonly totalCount: number
-  /** Clients at rest, those already promised to a connect of this tick included. */
-  readonly idleCount: number
   /** Connects in pg's own queue; not those that wait for a new client. */
   readonly waitingCount: number
   readonly ending: boolean
@@ -53,7 +52,7 @@ export interface PgPoolLike {
   on(event: string, listener: (...args: never[]) => void): unknown
   removeListener(event: string, listener: (...args: never[]) => void): unknown
   listenerCount(event: string): number
-  /** Private: clients at rest, oldest first. Why we look: see `PgSource.destroy`. */
+  /** Private: clients at rest, oldest first, those already promised to a connect of this tick included. */
   readonly _idle: readonly { readonly client: PgClientLike }[]
   /** Private: closes a client at rest, as pg's own idle timeout does. */
   _remove(client: PgClientLike): void
@@ -81,7 +80,9 @@ export class PgSource implements Source<PgClientLike> {
   /** pg's own connect, whatever is on the instance later. */
   readonly #connect: (callback: PgConnectCallback) => void
   readonly #readWaitingCount: () => number
+  /** Clients that pg does not have: lent, or lingering. */
   readonly #out = new Map<PgClientLike, PgHandOut>()
+  readonly #lingering = new Lingering<PgClientLike>((client) => this.#giveBackToPg(client))
   /** pg is being given a client back, which is neither idle nor ours for the moment. */
   isGivingBack = false
   /** Called when pg may have handed on a client, or the place of one that failed to connect, within its own queue. */
@@ -118,6 +119,7 @@ export class PgSource implements Source<PgClientLike> {
   }
 
   detach(): void {
+    this.#lingering.settle()
     this.#pool.removeListener('acquire', this.#onAcquire)
     this.#pool.removeListener('remove', this.#onRemove)
     for (const client of this.#open) client.removeListener('error', ignore)
@@ -132,7 +134,7 @@ export class PgSource implements Source<PgClientLike> {
    * createTimeoutMs.
    */
   create(): Promise<PgClientLike> {
-    const isOpening = this.#pool.idleCount === 0
+    const isOpening = this.#pool._idle.length === 0
     const open = isOpening ? this.#connect : (callback: PgConnectCallback) => this.#pool.newClient({ callback })
     return promised((answer) => this.#ask(open, answer))
   }
@@ -142,12 +144,22 @@ export class PgSource implements Source<PgClientLike> {
   }
 
   /**
-   * pg hands out an idle client, on its next tick; should that die on the way, pg opens another, under the timeout of
-   * then.
+   * An idle client, on the next tick, as pg does it. Should one of pg's die on the way, pg opens another, under the
+   * timeout of then.
    */
   handOut(answer: PgAnswer): void {
-    const { options, idleCount } = this.#pool
-    this.#ask(idleCount > 0 && options.connectionTimeoutMillis ? this.#connectUntimed : this.#connect, answer)
+    const client = this.#lingering.take()
+    if (client !== undefined) {
+      if (!isSound(client)) {
+        this.#giveBackToPg(client)
+        return this.handOut(answer)
+      }
+      client.release = this.handOutOf(client).release
+      process.nextTick(answer, undefined, client)
+      return
+    }
+    const { options, _idle } = this.#pool
+    this.#ask(_idle.length > 0 && options.connectionTimeoutMillis ? this.#connectUntimed : this.#connect, answer)
   }
 
   /** For the wait of one tick, pg need not start a timer: it reads its timeout as it queues the connect. */
@@ -167,14 +179,25 @@ export class PgSource implements Source<PgClientLike> {
    * but count its uses and look at its age, and told nobody but us.
    */
   mayPassOn(client: PgClientLike): boolean {
-    if (this.#releasing > 1) return false // a row of callbacks that release at once must not pile up on the stack
+    // A row of callbacks that release at once must not pile up on the stack.
+    return this.#releasing <= 1 && this.#isWithoutPg(client)
+  }
+
+  /** Would pg have nothing to do or to tell between two holders? */
+  #isWithoutPg(client: PgClientLike): boolean {
     const { options, ending } = this.#pool
-    if (ending || client._queryable !== true || client._ending === true) return false
+    if (ending || !isSound(client) || this.strangersWaiting() > 0) return false
     if (options.maxLifetimeSeconds || Number.isFinite(options.maxUses)) return false
     return this.#pool.listenerCount('acquire') === 1 && this.#pool.listenerCount('release') === 1 // our own: no others
   }
 
   giveBack(client: PgClientLike): boolean {
+    if (!this.#isWithoutPg(client)) return this.#giveBackToPg(client)
+    this.#lingering.add(client)
+    return true
+  }
+
+  #giveBackToPg(client: PgClientLike): boolean {
     const { release, argument } = this.#takeOut(client)
     // Whether pg keeps it (it may be dead, expired or used up) shows in the total at once. Listeners to pg's `release`
     // event may have a new client opened meanwhile, which must not be taken for this one.
@@ -203,7 +226,9 @@ export class PgSource implements Source<PgClientLike> {
       return this.#close(client, () => release(argument || cause || true))
     }
     // A hand-out that failed leaves nothing behind; the idle ones are others, and good.
-    const oldest = isOfHandOut(reason) ? undefined : this.#pool._idle[0]?.client
+    if (isOfHandOut(reason)) return undefined
+    this.#lingering.settle()
+    const oldest = this.#pool._idle[0]?.client
     if (oldest === undefined) return undefined
     return this.#close(oldest, () => this.#pool._remove(oldest))
   }
@@ -226,7 +251,7 @@ export class PgSource implements Source<PgClientLike> {
   }
 
   idleCount(): number {
-    return Math.max(0, this.#pool.idleCount - this.waitingAtPg())
+    return this.#lingering.length + Math.max(0, this.#pool._idle.length - this.waitingAtPg())
   }
 
   /** Connects in pg's own queue: by the getter of its class, since the instance's own tells of our waiters. */
@@ -241,8 +266,8 @@ export class PgSource implements Source<PgClientLike> {
 
   /** Clients out, or being opened, that pg did not hand to us: taken before adoption, or past the gate. */
   strangersOut(): number {
-    const { totalCount, idleCount } = this.#pool
-    return Math.max(0, totalCount - idleCount - this.#out.size - this.#asks.beingServed)
+    const { totalCount, _idle } = this.#pool
+    return Math.max(0, totalCount - _idle.length - this.#out.size - this.#asks.beingServed)
   }
 
   /** Has pg open one client and give it to whoever is first in its own queue, which it does not do by itself. */
@@ -312,6 +337,11 @@ export class PgSource implements Source<PgClientLike> {
     this.#closing.get(client)?.()
     if (this.#open.size === 0) this.#whenAllClosed?.()
   }
+}
+
+/** May it be asked anything? pg looks at both when it is given back. */
+function isSound({ _queryable, _ending }: PgClientLike): boolean {
+  return _queryable === true && _ending !== true
 }
 
 /** A getter of an object's class, wherever up the chain it is. */

@@ -96,6 +96,7 @@ class PgAdapter implements Adapter<PgClientLike> {
       connect: (callback?: PgConnectCallback) => this.#connect(callback),
       query: (...args: unknown[]) => this.#query(args),
       end: (callback?: PgEndCallback) => this.#end(callback),
+      idleCount: { get: () => this.source.idleCount() },
       waitingCount: { get: () => this.#gateWaiters() + this.source.strangersWaiting() },
     })
     this.#look()

@@ -1,3 +1,4 @@
+import { setImmediate as endOfTurn } from 'node:timers/promises'
 import pg from 'pg'
 import { afterEach, describe, expect, inject, test } from 'vitest'
 import { adapt } from '../../src/adapt.ts'
@@ -16,7 +17,7 @@ afterEach(async () => {
 function adopted(config: pg.PoolConfig = {}) {
   const pool = new pg.Pool({ connectionString: server.url, max: 1, ...config })
   pools.push(pool)
-  const control = adapt(pool, { controller: fixed(), watch: false, createBackoff: { refuseAfter: 1 } })
+  const control = adapt(pool, { controller: fixed(), watch: false, limitMin: 1, createBackoff: { refuseAfter: 1 } })
   return { pool, control }
 }
 
@@ -89,11 +90,111 @@ describe('from holder to waiter', () => {
   })
 })
 
+/** Clients at rest, as pg itself knows them. */
+const atRestInPg = (pool: pg.Pool): number => (pool as unknown as { _idle: readonly unknown[] })._idle.length
+
+describe('a client that is given back', () => {
+  test('is at rest at once, and with pg at the end of the turn', async () => {
+    const { pool, control } = adopted()
+    ;(await pool.connect()).release()
+    expect(pool).toMatchObject({ totalCount: 1, idleCount: 1 })
+    expect(control.counts()).toMatchObject({ idle: 1, inUse: 0 })
+    expect(atRestInPg(pool)).toBe(0)
+    await endOfTurn()
+    expect(pool).toMatchObject({ totalCount: 1, idleCount: 1 })
+    expect(atRestInPg(pool)).toBe(1)
+    expect(control.counts()).toMatchObject({ idle: 1, inUse: 0 })
+  })
+
+  test('goes to whoever asks in the same turn, on the next tick, and its stale release is an error', async () => {
+    const { pool, control } = adopted()
+    const before = await pool.connect()
+    const staleRelease = before.release
+    before.release()
+    let after: pg.PoolClient | undefined
+    pool.connect((_error, client) => {
+      after = client
+    })
+    expect(after).toBeUndefined()
+    expect(() => staleRelease()).toThrow('Release called on client which has already been released to the pool.')
+    await endOfTurn()
+    expect(after).toBe(before)
+    expect(() => staleRelease()).toThrow('Release called on client which has already been released to the pool.')
+    expect(control.counts()).toMatchObject({ inUse: 1, idle: 0 })
+    expect(pool.idleCount).toBe(0)
+    after?.release()
+    expect(control.stats()).toMatchObject({ acquired: 2, released: 2, created: 1 })
+  })
+
+  test('and ends before anybody asks is lent to nobody', async () => {
+    const { pool, control } = adopted()
+    const client = await pool.connect()
+    client.release()
+    const ended = client.end()
+    await pool.query('select 1')
+    await ended
+    await endOfTurn()
+    expect(control.stats()).toMatchObject({ acquired: 2, released: 2 })
+    expect(control.counts()).toMatchObject({ live: 1, idle: 1 })
+    expect(pool).toMatchObject({ totalCount: 1, idleCount: 1 })
+  })
+
+  test('is closed at once when the limit falls', async () => {
+    const { pool, control } = adopted({ max: 2 })
+    const clients = await Promise.all([pool.connect(), pool.connect()])
+    for (const client of clients) client.release()
+    control.resize(1)
+    expect(control.counts()).toMatchObject({ live: 1, idle: 1 })
+    expect(pool).toMatchObject({ totalCount: 1, idleCount: 1 })
+  })
+
+  test('is with pg when the pool is detached', async () => {
+    const { pool, control } = adopted()
+    ;(await pool.connect()).release()
+    control.detach()
+    expect(atRestInPg(pool)).toBe(1)
+    await pool.query('select 1')
+  })
+
+  test('goes to its next holder as it comes from pg, who is detached before he has it', async () => {
+    const { pool, control } = adopted()
+    ;(await pool.connect()).release()
+    const next = pool.connect()
+    control.detach()
+    ;(await next).release()
+    expect(pool.idleCount).toBe(1)
+  })
+
+  test("goes to who waits in pg's own queue since before adoption, however many ask later", async () => {
+    const pool = new pg.Pool({ connectionString: server.url, max: 1 })
+    pools.push(pool)
+    const first = await pool.connect()
+    let answered = 0
+    let servedAfter: number | undefined
+    pool.connect((_error, _client, done) => {
+      servedAfter = answered
+      done()
+    })
+    const control = adapt(pool, { controller: fixed(), watch: false, limitMin: 1, limitMax: 2, limitInitial: 1 })
+    control.resize(2)
+    const asker = async (): Promise<void> => {
+      for (let query = 0; query < 5; query++) {
+        await pool.query('select 1')
+        answered += 1
+      }
+    }
+    await Promise.all([asker(), asker(), asker()])
+    expect(servedAfter).toBeLessThan(3)
+    first.release()
+  })
+})
+
 describe('an idle client that goes on its way to its next holder', () => {
   test('is replaced by pg, within the lease', async () => {
     const { pool, control } = adopted()
     const client = await pool.connect()
     client.release()
+    await endOfTurn()
     const next = pool.connect()
     close(pool, client)
     const another = await next
@@ -111,6 +212,7 @@ describe('an idle client that goes on its way to its next holder', () => {
     const { pool, control } = adopted({ connectionString: undefined, ...address() })
     const client = await pool.connect()
     client.release()
+    await endOfTurn()
     const next = pool.connect()
     close(pool, client)
     Object.assign(pool.options, { port: 1 })
@@ -124,6 +226,7 @@ describe('an idle client that goes on its way to its next holder', () => {
     const { pool, control } = adopted({ connectionString: undefined, ...address(), port: proxy.port })
     const client = await pool.connect()
     client.release()
+    await endOfTurn()
     proxy.pause() // what pg connects in its place does not get there before the patience ends
     const next = pool.connect()
     close(pool, client)
@@ -139,6 +242,7 @@ describe('an idle client that goes on its way to its next holder', () => {
   test('and one that is detached meanwhile goes to its caller as it comes from pg', async () => {
     const { pool, control } = adopted()
     ;(await pool.connect()).release()
+    await endOfTurn()
     const next = pool.connect()
     control.detach()
     const client = await next
