@@ -31,7 +31,7 @@ export class Lingering<C> {
 
   /** Gives all of them back, oldest first. */
   settle(): void {
-    for (let c = this.#connections.shift(); c !== undefined; c = this.#connections.shift()) this.#giveBack(c)
+    for (const connection of this.#connections.splice(0)) this.#giveBack(connection)
   }
 
   readonly #endTurn = (): void => {

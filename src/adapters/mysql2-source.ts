@@ -200,16 +200,16 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
     if (stream.closed === true) return void connection._removeFromPool()
     // end() of the pool closes its connections itself, each once its running command is done.
     const isEnding = this.#pool._closed
-    const timer = isEnding ? undefined : cutLate(this.#destroyTimeoutMs, () => stream.destroy())
-    return new Promise((resolve) => {
-      stream.once('close', () => {
-        timer?.cancel()
-        resolve()
-      })
-      if (isEnding || connection._pool === null) return
-      connection._removeFromPool()
-      connection._realEnd()
-    })
+    return cutLate(
+      isEnding ? Number.POSITIVE_INFINITY : this.#destroyTimeoutMs,
+      () => stream.destroy(),
+      (closed) => {
+        stream.once('close', closed)
+        if (isEnding || connection._pool === null) return
+        connection._removeFromPool()
+        connection._realEnd()
+      },
+    )
   }
 
   /** Is it lent by the engine? */
@@ -254,14 +254,11 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
   /** Resolves when every socket of the pool is closed; those that take too long are cut. */
   allClosed(): Promise<void> {
     if (this.#open.size === 0) return Promise.resolve()
-    const timer = cutLate(this.#destroyTimeoutMs, () => {
+    const cut = () => {
       for (const { stream } of this.#open.keys()) stream.destroy()
-    })
-    return new Promise((resolve) => {
-      this.#whenAllClosed = () => {
-        timer?.cancel()
-        resolve()
-      }
+    }
+    return cutLate(this.#destroyTimeoutMs, cut, (closed) => {
+      this.#whenAllClosed = closed
     })
   }
 

@@ -54,7 +54,7 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
   #drain: GateSettings['drain'] = () => Promise.resolve()
   #patch: Patch | undefined
   #work: DriverWork<Mysql2ConnectionLike> | undefined
-  #restoreConfig: () => void = () => {}
+  #options: readonly Patch[] = []
   /** Of a query of the pool's that is asking for its connection. */
   #scope: AsyncScope | undefined
   /** What is being released: if it goes on to a waiter, he gets it on the next tick, as mysql2 does it. */
@@ -91,7 +91,7 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     const pool = this.#pool
     this.#gate = gate
     this.#drain = settings.drain
-    this.#restoreConfig = setConfig(pool.config, settings)
+    this.#options = [setLimit(pool.config, settings), setPatience(pool.config, settings)]
     this.source.attach(settings.destroyTimeoutMs)
     this.source.onHandedOn = () => this.#look()
     if (settings.work !== undefined) this.#work = mysql2Work(settings.work)
@@ -116,7 +116,7 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     this.#work?.detach(this.source.open())
     for (const event of LOOK_AT) pool.removeListener(event, this.#lookIfStrange)
     this.source.detach()
-    this.#restoreConfig()
+    for (const options of this.#options) options.undo()
     // mysql2 would never close what is over its limit again, and lend all of it.
     const { connectionLimit } = pool.config
     const excess = connectionLimit === 0 ? 0 : pool._allConnections.length - connectionLimit
@@ -298,21 +298,15 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
 /** Events of mysql2 at which a stranger may show. A hand-over within its queue tells nobody, and changes no count. */
 const LOOK_AT = ['acquire', 'connection', 'release'] as const
 
-/**
- * The ceiling, and mysql2's own patience with a connect, which would else outlast ours.
- *
- * @returns puts them back, unless somebody has changed them since
- */
-function setConfig(config: Mysql2PoolLike['config'], { limitMax, createTimeoutMs }: GateSettings): () => void {
-  const { connectionConfig } = config
-  const before = { connectionLimit: config.connectionLimit, connectTimeout: connectionConfig.connectTimeout }
+/** The ceiling. */
+function setLimit(config: Mysql2PoolLike['config'], { limitMax }: GateSettings): Patch {
+  return patchMembers(config, { connectionLimit: { value: limitMax } })
+}
+
+/** mysql2's own patience with a connect, which would else outlast ours. */
+function setPatience({ connectionConfig }: Mysql2PoolLike['config'], { createTimeoutMs }: GateSettings): Patch {
   const connectTimeout = createTimeoutMs === Number.POSITIVE_INFINITY ? 0 : createTimeoutMs
-  config.connectionLimit = limitMax
-  connectionConfig.connectTimeout = connectTimeout
-  return () => {
-    if (config.connectionLimit === limitMax) config.connectionLimit = before.connectionLimit
-    if (connectionConfig.connectTimeout === connectTimeout) connectionConfig.connectTimeout = before.connectTimeout
-  }
+  return patchMembers(connectionConfig, { connectTimeout: { value: connectTimeout } })
 }
 
 /** What mysql2's callers know how to catch: its own error or text where it has one, with ours as its cause. */

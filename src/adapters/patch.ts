@@ -1,4 +1,4 @@
-/** Members replaced on somebody's object. */
+/** Members replaced on somebody's object, or options set there. */
 export interface Patch {
   /** Puts back what was there. A member that somebody else has replaced since is theirs, and stays. */
   undo(): void
@@ -8,7 +8,8 @@ export interface Patch {
  * Replaces members on the object itself: what its class provides stays underneath, and is there again once undone.
  * As members of a class, they do not show when the object is listed or logged.
  *
- * @param members functions become methods; descriptors with `get` become getters
+ * @param members functions become methods; descriptors with `get` become getters, and those with `value` plain values,
+ *   which do show
  */
 export function patchMembers(object: object, members: Readonly<Record<string, Replacement>>): Patch {
   const undoers = Object.entries(members).map(([name, member]) => replace(object, name, member))
@@ -20,19 +21,20 @@ export function patchMembers(object: object, members: Readonly<Record<string, Re
 }
 
 type Method = (...args: never[]) => unknown
-type Replacement = Method | { readonly get: () => unknown }
+type Replacement = Method | { readonly get: () => unknown } | { readonly value: unknown }
 
 function replace(object: object, name: string, member: Replacement): () => void {
   const before = Object.getOwnPropertyDescriptor(object, name)
-  const ours =
+  const ours: PropertyDescriptor =
     typeof member === 'function'
-      ? { value: member, writable: true, enumerable: false, configurable: true }
-      : { get: member.get, enumerable: false, configurable: true }
-  Object.defineProperty(object, name, ours)
+      ? { value: member, writable: true }
+      : 'value' in member
+        ? { ...member, writable: true, enumerable: true }
+        : { get: member.get }
+  Object.defineProperty(object, name, { enumerable: false, configurable: true, ...ours })
   return () => {
     const now = Object.getOwnPropertyDescriptor(object, name)
-    const isOurs = typeof member === 'function' ? now?.value === member : now?.get === member.get
-    if (!isOurs) return
+    if (now?.value !== ours.value || now?.get !== ours.get) return
     if (before === undefined) Reflect.deleteProperty(object, name)
     else Object.defineProperty(object, name, before)
   }

@@ -39,8 +39,6 @@ export interface PgPoolLike {
   }
   /** Clients that pg knows: connecting ones included, those that are being closed not. */
   readonly totalCount: number
-  /** Connects in pg's own queue; not those that wait for a new client. */
-  readonly waitingCount: number
   readonly ending: boolean
   /** The promises that users want to get. */
   readonly Promise: PromiseConstructor
@@ -54,6 +52,8 @@ export interface PgPoolLike {
   listenerCount(event: string): number
   /** Private: clients at rest, oldest first, those already promised to a connect of this tick included. */
   readonly _idle: readonly { readonly client: PgClientLike }[]
+  /** Private: connects in pg's own queue, without those that wait for a new client; `waitingCount` tells of ours. */
+  readonly _pendingQueue: readonly unknown[]
   /** Private: closes a client at rest, as pg's own idle timeout does. */
   _remove(client: PgClientLike): void
   /** Not documented: opens a client for one connect. Why we call it: see `PgSource.create`. */
@@ -79,7 +79,6 @@ export class PgSource implements Source<PgClientLike> {
   readonly #pool: PgPoolLike
   /** pg's own connect, whatever is on the instance later. */
   readonly #connect: (callback: PgConnectCallback) => void
-  readonly #readWaitingCount: () => number
   /** Clients that pg does not have: lent, or lingering. */
   readonly #out = new Map<PgClientLike, PgHandOut>()
   readonly #lingering = new Lingering<PgClientLike>((client) => this.#giveBackToPg(client))
@@ -107,7 +106,6 @@ export class PgSource implements Source<PgClientLike> {
   constructor(pool: PgPoolLike) {
     this.#pool = pool
     this.#connect = pool.connect.bind(pool)
-    this.#readWaitingCount = getterOf(pool, 'waitingCount')
   }
 
   /** @param destroyTimeoutMs a socket that has not closed by then, in ms, is cut */
@@ -149,29 +147,13 @@ export class PgSource implements Source<PgClientLike> {
    */
   handOut(answer: PgAnswer): void {
     const client = this.#lingering.take()
-    if (client !== undefined) {
-      if (!isSound(client)) {
-        this.#giveBackToPg(client)
-        return this.handOut(answer)
-      }
-      client.release = this.handOutOf(client).release
-      process.nextTick(answer, undefined, client)
-      return
+    if (client === undefined) return this.#ask(this.#connect, answer)
+    if (!isSound(client)) {
+      this.#giveBackToPg(client)
+      return this.handOut(answer)
     }
-    const { options, _idle } = this.#pool
-    this.#ask(_idle.length > 0 && options.connectionTimeoutMillis ? this.#connectUntimed : this.#connect, answer)
-  }
-
-  /** For the wait of one tick, pg need not start a timer: it reads its timeout as it queues the connect. */
-  readonly #connectUntimed = (callback: PgConnectCallback): void => {
-    const { options } = this.#pool
-    const timeoutMillis = options.connectionTimeoutMillis as number
-    options.connectionTimeoutMillis = 0
-    try {
-      this.#connect(callback)
-    } finally {
-      options.connectionTimeoutMillis = timeoutMillis
-    }
+    client.release = this.handOutOf(client).release
+    process.nextTick(answer, undefined, client)
   }
 
   /**
@@ -254,9 +236,9 @@ export class PgSource implements Source<PgClientLike> {
     return this.#lingering.length + Math.max(0, this.#pool._idle.length - this.waitingAtPg())
   }
 
-  /** Connects in pg's own queue: by the getter of its class, since the instance's own tells of our waiters. */
+  /** Connects in pg's own queue. */
   waitingAtPg(): number {
-    return this.#readWaitingCount.call(this.#pool)
+    return this.#pool._pendingQueue.length
   }
 
   /** Of these, who did not come from us: they wait since before adoption, or have gone past the gate. */
@@ -283,14 +265,11 @@ export class PgSource implements Source<PgClientLike> {
   /** Resolves when every socket of the pool is closed; those that take too long are cut. */
   allClosed(): Promise<void> {
     if (this.#open.size === 0) return Promise.resolve()
-    const timer = cutLate(this.#destroyTimeoutMs, () => {
+    const cut = () => {
       for (const { connection } of this.#open) connection?.stream?.destroy()
-    })
-    return new Promise((resolve) => {
-      this.#whenAllClosed = () => {
-        timer?.cancel()
-        resolve()
-      }
+    }
+    return cutLate(this.#destroyTimeoutMs, cut, (closed) => {
+      this.#whenAllClosed = closed
     })
   }
 
@@ -307,13 +286,9 @@ export class PgSource implements Source<PgClientLike> {
   }
 
   #close(client: PgClientLike, close: () => void): Promise<void> {
-    const timer = cutLate(this.#destroyTimeoutMs, () => client.connection?.stream?.destroy())
-    return new Promise((resolve) => {
-      this.#closing.set(client, () => {
-        timer?.cancel()
-        this.#closing.delete(client)
-        resolve()
-      })
+    const cut = () => client.connection?.stream?.destroy()
+    return cutLate(this.#destroyTimeoutMs, cut, (closed) => {
+      this.#closing.set(client, closed)
       close()
     })
   }
@@ -335,6 +310,7 @@ export class PgSource implements Source<PgClientLike> {
   readonly #onRemove = (client: PgClientLike): void => {
     this.#open.delete(client)
     this.#closing.get(client)?.()
+    this.#closing.delete(client)
     if (this.#open.size === 0) this.#whenAllClosed?.()
   }
 }
@@ -342,14 +318,4 @@ export class PgSource implements Source<PgClientLike> {
 /** May it be asked anything? pg looks at both when it is given back. */
 function isSound({ _queryable, _ending }: PgClientLike): boolean {
   return _queryable === true && _ending !== true
-}
-
-/** A getter of an object's class, wherever up the chain it is. */
-function getterOf(object: object, name: string): () => number {
-  for (let owner: object | null = object; owner !== null; owner = Object.getPrototypeOf(owner)) {
-    const { get, value } = Object.getOwnPropertyDescriptor(owner, name) ?? {}
-    if (get !== undefined) return get as () => number
-    if (value !== undefined) break
-  }
-  return () => Reflect.get(object, name) as number
 }

@@ -14,7 +14,7 @@ import {
 import { pgWork } from './pg-work.ts'
 
 const METHODS = ['connect', 'query', 'end', 'on', 'removeListener', '_remove', 'newClient'] as const
-const COUNTS = ['totalCount', 'idleCount', 'waitingCount'] as const
+const LISTS = ['_clients', '_idle', '_pendingQueue'] as const
 
 /** Is it a pg.Pool, of whatever copy of pg? */
 export function isPgPool(candidate: unknown): candidate is PgPoolLike {
@@ -22,9 +22,8 @@ export function isPgPool(candidate: unknown): candidate is PgPoolLike {
   const pool = candidate as Record<string, unknown>
   return (
     METHODS.every((name) => typeof pool[name] === 'function') &&
-    COUNTS.every((name) => typeof pool[name] === 'number') &&
-    typeof pool.options === 'object' &&
-    Array.isArray(pool._idle)
+    LISTS.every((name) => Array.isArray(pool[name])) &&
+    typeof pool.options === 'object'
   )
 }
 
@@ -53,7 +52,7 @@ class PgAdapter implements Adapter<PgClientLike> {
   #drain: () => Promise<unknown> = () => Promise.resolve()
   #patch: Patch | undefined
   #work: DriverWork<PgClientLike> | undefined
-  #restoreOptions: () => void = () => {}
+  #options: Patch | undefined
   /** Connects at the gate. */
   #waiting = 0
   #strangers = 0
@@ -85,7 +84,7 @@ class PgAdapter implements Adapter<PgClientLike> {
     const pool = this.#pool
     this.#gate = gate
     this.#drain = settings.drain
-    this.#restoreOptions = setOptions(pool.options, settings)
+    this.#options = setOptions(pool.options, settings)
     this.source.attach(settings.destroyTimeoutMs)
     this.source.onHandedOn = this.#lookIfStrange
     if (settings.work !== undefined) this.#work = pgWork(settings.work)
@@ -115,7 +114,7 @@ class PgAdapter implements Adapter<PgClientLike> {
     this.#lookTimer?.cancel()
     this.#work?.detach(this.source.open())
     this.source.detach()
-    this.#restoreOptions()
+    this.#options?.undo()
     // pg would never close what is over its max again, and lend all of it.
     for (const { client } of pool._idle.slice(0, Math.max(0, pool.totalCount - pool.options.max))) pool._remove(client)
   }
@@ -288,20 +287,12 @@ class PgAdapter implements Adapter<PgClientLike> {
 /**
  * pg's ceiling, and the only way to have pg give up a connect: without a timeout, a silent server would hold its slot
  * for good.
- *
- * @returns puts them back, unless somebody has changed them since
  */
-function setOptions(options: PgPoolLike['options'], { limitMax, createTimeoutMs }: GateSettings): () => void {
-  const before = { ...options }
-  const timeoutMillis = createTimeoutMs === Number.POSITIVE_INFINITY ? 0 : createTimeoutMs
-  options.max = limitMax
-  options.connectionTimeoutMillis = timeoutMillis
-  return () => {
-    if (options.max === limitMax) options.max = before.max
-    if (options.connectionTimeoutMillis !== timeoutMillis) return
-    if (before.connectionTimeoutMillis === undefined) delete options.connectionTimeoutMillis
-    else options.connectionTimeoutMillis = before.connectionTimeoutMillis
-  }
+function setOptions(options: PgPoolLike['options'], { limitMax, createTimeoutMs }: GateSettings): Patch {
+  return patchMembers(options, {
+    max: { value: limitMax },
+    connectionTimeoutMillis: { value: createTimeoutMs === Number.POSITIVE_INFINITY ? 0 : createTimeoutMs },
+  })
 }
 
 /** What pg's callers know how to catch: pg's own error or text where pg has one, with ours as its cause. */

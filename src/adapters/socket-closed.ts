@@ -22,12 +22,14 @@ export async function socketClosed(
 ): Promise<void> {
   const { addCommand, stream, _pool } = connection as Partial<Mysql2Connection>
   if (addCommand === undefined || stream?.closed !== false || _pool) return void (await close())
-  const timer = cutLate(timeoutMs, () => stream.destroy())
-  const closed = new Promise<void>((resolve) => stream.once('close', resolve))
+  const closed = cutLate(
+    timeoutMs,
+    () => stream.destroy(),
+    (done) => stream.once('close', done),
+  )
   try {
     await close()
   } finally {
     await closed
-    timer?.cancel()
   }
 }

@@ -203,16 +203,14 @@ export class TarnFace implements PoolFace<object> {
     const translate = (error: Error): unknown | Promise<unknown> => asTarnError(error, timeout)
     const createTimeoutMillis = Math.min(doors.settings.createTimeoutMs, FOREVER_MS)
     const limit = () => (this.#isOpening ? doors.settings.limitMax : doors.limit())
-    const restoreOptions = setOptions(pool, {
-      createTimeoutMillis,
-      // tarn's, for what the gate has asked; longer than a create, since its callers' own is kept at the gate
-      acquireTimeoutMillis: Math.min(createTimeoutMillis + ACQUIRE_MARGIN_MS, FOREVER_MS),
-      propagateCreateError: true,
-    })
     const look = (): void => doors.lookSoon()
     for (const event of LOOK_AT) pool.on(event, look)
     const patch = patchMembers(pool, {
       max: { get: limit },
+      createTimeoutMillis: { value: createTimeoutMillis },
+      // tarn's, for what the gate has asked; longer than a create, since its callers' own is kept at the gate
+      acquireTimeoutMillis: { value: Math.min(createTimeoutMillis + ACQUIRE_MARGIN_MS, FOREVER_MS) },
+      propagateCreateError: { value: true },
       _tryAcquireOrCreate: () => this.#serveOwed(),
       acquire: () => gatedAcquire(doors, translate),
       release: (resource: object) => doors.end(resource, 'release') || this.#own.release(resource),
@@ -226,7 +224,6 @@ export class TarnFace implements PoolFace<object> {
       undo: () => {
         for (const event of LOOK_AT) pool.removeListener(event, look)
         patch.undo()
-        restoreOptions()
       },
     }
   }
@@ -240,19 +237,6 @@ function gatedAcquire(doors: Doors<object>, translate: (error: Error) => unknown
   return {
     promise: doors.ask({ signal: leaving.signal }, translate),
     abort: () => leaving.abort(),
-  }
-}
-
-type Settable = 'acquireTimeoutMillis' | 'createTimeoutMillis' | 'propagateCreateError'
-
-/** @returns puts them back, unless somebody has changed them since */
-function setOptions(pool: TarnPoolLike, options: Pick<TarnPoolLike, Settable>): () => void {
-  const before = { ...pool }
-  Object.assign(pool, options)
-  return () => {
-    for (const name of Object.keys(options) as Settable[]) {
-      if (pool[name] === options[name]) Object.assign(pool, { [name]: before[name] })
-    }
   }
 }
 

