@@ -28,7 +28,7 @@ export interface CreatorParts<T> {
   readonly createBackoff: CreateBackoff
 }
 
-/** How one create ends: `created` or `failed`, once; and after a `failed` for its timeout perhaps `late`. */
+/** How one create ends: `created` or `failed`, once; and after a `failed` that did not await it perhaps `late`. */
 export interface CreateOutcome<T> {
   created(resource: T, nowMs: number, createMs: number): void
   failed(failure: CreateFailure, nowMs: number): void
@@ -49,7 +49,8 @@ const LEAST_DRIFT = 1.02
 /** DOER: runs creates under their timeout, and keeps count of their luck, which decides how many may run (its pace). */
 export class Creator<T> {
   readonly #parts: CreatorParts<T>
-  readonly #underWay = new Set<AbortController>()
+  /** Each, and what ends the wait for it. */
+  readonly #underWay = new Map<AbortController, (error: Error) => void>()
   #pace: CreationPace
   /** Failures that have slowed the pace down, ever. */
   #setbacks = 0
@@ -88,14 +89,13 @@ export class Creator<T> {
     const { clock, createTimeoutMs } = this.#parts
     const abort = new AbortController()
     const setbacks = this.#setbacks
-    this.#underWay.add(abort)
     const work = this.#call(abort.signal)
     const late = (): Error => {
       const error = new CreateTimedOut(createTimeoutMs)
       abort.abort(error)
       return error
     }
-    settleWithin(clock, createTimeoutMs, work, late).then(
+    settleWithin(clock, createTimeoutMs, work, late, (giveUp) => this.#underWay.set(abort, giveUp)).then(
       (resource) => {
         const underWay = this.#underWay.size
         this.#underWay.delete(abort)
@@ -106,15 +106,22 @@ export class Creator<T> {
         this.#underWay.delete(abort)
         this.#failed({ error, failure: classifyCreateFailure(error), wasAborted }, setbacks, outcome)
         // Whoever ignores the signal may still deliver: a resource that nobody knows would never be closed.
-        if (error instanceof CreateTimedOut) work.then(outcome.late, ignore)
+        work.then(outcome.late, ignore)
       },
     )
   }
 
-  /** Asks all creates under way to give up. */
-  abortAll(reason: Error): void {
+  /**
+   * Asks all creates under way to give up.
+   *
+   * @param isLast they are not awaited any more: the timer of one that is deaf would keep the process
+   */
+  abortAll(reason: Error, isLast?: boolean): void {
     this.#parts.scope.run(() => {
-      for (const abort of this.#underWay) abort.abort(reason)
+      for (const [abort, giveUp] of this.#underWay) {
+        abort.abort(reason)
+        if (isLast) giveUp(reason)
+      }
     })
   }
 

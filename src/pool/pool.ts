@@ -42,6 +42,7 @@ import {
   CreateFailedError,
   DrainingError,
   LeaseEndedError,
+  type PoolError,
   type PoolErrorInfo,
   QueueFullError,
   ShedError,
@@ -347,7 +348,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   /** Why an acquire that cannot be served at once may not even wait, if so. */
   #refusal(signal: AbortSignal | undefined): { readonly kind: RefusalKind; readonly error: Error } | undefined {
     const { waitersMax } = this.#options
-    if (this.#drain !== undefined) return { kind: 'draining', error: new DrainingError(this.#errorInfo()) }
+    if (this.#drain !== undefined) return { kind: 'draining', error: this.#drainingError() }
     if (signal?.aborted) {
       return { kind: 'aborted', error: new AcquireAbortedError(0, this.#errorInfo(signal.reason)) }
     }
@@ -639,15 +640,20 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #refuseAll(nowMs: number): void {
     const info = this.#errorInfo(this.#creator.latestFailure)
     const { failures } = this.#creator.pace
-    this.#warmUp?.done.reject(new CreateFailedError(failures, info))
+    const why = () => new CreateFailedError(failures, info)
+    this.#warmUp?.done.reject(why())
     this.#warmUp = undefined
-    // So many and no more: a callback that asks again as soon as it is refused would keep this going for ever.
-    for (let left = this.#queue.length; left > 0; left--) {
+    this.#refuseWaiters('createFailed', nowMs, why)
+  }
+
+  /** So many and no more: a callback that asks again as soon as it is refused would keep this going for ever. */
+  #refuseWaiters(kind: RefusalKind, nowMs: number, why: () => PoolError): number {
+    const waiting = this.#queue.length
+    for (let left = waiting; left > 0; left--) {
       const waiter = this.#queue.next('oldest')
-      if (waiter === undefined) return
-      const error = withoutFrames(() => new CreateFailedError(failures, info))
-      this.#refuse(waiter, 'createFailed', nowMs, error)
+      if (waiter !== undefined) this.#refuse(waiter, kind, nowMs, withoutFrames(why))
     }
+    return waiting
   }
 
   #destroyLate(resource: T): void {
@@ -837,7 +843,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   /** @see PoolHandle.warmUp */
   warmUp(liveWanted: number): Promise<void> {
-    if (this.#drain !== undefined) return Promise.reject(new DrainingError(this.#errorInfo()))
+    if (this.#drain !== undefined) return Promise.reject(this.#drainingError())
     // Two wishes at once are one, the larger: each is told when it has come true.
     const done = this.#warmUp?.done ?? deferred<void>()
     this.#warmUp = { liveWanted: Math.max(liveWanted, this.#warmUp?.liveWanted ?? 0), done }
@@ -929,7 +935,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#liveMin = 0
     this.#liveAhead = 0
     this.#view.isPaused = false // nobody would resume a pool that is closing, and its waiters are to be served
-    this.#warmUp?.done.reject(new DrainingError(this.#errorInfo()))
+    this.#warmUp?.done.reject(this.#drainingError())
     this.#warmUp = undefined
     return drain
   }
@@ -937,21 +943,18 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   /** Waiters are served; then nothing is kept, and nothing more is created. */
   #continueDrain(drain: Drain, nowMs: number): void {
     if (this.#queue.length > 0) return
-    if (this.#view.creating > 0) this.#creator.abortAll(new DrainingError(this.#errorInfo()))
+    if (this.#view.creating > 0) this.#creator.abortAll(this.#drainingError())
     for (let entry = this.#idle.newest; entry !== undefined; entry = this.#idle.newest) {
       this.#destroy(entry, 'drain', nowMs)
     }
-    if (this.#view.size > 0) return
-    this.#sweeper.stop()
-    this.#retryTimer?.cancel()
-    this.#endDrain(drain, { leasesCut: 0, holders: [], waitersRefused: 0, unfinished: 0 })
+    if (this.#view.size === 0) this.#restForGood(drain, 0)
   }
 
   /** Out of patience: what has not ended is ended, and what cannot be is named. */
   #cutDrainShort(drain: Drain): void {
     const nowMs = this.#clock.nowMs()
     const holders = this.holders()
-    const waitersRefused = this.#refuseToDrain(nowMs)
+    const waitersRefused = this.#refuseWaiters('draining', nowMs, this.#drainingError)
     const held = [...this.#ledger.entries()].filter(({ lease }) => lease !== undefined)
     const unfinished = this.#view.size - held.length
     this.#isPulsing = true // a listener to the last of them must not find the drain over before it is told how
@@ -965,6 +968,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     }
     this.#isPulsing = false
     this.#endDrain(drain, { leasesCut: held.length, holders, waitersRefused, unfinished })
+    this.#creator.abortAll(this.#drainingError(), true)
     this.#pulse(nowMs)
   }
 
@@ -975,16 +979,6 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     entry.lease = undefined
     this.#witness?.ended(lease, nowMs)
     return { entry, leaseMs, tag: lease.tag }
-  }
-
-  #refuseToDrain(nowMs: number): number {
-    const waitersRefused = this.#queue.length
-    for (let waiter = this.#queue.next('oldest'); waiter !== undefined; waiter = this.#queue.next('oldest')) {
-      const info = this.#errorInfo()
-      const error = withoutFrames(() => new DrainingError(info))
-      this.#refuse(waiter, 'draining', nowMs, error)
-    }
-    return waitersRefused
   }
 
   #endDrain(drain: Drain, result: DrainResult): void {
@@ -1003,10 +997,13 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     if (this.#isAbandoned) return
     this.#isAbandoned = true
     this.#drain ??= newDrain()
+    this.#restForGood(this.#drain, this.#refuseWaiters('draining', this.#clock.nowMs(), this.#drainingError))
+  }
+
+  #restForGood(drain: Drain, waitersRefused: number): void {
     this.#sweeper.stop()
     this.#retryTimer?.cancel()
-    const waitersRefused = this.#refuseToDrain(this.#clock.nowMs())
-    this.#endDrain(this.#drain, { leasesCut: 0, holders: [], waitersRefused, unfinished: this.#view.size })
+    this.#endDrain(drain, { leasesCut: 0, holders: [], waitersRefused, unfinished: this.#view.size })
   }
 
   get isDraining(): boolean {
@@ -1048,6 +1045,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #errorInfo(cause?: unknown): PoolErrorInfo {
     return { pool: this.#parts.name, counts: this.counts(), cause, isPaused: this.#view.isPaused }
   }
+
+  readonly #drainingError = (): DrainingError => new DrainingError(this.#errorInfo())
 
   #creatingMax(): number {
     const { allowed, retryAtMs } = this.#creator.pace

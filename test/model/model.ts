@@ -365,11 +365,11 @@ export class Model {
     if (this.isDraining && size === 0 && waiters === 0 && !this.isDrained) throw new Error('a drain that does not end')
   }
 
-  /** What the backend has not ended in time is not counted any more; everything else is. */
+  /** What the backend has not ended in time, or before the drain was over, is not counted any more; all else is. */
   #checkTimeouts(): void {
     const { createTimeoutMs, validateTimeoutMs, destroyTimeoutMs } = this.#setting
     const counts = this.#pool.counts()
-    const creating = this.#factory.underWay('create', createTimeoutMs)
+    const creating = this.isDrained ? 0 : this.#factory.underWay('create', createTimeoutMs)
     const validating = this.#factory.underWay('validate', validateTimeoutMs)
     const destroying = this.#factory.underWay('destroy', destroyTimeoutMs)
     if (counts.creating !== creating) throw new Error(`${counts.creating} creating, expected ${creating}`)

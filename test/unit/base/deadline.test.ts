@@ -56,11 +56,26 @@ test('what comes after the deadline is dropped, and a late rejection is no unhan
   await expect(outcome).rejects.toThrow('too late')
 })
 
-test('without a limit there is no timer', () => {
+test('without a limit there is no timer', async () => {
   const clock = new VirtualClock()
-  const { promise } = work()
-  expect(settleWithin(clock, Number.POSITIVE_INFINITY, promise, late)).toBe(promise)
+  const slow = work<number>()
+  const outcome = settleWithin(clock, Number.POSITIVE_INFINITY, slow.promise, late)
   expect(clock.timerCount).toBe(0)
+  slow.resolve(7)
+  expect(await outcome).toBe(7)
+})
+
+test('given up, it is answered for at once, and leaves no timer', async () => {
+  const clock = new VirtualClock()
+  const slow = work()
+  let giveUp: (error: Error) => void = () => {}
+  const outcome = settleWithin(clock, 100, slow.promise, late, (end) => {
+    giveUp = end
+  })
+  giveUp(new Error('no patience'))
+  expect(clock.timerCount).toBe(0)
+  slow.resolve('nobody asked')
+  await expect(outcome).rejects.toThrow('no patience')
 })
 
 // Slipped through: nobody had tried a timeout of a month, which startTimer refuses as a bug of ours.
