@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import { type AsyncScope, captureAsyncScope, clockInScope } from './base/async-scope.ts'
 import { type Clock, systemClock } from './base/clock.ts'
 import { Emitter, type Observable } from './base/emitter.ts'
+import { ignore } from './base/ignore.ts'
 import { type OptionsReader, readOptions, requireInteger } from './base/options.ts'
 import { harmlessRandom, type Random, systemRandom } from './base/random.ts'
 import { ControlLoop } from './control/control-loop.ts'
@@ -36,7 +37,7 @@ export interface ControlOptions {
   readonly windowMs?: number
   /** When the watch speaks; `false`: never. @defaultValue see WATCH_DEFAULTS */
   readonly watch?: WatchOptions | false
-  /** Time, for tests and simulations. @defaultValue the process's monotonic clock */
+  /** Time, for tests and simulations; tried once, then trusted. @defaultValue the process's monotonic clock */
   readonly clock?: Clock
   /** Chance, for tests and simulations; what throws, or is no number from 0 to 1, is 0.5. @defaultValue Math.random */
   readonly random?: Random
@@ -69,6 +70,10 @@ let namelessPools = 0
  */
 export function resolveControlOptions(owner: string, read: OptionsReader<ControlOptions>): ResolvedControlOptions {
   const clock = read.object<Clock>('clock', ['nowMs', 'startTimer'])
+  // Tried once: where a time is no number nothing is ever due, and where a timer cannot be cancelled whoever is to be
+  // served hangs. Not watched later, which every acquire would pay for.
+  if (!Number.isFinite(clock.nowMs())) read.contradiction('clock', 'must give finite times')
+  clock.startTimer(0, ignore, true).cancel()
   return {
     name: read.has('name') ? read.text('name') : `pool-${++namelessPools}`,
     controller: readController(owner, read),
