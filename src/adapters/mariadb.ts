@@ -131,7 +131,6 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
       taskQueueSize: () => this.#counts().waiters + this.source.strangersWaiting(),
     })
     this.#look()
-    void this.source.pull(gate.counts().limit)
   }
 
   detach(): void {
@@ -238,17 +237,18 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
       () => {
         this.#isLookDue = false
         this.#look()
-        void this.source.pull(this.#counts().limit)
       },
       true,
     )
   }
 
   #look(cause?: Error): void {
-    if (this.#gate === undefined) return
+    const gate = this.#gate
+    if (gate === undefined) return
     const strangers = this.source.strangersOut(this.#most)
-    this.#gate.reconcile(strangers, cause)
+    gate.reconcile(strangers, cause)
     if (strangers > 0 && !this.#isLookDue) this.#lookIn(STRANGERS_LOOK_MS)
+    void this.source.pull(gate.counts().limit)
   }
 
   #counts() {
