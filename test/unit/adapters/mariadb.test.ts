@@ -36,3 +36,19 @@ test('what its holder, from before adoption, destroys is no longer counted, thou
   await pool.end()
   expect(control.counts()).toMatchObject({ size: 0 })
 })
+
+// The random programs do not see it: where they detach, nobody leaves anything idle.
+test('detach() gives the pool back its methods, and what was idle', async () => {
+  const { host, port } = server
+  const pool = createPool({ host, port, connectionLimit: 2, minimumIdle: 0 })
+  const control = adapt(pool, { controller: fixed(), watch: false })
+  const lent = await pool.getConnection()
+  await lent.release()
+  control.detach()
+  expect(Object.getOwnPropertyNames(pool)).not.toContain('getConnection')
+  expect(pool.idleConnections()).toBe(1)
+  const again = await pool.getConnection()
+  expect(again.threadId).toBe(lent.threadId)
+  await again.release()
+  await pool.end()
+})
