@@ -1,4 +1,3 @@
-import { assert } from '../base/assert.ts'
 import { ignore } from '../base/ignore.ts'
 import type { DestroyReason, Source } from '../pool/contract.ts'
 import { cutLate } from './cut-late.ts'
@@ -92,11 +91,12 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
   /** mysql2's own, whatever is on the instance later. */
   readonly #getConnection: Mysql2GetConnection
   readonly #releaseConnection: (connection: Mysql2ConnectionLike) => void
-  readonly #out = new Set<Mysql2ConnectionLike>()
+  /** Connections that mysql2 has handed to us, and not got back. */
+  #out = 0
   readonly #asks = new DriverAsks<Mysql2ConnectionLike>(
     () => this.#pool._connectionQueue.length,
     (connection) => {
-      if (connection !== undefined) this.#out.add(connection)
+      if (connection !== undefined) this.#out += 1
     },
   )
   /** Connections whose sockets are open, with what undoes the watching. */
@@ -159,7 +159,7 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
 
   /** Past mysql2, from holder to holder, as it does itself for those in its own queue, without telling anybody. */
   mayPassOn(connection: Mysql2ConnectionLike): boolean {
-    return connection._pool !== null && !this.#pool._closed
+    return connection._pool !== null && !this.#pool._closed && this.strangersWaiting() === 0
   }
 
   /**
@@ -168,7 +168,7 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
    */
   giveBack(connection: Mysql2ConnectionLike): boolean {
     const { config, _connectionQueue } = this.#pool
-    this.#out.delete(connection)
+    this.#out -= 1
     if (connection._pool === null) return false
     const waiting = _connectionQueue.length
     const { resetOnRelease } = config
@@ -185,7 +185,7 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
   /** Resolves when the socket is closed, since until then the slot at the server is taken. */
   destroy(connection: Mysql2ConnectionLike | undefined, reason: DestroyReason): Promise<void> | undefined {
     if (connection !== undefined) {
-      assert(this.#out.delete(connection), 'a connection is given back once')
+      this.#out -= 1
       return this.close(connection)
     }
     // A hand-out that failed leaves nothing behind; the idle ones are others, and good.
@@ -212,11 +212,6 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
     )
   }
 
-  /** Is it lent by the engine? */
-  isOut(connection: Mysql2ConnectionLike): boolean {
-    return this.#out.has(connection)
-  }
-
   idleCount(): number {
     return this.#pool._closed ? 0 : this.#pool._freeConnections.length
   }
@@ -230,13 +225,14 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
   strangersOut(): number {
     const { _allConnections, _freeConnections, _closed } = this.#pool
     if (_closed) return 0
-    const ours = this.#out.size + this.#asks.beingServed
+    const ours = this.#out + this.#asks.beingServed
     return Math.max(0, _allConnections.length - _freeConnections.length - ours)
   }
 
   /** Has mysql2 open a connection and give it to whoever is first in its own queue, which it does not do by itself. */
-  kick(): void {
-    this.create().then((connection) => this.giveBack(connection), ignore)
+  kick(limit: number): void {
+    const kicks = Math.min(this.strangersWaiting(), limit - this.#pool._allConnections.length)
+    for (let kick = 0; kick < kicks; kick++) this.create().then((connection) => this.giveBack(connection), ignore)
   }
 
   /** What an idle connection died of, if one has since this was last asked. */

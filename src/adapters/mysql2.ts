@@ -49,7 +49,11 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
   readonly source: Mysql2Source
   readonly #pool: Mysql2PoolLike
   readonly #own: Pick<Mysql2PoolLike, 'getConnection' | 'releaseConnection' | 'query' | 'execute' | 'end'>
-  readonly #leases = new Map<Mysql2ConnectionLike, GateLease<Mysql2ConnectionLike>>()
+  /**
+   * Leases that are out. Overwritten and not deleted: V8 makes a new table for a Map after every few entries that come
+   * and go, and each old table, once it has grown old, keeps all after it alive.
+   */
+  readonly #leases = new WeakMap<Mysql2ConnectionLike, GateLease<Mysql2ConnectionLike> | undefined>()
   #gate: Gate<Mysql2ConnectionLike> | undefined
   #drain: GateSettings['drain'] = () => Promise.resolve()
   #patch: Patch | undefined
@@ -91,7 +95,13 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     const pool = this.#pool
     this.#gate = gate
     this.#drain = settings.drain
-    this.#options = [setLimit(pool.config, settings), setPatience(pool.config, settings)]
+    const { limitMax, createTimeoutMs } = settings
+    const connectTimeout = createTimeoutMs === Number.POSITIVE_INFINITY ? 0 : createTimeoutMs
+    this.#options = [
+      patchMembers(pool.config, { connectionLimit: { value: limitMax } }),
+      // mysql2's own patience with a connect would else outlast ours.
+      patchMembers(pool.config.connectionConfig, { connectTimeout: { value: connectTimeout } }),
+    ]
     this.source.attach(settings.destroyTimeoutMs)
     this.source.onHandedOn = () => this.#look()
     if (settings.work !== undefined) this.#work = mysql2Work(settings.work)
@@ -105,8 +115,7 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     })
     this.#look()
     // Who waits at mysql2 since before adoption is first in line at every release; but no raise wakes them.
-    const kicks = Math.min(this.source.strangersWaiting(), gate.counts().limit - pool._allConnections.length)
-    for (let kick = 0; kick < kicks; kick++) this.source.kick()
+    this.source.kick(gate.counts().limit)
   }
 
   detach(): void {
@@ -223,8 +232,8 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
   /** Every end of a hand-out passes here: release, destroy, death, and the ends of the pool's own query and execute. */
   #releaseConnection(connection: Mysql2ConnectionLike): void {
     const lease = this.#leases.get(connection)
-    this.#leases.delete(connection)
-    if (lease === undefined || this.#gate === undefined || !this.source.isOut(connection)) {
+    this.#leases.set(connection, undefined)
+    if (lease === undefined || this.#gate === undefined || lease.hasEnded) {
       this.#own.releaseConnection(connection) // an idle one has died, or it was never ours
       this.#lookSoon()
     } else if (connection._pool === null) {
@@ -244,8 +253,8 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
 
   #endReset(connection: Mysql2ConnectionLike, error: Error | null): void {
     const lease = this.#leases.get(connection)
-    if (lease === undefined || !this.source.isOut(connection)) return
-    this.#leases.delete(connection)
+    if (lease === undefined || lease.hasEnded) return
+    this.#leases.set(connection, undefined)
     if (error) lease.destroy(error)
     else this.#release(connection, lease)
   }
@@ -297,17 +306,6 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
 
 /** Events of mysql2 at which a stranger may show. A hand-over within its queue tells nobody, and changes no count. */
 const LOOK_AT = ['acquire', 'connection', 'release'] as const
-
-/** The ceiling. */
-function setLimit(config: Mysql2PoolLike['config'], { limitMax }: GateSettings): Patch {
-  return patchMembers(config, { connectionLimit: { value: limitMax } })
-}
-
-/** mysql2's own patience with a connect, which would else outlast ours. */
-function setPatience({ connectionConfig }: Mysql2PoolLike['config'], { createTimeoutMs }: GateSettings): Patch {
-  const connectTimeout = createTimeoutMs === Number.POSITIVE_INFINITY ? 0 : createTimeoutMs
-  return patchMembers(connectionConfig, { connectTimeout: { value: connectTimeout } })
-}
 
 /** What mysql2's callers know how to catch: its own error or text where it has one, with ours as its cause. */
 function asMysql2Error(error: Error): Error {

@@ -253,8 +253,9 @@ export class PgSource implements Source<PgClientLike> {
   }
 
   /** Has pg open one client and give it to whoever is first in its own queue, which it does not do by itself. */
-  kick(): void {
-    this.create().then((client) => this.giveBack(client), ignore)
+  kick(limit: number): void {
+    const kicks = Math.min(this.strangersWaiting(), limit - this.#pool.totalCount)
+    for (let kick = 0; kick < kicks; kick++) this.create().then((client) => this.giveBack(client), ignore)
   }
 
   /** Clients whose sockets are open. */

@@ -100,8 +100,7 @@ class PgAdapter implements Adapter<PgClientLike> {
     })
     this.#look()
     // Who waits at pg since before adoption is first in line at every release; but no raise of `max` wakes them.
-    const kicks = Math.min(this.source.strangersWaiting(), gate.counts().limit - pool.totalCount)
-    for (let kick = 0; kick < kicks; kick++) this.source.kick()
+    this.source.kick(gate.counts().limit)
   }
 
   detach(): void {

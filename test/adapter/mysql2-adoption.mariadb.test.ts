@@ -115,6 +115,29 @@ describe.skipIf(server === undefined)('an adopted mysql2 pool', () => {
     await callback((done) => pool.query('select 1', done))
   })
 
+  test("who waits in mysql2's own queue since before adoption is not overtaken by those who wait at the gate", async () => {
+    const shell = newPool()
+    const pool = shell.pool as unknown as mysql.Pool
+    const first = await take(pool)
+    let answered = 0
+    let servedAfter: number | undefined
+    pool.getConnection((_error, connection) => {
+      servedAfter = answered
+      connection.release()
+    })
+    const control = adopt(pool, { limitMin: 1, limitMax: 2, limitInitial: 1 })
+    control.resize(2)
+    const asker = async (): Promise<void> => {
+      for (let query = 0; query < 5; query++) {
+        await shell.query('select 1')
+        answered += 1
+      }
+    }
+    await Promise.all([asker(), asker(), asker()])
+    expect(servedAfter).toBeLessThan(3)
+    first.release()
+  })
+
   test('warm-up opens connections beside those at rest', async () => {
     const pool = newPool({ connectionLimit: 4 })
     const control = adopt(pool)
