@@ -105,7 +105,7 @@ function memoryOfWaiters(count: number): Case {
   }
 }
 
-/** Beyond what a pool of one takes. */
+/** With the pool around them. */
 function memoryOfIdle(count: number): Case {
   return {
     name: `memory-of-${count}-idle`,

@@ -1,9 +1,9 @@
 import { inspect } from 'node:util'
 import { type AsyncScope, captureAsyncScope, clockInScope } from './base/async-scope.ts'
-import { type Clock, systemClock } from './base/clock.ts'
+import { type Clock, systemClock, type Timer } from './base/clock.ts'
 import { Emitter, type Observable } from './base/emitter.ts'
 import { ignore } from './base/ignore.ts'
-import { type OptionsReader, readOptions, requireInteger } from './base/options.ts'
+import { type OptionsReader, readOptions, requireInteger, show } from './base/options.ts'
 import { harmlessRandom, type Random, systemRandom } from './base/random.ts'
 import { ControlLoop } from './control/control-loop.ts'
 import type { Controller, DecisionRecord } from './control/controller.ts'
@@ -72,8 +72,13 @@ export function resolveControlOptions(owner: string, read: OptionsReader<Control
   const clock = read.object<Clock>('clock', ['nowMs', 'startTimer'])
   // Tried once: where a time is no number nothing is ever due, and where a timer cannot be cancelled whoever is to be
   // served hangs. Not watched later, which every acquire would pay for.
-  if (!Number.isFinite(clock.nowMs())) read.contradiction('clock', 'must give finite times')
-  clock.startTimer(0, ignore, true).cancel()
+  const nowMs: unknown = clock.nowMs()
+  if (!Number.isFinite(nowMs)) throw refusal(owner, 'nowMs() must give a finite number', nowMs)
+  const timer: unknown = clock.startTimer(0, ignore, true)
+  if (typeof (timer as Timer | undefined)?.cancel !== 'function') {
+    throw refusal(owner, 'startTimer() must give an object with cancel()', timer)
+  }
+  ;(timer as Timer).cancel()
   return {
     name: read.has('name') ? read.text('name') : `pool-${++namelessPools}`,
     controller: readController(owner, read),
@@ -82,6 +87,10 @@ export function resolveControlOptions(owner: string, read: OptionsReader<Control
     clock,
     random: harmlessRandom(read.object<Random>('random', ['next'])),
   }
+}
+
+function refusal(owner: string, says: string, given: unknown): TypeError {
+  return new TypeError(`${owner}: clock.${says}, got ${show(given)}`)
 }
 
 function readController(owner: string, read: OptionsReader<ControlOptions>): Controller {

@@ -174,9 +174,9 @@ export class MariadbSource implements Source<MariadbConnectionLike> {
     if (this.#isPulling || this.#pool.closed) return
     this.#isPulling = true
     try {
-      while (this.#own.idleConnections() > 0 && this.#asked === 0 && this.#own.taskQueueSize() === 0) {
+      while (!this.#isDetached && this.#own.idleConnections() > 0 && this.#asked + this.#own.taskQueueSize() === 0) {
         if (this.#held.size >= limit && ++this.#unasked > UNASKED_MOST) return this.#giveUpPulling()
-        this.#idle.push(await this.create())
+        this.giveBack(await this.create()) // to the pool, if we are detached meanwhile
         this.onChange()
       }
     } catch {

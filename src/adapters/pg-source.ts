@@ -49,6 +49,7 @@ export interface PgPoolLike {
   end(callback: PgEndCallback): void
   on(event: string, listener: (...args: never[]) => void): unknown
   removeListener(event: string, listener: (...args: never[]) => void): unknown
+  emit(event: 'error', error: Error, client: PgClientLike): unknown
   listenerCount(event: string): number
   /** Private: clients at rest, oldest first, those already promised to a connect of this tick included. */
   readonly _idle: readonly { readonly client: PgClientLike }[]
@@ -97,8 +98,8 @@ export class PgSource implements Source<PgClientLike> {
   #releasing = 0
   /** Clients that pg began to open for us, since ever. */
   #opened = 0
-  /** Clients seen whose sockets are open, and what waits for them to close. */
-  readonly #open = new Set<PgClientLike>()
+  /** Clients seen whose sockets are open, and what hears of their death; and what waits for them to close. */
+  readonly #open = new Map<PgClientLike, (error: Error) => void>()
   readonly #closing = new Map<PgClientLike, () => void>()
   #whenAllClosed: (() => void) | undefined
   #destroyTimeoutMs = Number.POSITIVE_INFINITY
@@ -117,10 +118,10 @@ export class PgSource implements Source<PgClientLike> {
   }
 
   detach(): void {
-    this.#lingering.settle()
+    this.#lingering.giveAllBack()
     this.#pool.removeListener('acquire', this.#onAcquire)
     this.#pool.removeListener('remove', this.#onRemove)
-    for (const client of this.#open) client.removeListener('error', ignore)
+    for (const [client, onError] of this.#open) client.removeListener('error', onError)
     for (const done of this.#closing.values()) done()
   }
 
@@ -148,12 +149,9 @@ export class PgSource implements Source<PgClientLike> {
   handOut(answer: PgAnswer): void {
     const client = this.#lingering.take()
     if (client === undefined) return this.#ask(this.#connect, answer)
-    if (!isSound(client)) {
-      this.#giveBackToPg(client)
-      return this.handOut(answer)
-    }
-    client.release = this.handOutOf(client).release
-    process.nextTick(answer, undefined, client)
+    if (this.#isWithoutPg(client)) return process.nextTick(answer, undefined, client)
+    this.#giveBackToPg(client)
+    this.handOut(answer)
   }
 
   /**
@@ -169,7 +167,7 @@ export class PgSource implements Source<PgClientLike> {
   #isWithoutPg(client: PgClientLike): boolean {
     const { options, ending } = this.#pool
     if (ending || !isSound(client) || this.strangersWaiting() > 0) return false
-    if (options.maxLifetimeSeconds || Number.isFinite(options.maxUses)) return false
+    if (options.maxLifetimeSeconds || Number.isFinite(Number(options.maxUses))) return false
     return this.#pool.listenerCount('acquire') === 1 && this.#pool.listenerCount('release') === 1 // our own: no others
   }
 
@@ -209,7 +207,7 @@ export class PgSource implements Source<PgClientLike> {
     }
     // A hand-out that failed leaves nothing behind; the idle ones are others, and good.
     if (isOfHandOut(reason)) return undefined
-    this.#lingering.settle()
+    this.#lingering.giveAllBack()
     const oldest = this.#pool._idle[0]?.client
     if (oldest === undefined) return undefined
     return this.#close(oldest, () => this.#pool._remove(oldest))
@@ -260,14 +258,14 @@ export class PgSource implements Source<PgClientLike> {
 
   /** Clients whose sockets are open. */
   open(): Iterable<PgClientLike> {
-    return this.#open
+    return this.#open.keys()
   }
 
   /** Resolves when every socket of the pool is closed; those that take too long are cut. */
   allClosed(): Promise<void> {
     if (this.#open.size === 0) return Promise.resolve()
     const cut = () => {
-      for (const { connection } of this.#open) connection?.stream?.destroy()
+      for (const { connection } of this.#open.keys()) connection?.stream?.destroy()
     }
     return cutLate(this.#destroyTimeoutMs, cut, (closed) => {
       this.#whenAllClosed = closed
@@ -294,18 +292,25 @@ export class PgSource implements Source<PgClientLike> {
     })
   }
 
-  /**
-   * Every hand-out passes here. A client that dies in its holder's hands says so by an `error` event, fatal without a
-   * listener, and pg has none on clients that are out. Its queries fail all the same, so nobody misses the news.
-   */
+  /** Every hand-out of pg's passes here. */
   readonly #onAcquire = (client: PgClientLike): void => {
     if (!this.#open.has(client)) this.#watch(client)
     this.onHandedOn()
   }
 
+  /**
+   * A client that dies says so by an `error` event, fatal without a listener, and pg has one on those that it has at
+   * rest. Of those that are lent the queries fail, so that nobody misses the news; one that lingers is at rest for all
+   * others, who are told as pg would.
+   */
   #watch(client: PgClientLike): void {
-    this.#open.add(client)
-    client.on('error', ignore)
+    const onError = (error: Error): void => {
+      if (!this.#lingering.remove(client)) return
+      this.#giveBackToPg(client)
+      this.#pool.emit('error', error, client)
+    }
+    this.#open.set(client, onError)
+    client.on('error', onError)
   }
 
   readonly #onRemove = (client: PgClientLike): void => {

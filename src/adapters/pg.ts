@@ -173,7 +173,10 @@ class PgAdapter implements Adapter<PgClientLike> {
         if (!lease.hasEnded) lease.destroy(error)
         return this.#ask(answer, bring)
       }
-      if (gate === undefined) return answer(undefined, client, client.release) // detached: as it came from pg
+      if (gate === undefined) {
+        client.release = this.source.handOutOf(client).release // detached: as it came from pg
+        return answer(undefined, client, client.release)
+      }
       try {
         if (lease.hasEnded) {
           void this.source.destroy(client, 'drain') // a drain out of patience has not waited for it

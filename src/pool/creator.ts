@@ -111,18 +111,17 @@ export class Creator<T> {
     )
   }
 
-  /**
-   * Asks all creates under way to give up.
-   *
-   * @param isLast they are not awaited any more: the timer of one that is deaf would keep the process
-   */
-  abortAll(reason: Error, isLast?: boolean): void {
+  /** Asks all creates under way to give up. */
+  abortAll(reason: Error): void {
     this.#parts.scope.run(() => {
-      for (const [abort, giveUp] of this.#underWay) {
-        abort.abort(reason)
-        if (isLast) giveUp(reason)
-      }
+      for (const abort of this.#underWay.keys()) abort.abort(reason)
     })
+  }
+
+  /** And awaits them no more: the timer of one that is deaf would keep the process. */
+  giveUpAll(reason: Error): void {
+    this.abortAll(reason)
+    for (const giveUp of this.#underWay.values()) giveUp(reason)
   }
 
   #call(signal: AbortSignal): Promise<T> {

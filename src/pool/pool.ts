@@ -968,7 +968,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     }
     this.#isPulsing = false
     this.#endDrain(drain, { leasesCut: held.length, holders, waitersRefused, unfinished })
-    this.#creator.abortAll(this.#drainingError(), true)
+    this.#creator.giveUpAll(this.#drainingError())
     this.#pulse(nowMs)
   }
 

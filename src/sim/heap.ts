@@ -38,7 +38,7 @@ export class Heap<T extends Ranked> {
 
   /** To be called when the rank or order of an item has changed; one that was outside enters. */
   moved(item: T): void {
-    if (this.#has(item)) this.#settle(item, item.heapIndex)
+    if (this.#has(item)) this.#place(item, item.heapIndex)
     else this.push(item)
   }
 
@@ -53,7 +53,7 @@ export class Heap<T extends Ranked> {
     const at = item.heapIndex
     item.heapIndex = -1
     const last = this.#items.pop() as T
-    if (last !== item) this.#settle(last, at) // the last item fills the hole
+    if (last !== item) this.#place(last, at) // the last item fills the hole
     return true
   }
 
@@ -63,7 +63,7 @@ export class Heap<T extends Ranked> {
   }
 
   /** Moves `item` from the hole at `at` to where it belongs: above it, if the hole was in another branch, or below. */
-  #settle(item: T, at: number): void {
+  #place(item: T, at: number): void {
     if (at > 0 && isBefore(item, this.#items[(at - 1) >> 1] as T)) this.#rise(item, at)
     else this.#sink(item, at)
   }

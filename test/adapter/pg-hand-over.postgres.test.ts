@@ -126,6 +126,48 @@ describe('a client that is given back', () => {
     expect(control.stats()).toMatchObject({ acquired: 2, released: 2, created: 1 })
   })
 
+  test('cannot be given back again before the next has it', async () => {
+    const { pool, control } = adopted()
+    const before = await pool.connect()
+    before.release()
+    const waiting = pool.connect()
+    expect(() => before.release()).toThrow('Release called on client which has already been released to the pool.')
+    const after = await waiting
+    expect(control.counts()).toMatchObject({ inUse: 1, idle: 0 })
+    after.release()
+    await endOfTurn()
+    expect(control.stats()).toMatchObject({ acquired: 2, released: 2, created: 1 })
+    expect(atRestInPg(pool)).toBe(1)
+  })
+
+  test("that dies in the same turn is told of by pg's error event, and gone", async () => {
+    const { pool, control } = adopted()
+    const told: unknown[][] = []
+    pool.on('error', (...args) => told.push(args))
+    const client = await pool.connect()
+    client.release()
+    const death = new Error('terminating connection due to administrator command')
+    ;(client as unknown as { connection: { emit(event: 'error', error: Error): void } }).connection.emit('error', death)
+    expect(told).toEqual([[death, client]])
+    expect(control.counts()).toMatchObject({ idle: 0, live: 0 })
+    await pool.query('select 1')
+    expect(control.stats()).toMatchObject({ created: 2 })
+  })
+
+  test('goes to who has gone past us to pg in the same turn, before who asks later', async () => {
+    const { pool } = adopted()
+    ;(await pool.connect()).release()
+    const order: string[] = []
+    pg.Pool.prototype.connect.call(pool, (_error, _client, done) => {
+      order.push('past us')
+      done()
+    })
+    const later = await pool.connect()
+    order.push('later')
+    later.release()
+    expect(order).toEqual(['past us', 'later'])
+  })
+
   test('and ends before anybody asks is lent to nobody', async () => {
     const { pool, control } = adopted()
     const client = await pool.connect()

@@ -52,3 +52,17 @@ test('detach() gives the pool back its methods, and what was idle', async () => 
   await again.release()
   await pool.end()
 })
+
+// Slipped through, since what rested in the pool was taken over long before anybody detached.
+test('detach() while what rests in the pool is being taken over leaves it there', async () => {
+  const { host, port } = server
+  const pool = createPool({ host, port, connectionLimit: 2, minimumIdle: 0 })
+  const both = await Promise.all([pool.getConnection(), pool.getConnection()])
+  for (const connection of both) await connection.release()
+  const control = adapt(pool, { controller: fixed(), watch: false })
+  control.detach()
+  const again = await Promise.all([pool.getConnection(), pool.getConnection()])
+  for (const connection of again) await connection.release()
+  expect(pool.idleConnections()).toBe(2)
+  await pool.end()
+})
