@@ -49,7 +49,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 
 /** Where time and chance come in, besides src/base. */
 const TIME_ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
-  'adapters/lingering.ts': ['setImmediate'], // the end of a turn of the real event loop; no engine waits for it
+  'adapters/lingering.ts': ['node:timers', 'setImmediate'], // the end of a turn of the real event loop; no engine waits for it
   'cli/embedded-postgres.ts': ['performance.now', 'node:timers/promises'], // waits for a process; no engine near
   'sim/virtual-clock.ts': ['setImmediate'], // a turn of the real event loop: real work under way gets its chance
 }
