@@ -453,20 +453,22 @@ function acceptsQueries(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, HOST)
     let seen = Buffer.alloc(0)
+    let isReady = false
     const finish = (answer: boolean) => {
       socket.destroy()
       resolve(answer)
     }
     socket.setTimeout(1_000, () => finish(false))
     socket.on('error', () => finish(false))
-    socket.on('close', () => finish(false))
+    socket.on('close', () => finish(isReady)) // not before: until the server closes it, this has one of its places
     socket.on('connect', () => socket.write(startupMessage()))
     socket.on('data', (chunk) => {
       seen = Buffer.concat([seen, chunk])
       const kinds = messageKinds(seen)
-      if (kinds.includes('Z'))
-        socket.end(Buffer.from([0x58, 0, 0, 0, 4]), () => finish(true)) // ready; X: good-bye
-      else if (kinds.includes('E')) finish(false) // the database system is starting up, in most cases
+      if (kinds.includes('Z')) {
+        isReady = true
+        socket.end(Buffer.from([0x58, 0, 0, 0, 4])) // X: good-bye
+      } else if (kinds.includes('E')) finish(false) // the database system is starting up, in most cases
     })
   })
 }
