@@ -1,6 +1,6 @@
 import { setImmediate as endOfTurn } from 'node:timers/promises'
 import pg from 'pg'
-import { afterEach, describe, expect, inject, test } from 'vitest'
+import { afterEach, describe, expect, inject, test, vi } from 'vitest'
 import { adapt } from '../../src/adapt.ts'
 import { fixed } from '../../src/control/fixed.ts'
 import { startFaultProxy } from '../support/fault-proxy.ts'
@@ -179,6 +179,19 @@ describe('a client that is given back', () => {
     expect(control.stats()).toMatchObject({ acquired: 2, released: 2 })
     expect(control.counts()).toMatchObject({ live: 1, idle: 1 })
     expect(pool).toMatchObject({ totalCount: 1, idleCount: 1 })
+  })
+
+  test('under faked timers that are put back goes to pg all the same, as do those after it', async () => {
+    const { pool } = adopted()
+    const client = await pool.connect()
+    vi.useFakeTimers({ toFake: ['setImmediate'] })
+    client.release()
+    vi.useRealTimers()
+    await endOfTurn()
+    expect(atRestInPg(pool)).toBe(1)
+    ;(await pool.connect()).release()
+    await endOfTurn()
+    expect(atRestInPg(pool)).toBe(1)
   })
 
   test('is closed at once when the limit falls', async () => {
