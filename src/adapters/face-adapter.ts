@@ -1,7 +1,7 @@
-import { systemClock, type Timer } from '../base/clock.ts'
 import { ignore } from '../base/ignore.ts'
 import type { Adapter, Gate, GateSettings, Lease } from '../pool/contract.ts'
 import { FaceSource } from './face-source.ts'
+import { LookRound } from './look-round.ts'
 import type { Patch } from './patch.ts'
 import type { AskOptions, Doors, PoolFace } from './pool-face.ts'
 
@@ -9,9 +9,6 @@ import type { AskOptions, Doors, PoolFace } from './pool-face.ts'
 export function faceAdapter<T>(face: PoolFace<T>): Adapter<T> {
   return new FaceAdapter(face)
 }
-
-/** How often to look for what such a pool tells nobody, in ms: that one taken past the gate is back. */
-const STRANGERS_LOOK_MS = 250
 
 class FaceAdapter<T> implements Adapter<T>, Doors<T> {
   readonly source: FaceSource<T>
@@ -21,8 +18,7 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
   #gate: Gate<T> | undefined
   settings!: GateSettings
   #patch: Patch | undefined
-  #isLookDue = false
-  #lookTimer: Timer | undefined
+  readonly #lookRound = new LookRound(() => this.#look())
 
   constructor(face: PoolFace<T>) {
     this.#face = face
@@ -58,7 +54,7 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
 
   detach(): void {
     this.#gate = undefined
-    this.#lookTimer?.cancel()
+    this.#lookRound.stop()
     this.#patch?.undo()
     this.#leases.clear()
     // Whom the limit has kept waiting in the pool's own queue: a raise of its maximum wakes nobody.
@@ -123,14 +119,8 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
 
   // ------------------------------------------------------------------------------------------------ the look round
 
-  /** Not at once: the pool is in the middle of its own accounting. */
   lookSoon(): void {
-    if (this.#isLookDue || this.#gate === undefined) return
-    this.#isLookDue = true
-    process.nextTick(() => {
-      this.#isLookDue = false
-      this.#look()
-    })
+    if (this.#gate !== undefined) this.#lookRound.soon()
   }
 
   #look(): void {
@@ -140,7 +130,6 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
     // Not before: what is kicked off for somebody who waits since before adoption is a stranger's.
     const strangers = this.source.strangersOut()
     this.#gate.reconcile(strangers)
-    this.#lookTimer?.cancel()
-    this.#lookTimer = strangers > 0 ? systemClock.startTimer(STRANGERS_LOOK_MS, () => this.#look(), true) : undefined
+    this.#lookRound.sawStrangers(strangers)
   }
 }

@@ -1,5 +1,6 @@
-import { systemClock, type Timer } from '../base/clock.ts'
+import { systemClock } from '../base/clock.ts'
 import type { Adapter, Gate, GateSettings, Lease } from '../pool/contract.ts'
+import { LookRound } from './look-round.ts'
 import { type MariadbConnectionLike, type MariadbPoolLike, MariadbSource } from './mariadb-source.ts'
 import { type Patch, patchMembers } from './patch.ts'
 
@@ -33,8 +34,6 @@ const ACQUIRE_TIMEOUT_MS = 10_000
 const END_PATIENCE_MS = 10_000
 /** From what the pool tells to when its counts, and ours, have settled, in ms. */
 const LOOK_AFTER_MS = 1
-/** How often to look for what it tells nobody, in ms: that one from before adoption was destroyed, or never opened. */
-const STRANGERS_LOOK_MS = 250
 /** Events of mariadb after which connections may be in other hands. */
 const LOOK_AT = ['connection', 'release'] as const
 
@@ -62,8 +61,11 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
   #gate: Gate<MariadbConnectionLike> | undefined
   #drain: GateSettings['drain'] = () => Promise.resolve()
   #patch: Patch | undefined
-  #isLookDue = false
-  #lookTimer: Timer | undefined
+  /** Not on the next tick: a hand-out reaches us some ticks after mariadb has told of it. */
+  readonly #lookRound = new LookRound(
+    () => this.#look(),
+    (then) => systemClock.startTimer(LOOK_AFTER_MS, then, true),
+  )
   #most = Number.POSITIVE_INFINITY
 
   constructor(pool: MariadbPoolLike) {
@@ -110,10 +112,10 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
     this.#gate = gate
     this.#drain = settings.drain
     this.source.onHeld = (connection) => this.#takeEnds(connection)
-    this.source.onRestAtPool = this.#lookSoon
+    this.source.onRestAtPool = this.#lookRound.soon
     this.source.onChange = (cause) => this.#look(cause)
     this.source.onLeasedDied = (connection, cause) => this.#endLease(connection, cause)
-    for (const event of LOOK_AT) pool.on(event, this.#lookSoon)
+    for (const event of LOOK_AT) pool.on(event, this.#lookRound.soon)
     const way =
       (method: Method) =>
       (...args: unknown[]) =>
@@ -136,8 +138,8 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
   detach(): void {
     this.#gate = undefined
     this.#patch?.undo()
-    this.#lookTimer?.cancel()
-    for (const event of LOOK_AT) this.#pool.removeListener(event, this.#lookSoon)
+    this.#lookRound.stop()
+    for (const event of LOOK_AT) this.#pool.removeListener(event, this.#lookRound.soon)
     this.source.detach()
   }
 
@@ -223,31 +225,12 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
 
   // ------------------------------------------------------------------------------------------------ the look round
 
-  /** Not at once: mariadb tells in the middle of its own accounting, and a hand-out reaches us some ticks later. */
-  readonly #lookSoon = (): void => {
-    if (this.#isLookDue) return
-    this.#isLookDue = true
-    this.#lookIn(LOOK_AFTER_MS)
-  }
-
-  #lookIn(delayMs: number): void {
-    this.#lookTimer?.cancel()
-    this.#lookTimer = systemClock.startTimer(
-      delayMs,
-      () => {
-        this.#isLookDue = false
-        this.#look()
-      },
-      true,
-    )
-  }
-
   #look(cause?: Error): void {
     const gate = this.#gate
     if (gate === undefined) return
     const strangers = this.source.strangersOut(this.#most)
     gate.reconcile(strangers, cause)
-    if (strangers > 0 && !this.#isLookDue) this.#lookIn(STRANGERS_LOOK_MS)
+    this.#lookRound.sawStrangers(strangers)
     void this.source.pull(gate.counts().limit)
   }
 

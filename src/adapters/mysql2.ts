@@ -2,6 +2,7 @@ import type { AsyncScope } from '../base/async-scope.ts'
 import type { Adapter, Gate, GateLease, GateSettings } from '../pool/contract.ts'
 import { broughtHome, scopeOfCaller, withCallbackInScope } from './caller-scope.ts'
 import type { DriverWork } from './driver-work.ts'
+import { LookRound } from './look-round.ts'
 import { type Mysql2Callback, type Mysql2ConnectionLike, type Mysql2PoolLike, Mysql2Source } from './mysql2-source.ts'
 import { mysql2Work } from './mysql2-work.ts'
 import { type Patch, patchMembers } from './patch.ts'
@@ -64,7 +65,7 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
   /** What is being released: if it goes on to a waiter, he gets it on the next tick, as mysql2 does it. */
   #passing: Mysql2ConnectionLike | undefined
   #strangers = 0
-  #isLookDue = false
+  readonly #lookRound = new LookRound(() => this.#look())
 
   constructor(pool: Mysql2PoolLike) {
     this.#pool = pool
@@ -235,7 +236,7 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     this.#leases.set(connection, undefined)
     if (lease === undefined || this.#gate === undefined || lease.hasEnded) {
       this.#own.releaseConnection(connection) // an idle one has died, or it was never ours
-      this.#lookSoon()
+      this.#lookRound.soon()
     } else if (connection._pool === null) {
       this.#own.releaseConnection(connection)
       lease.destroy(connection._fatalError ?? connection._protocolError ?? undefined)
@@ -284,17 +285,7 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
 
   /** Has somebody gone past the gate? A comparison of a few counts, since this runs at every hand-out. */
   readonly #lookIfStrange = (): void => {
-    if (this.source.strangersOut() !== this.#strangers) this.#lookSoon()
-  }
-
-  /** Not at once: mysql2 tells in the middle of its own accounting. */
-  #lookSoon(): void {
-    if (this.#isLookDue) return
-    this.#isLookDue = true
-    process.nextTick(() => {
-      this.#isLookDue = false
-      this.#look()
-    })
+    if (this.source.strangersOut() !== this.#strangers) this.#lookRound.soon()
   }
 
   /** Counts who went past the gate, and tells the engine what has become of the idle connections. */

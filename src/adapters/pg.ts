@@ -1,8 +1,8 @@
-import { systemClock, type Timer } from '../base/clock.ts'
 import { ignore } from '../base/ignore.ts'
 import type { Adapter, Gate, GateLease, GateSettings } from '../pool/contract.ts'
 import { broughtHome, withCallbackInScope } from './caller-scope.ts'
 import type { DriverWork } from './driver-work.ts'
+import { LookRound } from './look-round.ts'
 import { type Patch, patchMembers } from './patch.ts'
 import {
   type PgClientLike,
@@ -32,9 +32,6 @@ export function pgAdapter(pool: PgPoolLike): Adapter<PgClientLike> {
   return new PgAdapter(pool)
 }
 
-/** How often to look for what pg tells nobody, in ms: that a connect which is not ours has failed. */
-const STRANGERS_LOOK_MS = 250
-
 class PgAdapter implements Adapter<PgClientLike> {
   readonly kind = 'pg'
   readonly keeps = {
@@ -56,8 +53,7 @@ class PgAdapter implements Adapter<PgClientLike> {
   /** Connects at the gate. */
   #waiting = 0
   #strangers = 0
-  #isLookDue = false
-  #lookTimer: Timer | undefined
+  readonly #lookRound = new LookRound(() => this.#look())
   #isEnding = false
   #whenQuiet: (() => void) | undefined
 
@@ -89,7 +85,7 @@ class PgAdapter implements Adapter<PgClientLike> {
     this.source.onHandedOn = this.#lookIfStrange
     if (settings.work !== undefined) this.#work = pgWork(settings.work)
     pool.on('release', this.#lookIfStrange)
-    pool.on('remove', this.#lookSoon)
+    pool.on('remove', this.#lookRound.soon)
     pool.on('error', this.#onError)
     this.#patch = patchMembers(pool, {
       connect: (callback?: PgConnectCallback) => this.#connect(callback),
@@ -108,9 +104,9 @@ class PgAdapter implements Adapter<PgClientLike> {
     this.#gate = undefined
     this.#patch?.undo()
     pool.removeListener('release', this.#lookIfStrange)
-    pool.removeListener('remove', this.#lookSoon)
+    pool.removeListener('remove', this.#lookRound.soon)
     pool.removeListener('error', this.#onError)
-    this.#lookTimer?.cancel()
+    this.#lookRound.stop()
     this.#work?.detach(this.source.open())
     this.source.detach()
     this.#options?.undo()
@@ -251,17 +247,8 @@ class PgAdapter implements Adapter<PgClientLike> {
    */
   readonly #lookIfStrange = (): void => {
     const isEnding = this.#whenQuiet !== undefined
-    if (isEnding || (!this.source.isGivingBack && this.source.strangersOut() !== this.#strangers)) this.#lookSoon()
-  }
-
-  /** Not at once: pg emits in the middle of its own accounting. */
-  readonly #lookSoon = (): void => {
-    if (this.#isLookDue) return
-    this.#isLookDue = true
-    process.nextTick(() => {
-      this.#isLookDue = false
-      this.#look()
-    })
+    if (isEnding || (!this.source.isGivingBack && this.source.strangersOut() !== this.#strangers))
+      this.#lookRound.soon()
   }
 
   /** Counts who went past the gate, and tells the engine what has become of pg's idle clients. */
@@ -272,8 +259,7 @@ class PgAdapter implements Adapter<PgClientLike> {
     this.#strangers = strangers
     gate.reconcile(strangers, cause)
     this.#endIfQuiet()
-    this.#lookTimer?.cancel()
-    this.#lookTimer = strangers > 0 ? systemClock.startTimer(STRANGERS_LOOK_MS, () => this.#look(), true) : undefined
+    this.#lookRound.sawStrangers(strangers)
   }
 
   /** An idle client died. Without a listener that is fatal in pg; pg has dropped it, and the engine tells of it. */
