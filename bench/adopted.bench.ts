@@ -1,47 +1,50 @@
 /**
- * What adoption costs: `select 1` through an adopted pool and through the bare one, in turn, over the same server: the
+ * What adoption costs: `select 1` through an adopted pool and through the bare one, over the same server: the
  * throughput, and the process's own CPU time a query, which moves less with what else the machine does.
  *
- *     npm run bench:adopted -- [pg|mysql2] [unwatched] [smoke]
+ *     npm run bench:adopted -- [pg|mysql2] [1|10|100] [unwatched] [smoke]
  *
- * `unwatched` adopts with `watch: false`; `smoke` only shows that it works. The library is the built one: what tsx makes of
- * a source file names every function anew each time that it is made, which nobody's program does.
+ * Four processes of each, since one of two that run the same code may be a tenth faster for as long as it lives. They
+ * take turns; a round's ratio is that of the sums of all four. `unwatched` adopts with `watch: false`; `smoke` only shows
+ * that it works. The library is the built one: what tsx makes of a source file names every function anew each time that
+ * it is made, which nobody's program does.
  */
+import { fileURLToPath } from 'node:url'
 import mysql from 'mysql2/promise'
 import pg from 'pg'
 import { startPostgres } from '../src/cli/embedded-postgres.ts'
 import { startMariadb } from '../test/support/mariadb-server.ts'
 import { quantile } from './support/quantile.ts'
+import { answerRounds, inTurns, Worker } from './support/worker.ts'
 
+const HERE = fileURLToPath(import.meta.url)
 const dist = new URL('../dist/index.js', import.meta.url)
-const { adapt } = (await import(dist.href)) as typeof import('../src/index.ts')
-
 const LIMIT = 10
-const CONCURRENCIES = [1, 10, 100]
-const words = process.argv.slice(2)
-const isSmoke = words.includes('smoke')
-const only = words.find((word) => word === 'pg' || word === 'mysql2')
-const watch = words.includes('unwatched') ? ({ watch: false } as const) : {}
-const PAIRS = isSmoke ? 3 : 45
-const RUN_MS = isSmoke ? 50 : 400
 
-interface Subject {
-  readonly name: string
+interface Querying {
+  readonly pool: object
   query(): Promise<unknown>
-  end(): Promise<unknown>
 }
 
-function pgPool(url: string, isAdopted: boolean): Subject {
-  const pool = new pg.Pool({ connectionString: url, max: LIMIT })
-  if (isAdopted) adapt(pool, { limitMin: LIMIT, ...watch })
-  return { name: 'pg.Pool', query: () => pool.query('select 1'), end: () => pool.end() }
-}
+const DRIVERS = {
+  pg: {
+    start: startPostgres,
+    open(url: string): Querying {
+      const pool = new pg.Pool({ connectionString: url, max: LIMIT })
+      return { pool, query: () => pool.query('select 1') }
+    },
+  },
+  mysql2: {
+    start: startMariadb,
+    open(url: string): Querying {
+      const pool = mysql.createPool({ uri: url, connectionLimit: LIMIT })
+      return { pool, query: () => pool.query('select 1') }
+    },
+  },
+} as const
 
-function mysqlPool(url: string, isAdopted: boolean): Subject {
-  const pool = mysql.createPool({ uri: url, connectionLimit: LIMIT })
-  if (isAdopted) adapt(pool, { limitMin: LIMIT, ...watch })
-  return { name: 'mysql2 pool', query: () => pool.query('select 1'), end: () => pool.end() }
-}
+type DriverName = keyof typeof DRIVERS
+type Manner = 'bare' | 'adopted' | 'unwatched'
 
 interface Run {
   readonly perSecond: number
@@ -50,10 +53,10 @@ interface Run {
 }
 
 /** So many callers, who ask again as soon as they are answered. */
-async function run({ query }: Subject, concurrency: number): Promise<Run> {
+async function run({ query }: Querying, callers: number, forMs: number): Promise<Run> {
   const startedAtMs = performance.now()
   const cpuBefore = process.cpuUsage()
-  const endsAtMs = startedAtMs + RUN_MS
+  const endsAtMs = startedAtMs + forMs
   let answered = 0
   const caller = async (): Promise<void> => {
     while (performance.now() < endsAtMs) {
@@ -61,47 +64,102 @@ async function run({ query }: Subject, concurrency: number): Promise<Run> {
       answered += 1
     }
   }
-  await Promise.all(Array.from({ length: concurrency }, caller))
+  await Promise.all(Array.from({ length: callers }, caller))
   const { user, system } = process.cpuUsage(cpuBefore)
   return { perSecond: (answered * 1_000) / (performance.now() - startedAtMs), cpuUs: (user + system) / answered }
 }
 
-async function compare(bare: Subject, adopted: Subject): Promise<void> {
-  for (const subject of [bare, adopted]) for (const concurrency of CONCURRENCIES) await run(subject, concurrency)
-  for (const concurrency of CONCURRENCIES) {
-    const runs: { readonly bare: Run; readonly adopted: Run }[] = []
-    for (let pair = 0; pair < PAIRS; pair++) {
-      const isBareFirst = pair % 2 === 0 // what warms up or throttles in a pair favours neither
-      const first = await run(isBareFirst ? bare : adopted, concurrency)
-      const second = await run(isBareFirst ? adopted : bare, concurrency)
-      runs.push(isBareFirst ? { bare: first, adopted: second } : { bare: second, adopted: first })
-    }
-    const percent = (q: number) => {
-      const ratios = runs.map((pair) => pair.adopted.perSecond / pair.bare.perSecond)
-      return (quantile(ratios, q) * 100).toFixed(1)
-    }
-    const median = (of: (pair: (typeof runs)[number]) => number) => Math.round(quantile(runs.map(of), 0.5))
-    console.log(
-      `${bare.name}, ${concurrency} callers: bare ${median((pair) => pair.bare.perSecond)}/s, adopted ${percent(0.5)} % ` +
-        `of it (quartiles ${percent(0.25)}..${percent(0.75)}, ${PAIRS} pairs); own CPU a query: bare ` +
-        `${median((pair) => pair.bare.cpuUs)} µs, adopted ${median((pair) => pair.adopted.cpuUs)} µs`,
-    )
+/** In a process of its own. */
+async function work(name: DriverName, url: string, manner: Manner, callers: number, forMs: number): Promise<void> {
+  process.setSourceMapsEnabled(false) // tsx switches them on, with which Node's own stack traces take a millisecond
+  const querying = DRIVERS[name].open(url)
+  if (manner !== 'bare') {
+    const { adapt } = (await import(dist.href)) as typeof import('../src/index.ts')
+    adapt(querying.pool, { limitMin: LIMIT, ...(manner === 'unwatched' ? { watch: false } : {}) })
   }
-  await Promise.all([bare.end(), adopted.end()])
+  await run(querying, callers, 2 * forMs) // warms up
+  answerRounds(() => run(querying, callers, forMs))
 }
 
-// tsx switches source maps on, with which Node's own stack traces take a millisecond.
-process.setSourceMapsEnabled(false)
-console.log(
-  `Node ${process.version}, pools of ${LIMIT}, ${RUN_MS} ms a run${words.includes('unwatched') ? ', unwatched' : ''}`,
-)
-if (only !== 'mysql2') {
-  const postgres = await startPostgres()
-  await compare(pgPool(postgres.url, false), pgPool(postgres.url, true))
-  await postgres.stop()
+interface Plan {
+  readonly processes: number
+  readonly rounds: number
+  readonly runMs: number
 }
-if (only !== 'pg') {
-  const mariadb = await startMariadb()
-  await compare(mysqlPool(mariadb.url, false), mysqlPool(mariadb.url, true))
-  await mariadb.stop()
+
+async function compare(name: DriverName, url: string, manner: Manner, callers: number, plan: Plan): Promise<void> {
+  const { processes, rounds, runMs } = plan
+  const workers: Worker<Run>[] = []
+  try {
+    for (let at = 0; at < 2 * processes; at++) {
+      const args = ['worker', name, url, at % 2 === 0 ? 'bare' : manner, String(callers), String(runMs)]
+      workers.push(await Worker.start(HERE, args))
+    }
+    const runs = await inTurns(workers, rounds)
+    const bare = runs.filter((_, at) => at % 2 === 0)
+    const adopted = runs.filter((_, at) => at % 2 === 1)
+    const half = processes / 2
+    console.log(
+      `${name}, ${callers} callers: bare ${sum(
+        medians(bare, ({ perSecond }) => perSecond),
+        0,
+      )}/s, adopted ` +
+        `${percents(adopted, bare)} of it; bare beside itself ${percents(bare.slice(0, half), bare.slice(half))}; own CPU a ` +
+        `query: bare ${sum(
+          medians(bare, ({ cpuUs }) => cpuUs),
+          1,
+        )} µs, adopted ` +
+        `${sum(
+          medians(adopted, ({ cpuUs }) => cpuUs),
+          1,
+        )} µs`,
+    )
+  } finally {
+    for (const worker of workers) worker.stop()
+  }
 }
+
+function medians(runs: readonly (readonly Run[])[], of: (run: Run) => number): readonly number[] {
+  return runs.map((rounds) => quantile(rounds.map(of), 0.5))
+}
+
+function sum(medians: readonly number[], digits: number): string {
+  return (medians.reduce((a, b) => a + b, 0) / medians.length).toFixed(digits)
+}
+
+/** Throughput of some processes as a share of that of as many others, round by round: median and quartiles. */
+function percents(some: readonly (readonly Run[])[], others: readonly (readonly Run[])[]): string {
+  const inRound = (runs: readonly (readonly Run[])[], round: number) =>
+    runs.reduce((all, rounds) => all + (rounds[round]?.perSecond ?? 0), 0)
+  const ratios = (some[0] ?? []).map((_, round) => (100 * inRound(some, round)) / inRound(others, round))
+  const at = (q: number) => quantile(ratios, q).toFixed(1)
+  return `${at(0.5)} % (${at(0.25)}..${at(0.75)})`
+}
+
+async function main(words: readonly string[]): Promise<void> {
+  const isSmoke = words.includes('smoke')
+  const plan = isSmoke ? { processes: 2, rounds: 3, runMs: 30 } : { processes: 4, rounds: 30, runMs: 200 }
+  const manner = words.includes('unwatched') ? 'unwatched' : 'adopted'
+  const names = (['pg', 'mysql2'] as const).filter((name) => words.includes(name))
+  const callers = [1, 10, 100].filter((count) => words.includes(String(count)))
+  console.log(
+    `Node ${process.version}, pools of ${LIMIT}, ${plan.processes} processes of each, ${plan.rounds} rounds of ` +
+      `${plan.runMs} ms${manner === 'unwatched' ? ', unwatched' : ''}; median (quartiles)`,
+  )
+  for (const name of names.length > 0 ? names : (['pg', 'mysql2'] as const)) {
+    const server = await DRIVERS[name].start()
+    try {
+      for (const count of callers.length > 0 ? callers : [1, 10, 100]) {
+        await compare(name, server.url, manner, count, plan)
+      }
+    } finally {
+      await server.stop()
+    }
+  }
+}
+
+const [first, ...rest] = process.argv.slice(2)
+if (first === 'worker') {
+  const [name, url, manner, callers, forMs] = rest as [DriverName, string, Manner, string, string]
+  await work(name, url, manner, Number(callers), Number(forMs))
+} else await main(process.argv.slice(2))

@@ -8,8 +8,6 @@
  *
  *     npm run bench -- [case…] [--processes 3] [--rounds 30] [--only subject,…] [--json file]
  */
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
@@ -17,6 +15,9 @@ import { parseArgs } from 'node:util'
 import { cycles, type Part, partTimes, waves } from './support/loops.ts'
 import { quantile } from './support/quantile.ts'
 import { AGAIN, type OpenPool, SUBJECTS, type Subject } from './support/subjects.ts'
+import { answerRounds, inTurns, Worker } from './support/worker.ts'
+
+const HERE = fileURLToPath(import.meta.url)
 
 interface Case {
   readonly name: string
@@ -133,46 +134,16 @@ const WARM_UP_ROUNDS = 5
 async function measure(wanted: Case, subjects: readonly Subject[], roundsAsked: number): Promise<Times> {
   const rounds = Math.min(roundsAsked, wanted.roundsMax ?? Number.POSITIVE_INFINITY)
   const warmUp = wanted.roundsMax === undefined ? WARM_UP_ROUNDS : 0
-  const times: Record<string, number[]> = Object.fromEntries(subjects.map(({ name }) => [name, []]))
-  const workers: { readonly name: string; readonly worker: ChildProcess }[] = []
+  const workers: Worker<number>[] = []
   try {
-    for (const { name } of subjects) workers.push({ name, worker: await startWorker(wanted, name) })
-    for (let round = -warmUp; round < rounds; round++) {
-      for (let turn = 0; turn < workers.length; turn++) {
-        // Each begins in its turn. To and fro, whoever is at an end would run twice in a row, with warm caches.
-        const { name, worker } = workers[(round + warmUp + turn) % workers.length] as (typeof workers)[number]
-        const cost = await roundOf(worker)
-        if (round >= 0) times[name]?.push(cost)
-      }
+    for (const { name } of subjects) {
+      workers.push(await Worker.start(HERE, ['--worker', name, wanted.name], ['--expose-gc']))
     }
+    const costs = await inTurns(workers, warmUp + rounds)
+    return Object.fromEntries(subjects.map(({ name }, at) => [name, (costs[at] as number[]).slice(warmUp)]))
   } finally {
-    for (const { worker } of workers) worker.kill()
+    for (const worker of workers) worker.stop()
   }
-  return times
-}
-
-async function startWorker(wanted: Case, subject: string): Promise<ChildProcess> {
-  const worker = fork(fileURLToPath(import.meta.url), ['--worker', subject, wanted.name], {
-    execArgv: ['--expose-gc', '--import', 'tsx'],
-  })
-  await answerOf(worker)
-  return worker
-}
-
-function roundOf(worker: ChildProcess): Promise<number> {
-  worker.send('round')
-  return answerOf(worker)
-}
-
-async function answerOf(worker: ChildProcess): Promise<number> {
-  const exited = new AbortController()
-  const gone = once(worker, 'exit', { signal: exited.signal }).then(([code]) => {
-    throw new Error(`a worker left with exit code ${code}`)
-  })
-  const [cost] = (await Promise.race([once(worker, 'message'), gone])) as [number]
-  exited.abort()
-  gone.catch(() => {})
-  return cost
 }
 
 /** In a process of its own: a round whenever it is told to. */
@@ -180,10 +151,7 @@ async function work(wanted: Case, { open }: Subject): Promise<void> {
   await open(1) // one that loads its code only now would pay for it with each resource
   const before = { heapBytes: heapBytes() }
   const pool = await open(wanted.resources)
-  process.on('message', async () => {
-    process.send?.(await wanted.run(pool, before))
-  })
-  process.send?.(0)
+  answerRounds(() => wanted.run(pool, before))
 }
 
 interface Row {
