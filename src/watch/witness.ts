@@ -22,6 +22,9 @@ const FULL = 2
  * right after another costs 4. The last of a row are kept for those who find the pool crowded, and full.
  */
 const LOOKS = [16, 24, 32] as const
+/** Where more ask than this, per ms, as many of a row are spared: four looks at calm traffic are sample enough then. */
+const BUSY_PER_MS = 1
+const LOOKS_SPARED = 12
 /** Everything stands still: no lease has ended for so long, in ms, and for so many times what one takes. */
 const STILL_MS_MIN = 250
 const STILL_LEASES = 2
@@ -47,8 +50,10 @@ export class Witness implements LeaseWitness {
   readonly #isFollowingCheap: boolean
   /** From the beginning of one row of looks to the next, in ms. */
   readonly #everyMs: number
-  #nextRowAtMs = Number.NEGATIVE_INFINITY
-  /** Looks taken of this row. */
+  #rowAtMs = Number.NEGATIVE_INFINITY
+  /** Callers since then. */
+  #asked = 0
+  /** Looks taken of this row, or spared. */
   #looks = 0
   #movedAtMs = Number.NEGATIVE_INFINITY
   #followUntilMs = Number.NEGATIVE_INFINITY
@@ -75,10 +80,8 @@ export class Witness implements LeaseWitness {
     const { inUse, limit, waiters } = counts
     const wanted = inUse + waiters // a driver hands out by promise: within the limit, who waits is being served
     const situation = wanted >= limit ? FULL : 2 * (wanted + 1) > limit ? CROWDED : CALM
-    if (nowMs >= this.#nextRowAtMs) {
-      this.#nextRowAtMs = nowMs + this.#everyMs
-      this.#looks = 0
-    }
+    if (nowMs - this.#rowAtMs >= this.#everyMs) this.#startRow(nowMs)
+    this.#asked += 1
     const looksLeft = LOOKS[situation] - this.#looks
     if (situation === CALM && looksLeft <= 0 && this.#contexts === undefined) return undefined // nearly always
     const stack = looksLeft > 0 ? takeStack() : undefined
@@ -98,6 +101,12 @@ export class Witness implements LeaseWitness {
     caller.mayHaveGivenBack = mayHaveGivenBack
     if (stack !== undefined) this.#standForOthers(caller, looksLeft)
     return caller
+  }
+
+  #startRow(nowMs: number): void {
+    this.#looks = this.#asked > BUSY_PER_MS * (nowMs - this.#rowAtMs) ? LOOKS_SPARED : 0
+    this.#rowAtMs = nowMs
+    this.#asked = 0
   }
 
   /** Nothing is out and nobody asks: a process should not go on paying for contexts that nobody looks at. */

@@ -40,7 +40,20 @@ test('sixteen in a row are seen while the pool is calm, eight more when it is cr
   counts.inUse = 10
   expect(seen(200, 2)).toBe(8)
   expect(seen(200, 31)).toBe(0)
-  expect(seen(200, 32)).toBe(32) // one a ms
+  expect(seen(200, 32)).toBe(20) // one row every 32 ms; more than one a ms have asked, so that fewer calm ones count
+})
+
+test('where more than one a ms ask, a quarter of the calm are seen, and as many as ever of those who take the last', () => {
+  const { witness, counts } = newWitness()
+  const seen = (atMs: number) =>
+    Array.from({ length: 200 }, () => witness.asked(atMs)).filter((caller) => caller !== undefined).length
+  expect(seen(0)).toBe(16)
+  expect(seen(32)).toBe(4)
+  counts.inUse = 10
+  expect(seen(33)).toBe(16)
+  counts.inUse = 0
+  expect(seen(64)).toBe(4)
+  expect(seen(1_000)).toBe(16) // it has calmed down
 })
 
 // Slipped through, since each situation was tried with a pause of its own before it.
