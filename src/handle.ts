@@ -129,7 +129,7 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
     const scope = captureAsyncScope('AdaptivePool')
     this.name = name
     this.#limits = pool
-    this.#profiler = new Profiler(clock)
+    this.#profiler = new Profiler(clock, control.watch.callSitesPerSecond > 0)
     this.#events = new Emitter<PoolHandleEvents>((error, event) => this.#reportListener(error, event))
     this.engine = new Pool<T>({
       name,

@@ -28,17 +28,16 @@ export function broughtHome<C extends Callback>(
 }
 
 /**
- * The arguments of a driver's `query` with its callback, if there is one after the first, brought to its caller's async
- * context. What it throws goes where the driver lets it go.
+ * The arguments of a driver's `query`, with its callback, if there is one after the first, brought to its caller's
+ * async context, in place. What it throws goes where the driver lets it go.
  */
-export function withCallbackInScope(args: readonly unknown[], given?: AsyncScope): readonly unknown[] {
+export function withCallbackHome(args: unknown[], given?: AsyncScope): unknown[] {
   const at = callbackAt(args)
   if (at === undefined) return args
   const scope = given ?? scopeOfCaller()
   const callback = args[at] as Callback
-  const brought = [...args]
-  brought[at] = (...results: never[]): unknown => scope.run(callback, ...results)
-  return brought
+  args[at] = (...results: never[]): unknown => scope.run(callback, ...results)
+  return args
 }
 
 function callbackAt(args: readonly unknown[]): number | undefined {

@@ -3,6 +3,8 @@ import type { GateLease, WorkObserver } from '../pool/contract.ts'
 /** A resource of a driver's whose queries are seen, and the lease that it is out on, or was last. */
 export interface Watched<R> {
   lease: GateLease<R>
+  /** The lease is for one query and ends when that does, so that nobody needs to be told of the query's own end. */
+  isOneQuery: boolean
   /** Asked for: where one is running, it queues behind. */
   began(text: string): void
   /** The resource has nothing left to ask. */
@@ -23,10 +25,10 @@ export class DriverWork<R extends object> {
     this.#watch = watch
   }
 
-  lend(resource: R, lease: GateLease<R>): void {
-    const seen = this.#seen.get(resource)
-    if (seen === undefined) this.#see(resource, lease)
-    else seen.lease = lease
+  lend(resource: R, lease: GateLease<R>, isOneQuery = false): void {
+    const seen = this.#seen.get(resource) ?? this.#see(resource, lease)
+    seen.lease = lease
+    seen.isOneQuery = isOneQuery
   }
 
   /** Takes off what is on these. */
@@ -34,10 +36,11 @@ export class DriverWork<R extends object> {
     for (const resource of resources) this.#seen.get(resource)?.unwatch?.()
   }
 
-  #see(resource: R, lease: GateLease<R>): void {
+  #see(resource: R, lease: GateLease<R>): Watched<R> {
     const work = this.#work
     const watched: Watched<R> & { unwatch?: () => void } = {
       lease,
+      isOneQuery: false,
       began(text) {
         if (!watched.lease.hasEnded) work.queryBegan(watched.lease, text)
       },
@@ -47,5 +50,6 @@ export class DriverWork<R extends object> {
     }
     this.#seen.set(resource, watched)
     watched.unwatch = this.#watch(resource, watched)
+    return watched
   }
 }

@@ -79,18 +79,17 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
     const gate = this.#gate
     if (gate === undefined) return this.#face.take() // somebody who wrapped us while we were here still calls us
     return new Promise<T>((resolve, reject) => {
-      gate.request(
-        options,
-        (lease) => {
+      gate.request(options, {
+        granted: (lease) => {
           this.#hold(lease)
           resolve(lease.resource)
         },
-        (error) => {
+        refused: (error) => {
           // Detached: the pool's own queue takes over who still waits.
           if (this.#gate === undefined) this.#face.take().then(resolve, reject)
           else Promise.resolve(translate(error)).then(reject, reject)
         },
-      )
+      })
     })
   }
 

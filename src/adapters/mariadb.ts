@@ -169,13 +169,15 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
     return new Promise((resolve, reject) => {
       gate.request(
         {},
-        (lease) => {
-          this.#leases.set(lease.resource, lease)
-          resolve(lease)
-        },
-        (error) => {
-          if (this.#gate === undefined) resolve(undefined)
-          else reject(this.#asMariadbError(error))
+        {
+          granted: (lease) => {
+            this.#leases.set(lease.resource, lease)
+            resolve(lease)
+          },
+          refused: (error) => {
+            if (this.#gate === undefined) resolve(undefined)
+            else reject(this.#asMariadbError(error))
+          },
         },
       )
     })

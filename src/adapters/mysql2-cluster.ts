@@ -1,5 +1,5 @@
 import type { AdapterGroup, GroupMembers } from '../pool/contract.ts'
-import { withCallbackInScope } from './caller-scope.ts'
+import { withCallbackHome } from './caller-scope.ts'
 import { isGateRefusing } from './mysql2.ts'
 import { type Patch, patchMembers } from './patch.ts'
 
@@ -106,8 +106,8 @@ export class Mysql2Cluster implements AdapterGroup {
     if (this.#namespaces.has(namespace)) return namespace
     const { query, execute } = namespace
     const patch = patchMembers(namespace, {
-      query: (...args: unknown[]) => query.apply(namespace, [...withCallbackInScope(args)]),
-      execute: (...args: unknown[]) => execute.apply(namespace, [...withCallbackInScope(args)]),
+      query: (...args: unknown[]) => query.apply(namespace, withCallbackHome(args)),
+      execute: (...args: unknown[]) => execute.apply(namespace, withCallbackHome(args)),
     })
     this.#namespaces.set(namespace, patch)
     return namespace

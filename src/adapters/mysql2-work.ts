@@ -23,9 +23,11 @@ function watch(connection: Mysql2ConnectionLike, watched: Watched<Mysql2Connecti
   const { undo } = patchMembers(connection, {
     addCommand: (command: Mysql2CommandLike) => {
       if (!isPreparation(command)) {
-        running += 1
-        command.once('end', onEnd) // an execute that could not be prepared has two
         watched.began(textOf(command))
+        if (!watched.isOneQuery) {
+          running += 1
+          command.once('end', onEnd) // an execute that could not be prepared has two
+        }
       }
       return addCommand.call(connection, command)
     },

@@ -1,6 +1,6 @@
 import type { AsyncScope } from '../base/async-scope.ts'
-import type { Adapter, Gate, GateLease, GateSettings } from '../pool/contract.ts'
-import { broughtHome, scopeOfCaller, withCallbackInScope } from './caller-scope.ts'
+import type { Adapter, Asker, Gate, GateLease, GateSettings } from '../pool/contract.ts'
+import { broughtHome, scopeOfCaller, withCallbackHome } from './caller-scope.ts'
 import type { DriverWork } from './driver-work.ts'
 import { LookRound } from './look-round.ts'
 import { type Mysql2Callback, type Mysql2ConnectionLike, type Mysql2PoolLike, Mysql2Source } from './mysql2-source.ts'
@@ -144,29 +144,28 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     if (gate === undefined) return this.#own.getConnection(callback)
     const refusal = this.#ownRefusal(gate)
     if (refusal !== undefined) return refusal(callback)
+    const isOneQuery = this.#scope !== undefined
     const lease = gate.setAside()
-    if (lease !== undefined) return this.#handOut(lease, callback)
-    const answer = broughtHome(callback, this.#scope)
-    gate.wait(
-      (granted) => {
-        const connection = granted.resource
-        this.#lend(connection, granted)
-        if (this.#passing === connection) process.nextTick(handOver, connection, answer)
-        else answer(null, connection)
-      },
-      (error) => this.#refuse(callback, answer, error),
-    )
+    if (lease !== undefined) return this.#handOut(lease, callback, isOneQuery)
+    gate.wait(new Waiting(this, callback, broughtHome(callback, this.#scope), isOneQuery))
     // mysql2's own word for somebody who waits beyond what is being opened for him.
     if (this.#pool.listenerCount('enqueue') === 0) return
     const { waiters, creating, validating } = gate.counts()
     if (waiters > creating + validating) this.#pool.emit('enqueue')
   }
 
+  serve({ answer, isOneQuery }: Waiting, lease: GateLease<Mysql2ConnectionLike>): void {
+    const connection = lease.resource
+    this.#lend(connection, lease, isOneQuery)
+    if (this.#passing === connection) process.nextTick(handOver, connection, answer)
+    else answer(null, connection)
+  }
+
   /**
    * The short way: what is leased already, mysql2 hands out on its next tick, to the caller and past the engine. That
    * tick is in the caller's context by itself.
    */
-  #handOut(lease: GateLease<Mysql2ConnectionLike>, callback: Mysql2Callback): void {
+  #handOut(lease: GateLease<Mysql2ConnectionLike>, callback: Mysql2Callback, isOneQuery: boolean): void {
     this.source.handOut((error, connection) => {
       const gate = this.#gate
       if (connection === undefined) {
@@ -179,23 +178,23 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
       }
       if (gate !== undefined) {
         gate.handedOut(lease, connection)
-        this.#lend(connection, lease)
+        this.#lend(connection, lease, isOneQuery)
       }
       callback(null, connection)
     })
   }
 
-  #lend(connection: Mysql2ConnectionLike, lease: GateLease<Mysql2ConnectionLike>): void {
+  #lend(connection: Mysql2ConnectionLike, lease: GateLease<Mysql2ConnectionLike>, isOneQuery: boolean): void {
     this.#leases.set(connection, lease)
-    this.#work?.lend(connection, lease)
+    this.#work?.lend(connection, lease, isOneQuery)
   }
 
   /** mysql2's own comes back to us for a connection, at once. What is left is to bring its callback home. */
-  #query(own: (...args: readonly unknown[]) => unknown, args: readonly unknown[]): unknown {
+  #query(own: (...args: readonly unknown[]) => unknown, args: unknown[]): unknown {
     const scope = scopeOfCaller()
     this.#scope = scope
     try {
-      return own(...withCallbackInScope(args, scope))
+      return own(...withCallbackHome(args, scope))
     } finally {
       this.#scope = undefined
     }
@@ -214,7 +213,7 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     return queued < queueLimit ? undefined : (callback) => callback(new Error('Queue limit reached.'))
   }
 
-  #refuse(callback: Mysql2Callback, answer: Mysql2Callback, error: Error): void {
+  refuse({ callback, answer }: Waiting, error: Error): void {
     const { code } = error as { code?: string }
     // Detached: mysql2's own queue takes over who still waits.
     if (this.#gate === undefined) return this.#own.getConnection(callback)
@@ -292,6 +291,30 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
   #look(): void {
     this.#strangers = this.source.strangersOut()
     this.#gate?.reconcile(this.#strangers, this.source.takeLatestError())
+  }
+}
+
+/** Somebody who waits: one object, where two closures and what they share would be three, and larger. */
+class Waiting implements Asker<Mysql2ConnectionLike> {
+  readonly #adapter: Mysql2Adapter
+  readonly callback: Mysql2Callback
+  /** The callback, brought home. */
+  readonly answer: Mysql2Callback
+  readonly isOneQuery: boolean
+
+  constructor(adapter: Mysql2Adapter, callback: Mysql2Callback, answer: Mysql2Callback, isOneQuery: boolean) {
+    this.#adapter = adapter
+    this.callback = callback
+    this.answer = answer
+    this.isOneQuery = isOneQuery
+  }
+
+  granted(lease: GateLease<Mysql2ConnectionLike>): void {
+    this.#adapter.serve(this, lease)
+  }
+
+  refused(error: Error): void {
+    this.#adapter.refuse(this, error)
   }
 }
 

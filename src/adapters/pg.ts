@@ -1,6 +1,6 @@
 import { ignore } from '../base/ignore.ts'
-import type { Adapter, Gate, GateLease, GateSettings } from '../pool/contract.ts'
-import { broughtHome, withCallbackInScope } from './caller-scope.ts'
+import type { Adapter, Asker, Gate, GateLease, GateSettings } from '../pool/contract.ts'
+import { broughtHome, withCallbackHome } from './caller-scope.ts'
 import type { DriverWork } from './driver-work.ts'
 import { LookRound } from './look-round.ts'
 import { type Patch, patchMembers } from './patch.ts'
@@ -128,7 +128,7 @@ class PgAdapter implements Adapter<PgClientLike> {
 
   /** pg's own query comes back to us for a client. What is left to do is to bring its callback home. */
   #query(args: unknown[]): unknown {
-    return this.#own.query(...withCallbackInScope(args))
+    return this.#own.query(...withCallbackHome(args))
   }
 
   /** @param bring for an answer that comes later than on pg's next tick: that is in the caller's context by itself */
@@ -142,22 +142,22 @@ class PgAdapter implements Adapter<PgClientLike> {
     this.#waiting += 1
     const lease = gate.setAside()
     if (lease !== undefined) return this.#handOut(lease, answer, bring)
-    const home = bring(answer)
-    gate.wait(
-      (granted) => {
-        this.#waiting -= 1
-        const client = this.#lend(granted, granted.resource)
-        home(undefined, client, client.release)
-        this.#endIfQuiet()
-      },
-      (error) => {
-        this.#waiting -= 1
-        // Detached: pg's own queue takes over who still waits.
-        if (this.#gate === undefined) return this.#own.connect(home)
-        home(asPgError(error), undefined, ignore)
-        this.#endIfQuiet()
-      },
-    )
+    gate.wait(new Waiting(this, bring(answer)))
+  }
+
+  serve(answer: PgConnectCallback, lease: GateLease<PgClientLike>): void {
+    this.#waiting -= 1
+    const client = this.#lend(lease, lease.resource)
+    answer(undefined, client, client.release)
+    this.#endIfQuiet()
+  }
+
+  refuse(answer: PgConnectCallback, error: Error): void {
+    this.#waiting -= 1
+    // Detached: pg's own queue takes over who still waits.
+    if (this.#gate === undefined) return this.#own.connect(answer)
+    answer(asPgError(error), undefined, ignore)
+    this.#endIfQuiet()
   }
 
   /** The short way: what is leased already, pg hands out on its next tick, to the caller and past the engine. */
@@ -269,6 +269,25 @@ class PgAdapter implements Adapter<PgClientLike> {
 
   #gateWaiters(): number {
     return this.#gate?.counts().waiters ?? 0
+  }
+}
+
+/** Somebody who waits: one object, where two closures and what they share would be three, and larger. */
+class Waiting implements Asker<PgClientLike> {
+  readonly #adapter: PgAdapter
+  readonly #answer: PgConnectCallback
+
+  constructor(adapter: PgAdapter, answer: PgConnectCallback) {
+    this.#adapter = adapter
+    this.#answer = answer
+  }
+
+  granted(lease: GateLease<PgClientLike>): void {
+    this.#adapter.serve(this.#answer, lease)
+  }
+
+  refused(error: Error): void {
+    this.#adapter.refuse(this.#answer, error)
   }
 }
 

@@ -5,7 +5,7 @@ import { type Clock, TIMER_DELAY_MS_MAX, type Timer, wallClockMs } from '../base
 import { show } from '../base/options.ts'
 import { type Engine, PoolHandle } from '../handle.ts'
 import type { ResolvedAcquire } from '../pool/acquire-options.ts'
-import type { Lease, LeaseInfo } from '../pool/contract.ts'
+import type { Asker, Lease, LeaseInfo } from '../pool/contract.ts'
 import { PRIORITY_MIN } from '../pool/waiter-queue.ts'
 import { Deque } from './deque.ts'
 import { DefaultEvictor, type Evictor, type PooledResource } from './evictor.ts'
@@ -159,14 +159,14 @@ export class Pool<T> extends EventEmitter {
     const lease = this.#engine.lendNow(wanted)
     if (lease !== undefined) return this.#Promise.resolve(this.#lend(lease))
     return new this.#Promise<T>((resolve, reject) => {
-      this.#engine.waitFor(
-        wanted,
-        (granted) => resolve(this.#lend(granted)),
-        (error) => {
+      const asker: Asker<Slot<T>> = {
+        granted: (lease) => resolve(this.#lend(lease)),
+        refused: (error) => {
           reject(asGenericPoolError(error))
           if (this.#isDraining) this.#quietly()
         },
-      )
+      }
+      this.#engine.wait(asker, wanted)
     })
   }
 

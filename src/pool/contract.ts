@@ -177,8 +177,8 @@ export interface LeaseWork {
   runningSinceMs: number | undefined
   /** As it was asked, with its values; the text of the one that is running, or ran last. */
   text: string
-  /** Those that have ended, the first few of them. */
-  readonly ended: { readonly text: string; readonly queryMs: number }[]
+  /** Those that have ended, the first few of them; undefined: of a lease like most, which nobody will ask about. */
+  readonly ended: { readonly text: string; readonly queryMs: number }[] | undefined
 }
 
 /** One acquire that is not served yet. */
@@ -308,13 +308,18 @@ export interface GateLease<T> extends Lease<T>, LeaseInfo {
   readonly reclaimError: Error | undefined
 }
 
+/**
+ * Who asks for a lease: exactly one of the two is called, once, now or later, in whatever async context the engine is
+ * in at that moment. An adapter of a callback API brings the caller's own scope.
+ */
+export interface Asker<T> {
+  granted(lease: GateLease<T>): void
+  refused(error: Error): void
+}
+
 /** What an adapter of somebody's pool may ask of the engine that it gates. */
 export interface Gate<T> {
-  /**
-   * Asks for a lease. Exactly one of the two functions is called, once, now or later, in whatever async context the
-   * engine is in at that moment: an adapter of a callback API brings the caller's own scope.
-   */
-  request(options: AcquireOptions, granted: (lease: GateLease<T>) => void, refused: (error: Error) => void): void
+  request(options: AcquireOptions, asker: Asker<T>): void
   /**
    * The short way of a source that keeps its idle resources itself: where nobody waits and one is idle, it is leased
    * from now on, whichever the driver hands out; nothing is prepared. Whoever asks has the driver hand it out at once,
@@ -323,7 +328,7 @@ export interface Gate<T> {
   setAside(): GateLease<T> | undefined
   handedOut(lease: GateLease<T>, resource: T): void
   /** The rest of a request that `setAside` could not serve, to be called next; as `request`, without options. */
-  wait(granted: (lease: GateLease<T>) => void, refused: (error: Error) => void): void
+  wait(asker: Asker<T>): void
   /**
    * The driver's own resources may have changed hands, or gone: looks at `idleCount()` again, then at what to do next.
    *

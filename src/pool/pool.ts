@@ -8,6 +8,7 @@ import type { Random } from '../base/random.ts'
 import { type ResolvedAcquire, resolveAcquireOptions, resolveTryAcquireOptions } from './acquire-options.ts'
 import type {
   AcquireOptions,
+  Asker,
   Caller,
   ControlSignals,
   CreateFailureClass,
@@ -193,20 +194,20 @@ export class Pool<T> implements Gate<T>, Lender<T> {
       const caller = this.#witness?.asked(nowMs)
       const lease = this.#lendAtOnce(wanted, caller, nowMs)
       if (lease !== undefined) return Promise.resolve(lease)
-      return new Promise((resolve, reject) => this.#queueUp(wanted, caller, nowMs, resolve, reject))
+      return new Promise((granted, refused) => this.#queueUp(wanted, caller, nowMs, { granted, refused }))
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
   /** As acquire(), for callers that have callbacks instead of a promise. Wrong options throw. */
-  request(options: AcquireOptions, granted: (lease: PoolLease<T>) => void, refused: (error: Error) => void): void {
+  request(options: AcquireOptions, asker: Asker<T>): void {
     const wanted = this.#resolve(options)
     const nowMs = this.#arrive()
     const caller = this.#witness?.asked(nowMs)
     const lease = this.#lendAtOnce(wanted, caller, nowMs)
-    if (lease !== undefined) granted(lease)
-    else this.#queueUp(wanted, caller, nowMs, granted, refused)
+    if (lease !== undefined) asker.granted(lease)
+    else this.#queueUp(wanted, caller, nowMs, asker)
   }
 
   /** @see PoolHandle.tryAcquire */
@@ -254,7 +255,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#tellAcquired(0, undefined)
   }
 
-  /** As tryAcquire(), with options that were resolved before: for a front that calls it at each of its own acquires. */
+  /** As tryAcquire(), with options that were resolved before; if there is none to be had, `wait`, with the same. */
   lendNow(wanted: ResolvedAcquire): PoolLease<T> | undefined {
     const nowMs = this.#arrive()
     const caller = this.#witness?.asked(nowMs)
@@ -264,15 +265,10 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   }
 
   /** @see Gate.wait */
-  wait(granted: (lease: PoolLease<T>) => void, refused: (error: Error) => void): void {
-    this.waitFor(this.#wantedAsUsual, granted, refused)
-  }
-
-  /** The rest of an acquire that lendNow() could not serve, to be called next. */
-  waitFor(wanted: ResolvedAcquire, granted: (lease: PoolLease<T>) => void, refused: (error: Error) => void): void {
+  wait(asker: Asker<T>, wanted: ResolvedAcquire = this.#wantedAsUsual): void {
     const caller = this.#unserved
     this.#unserved = undefined
-    this.#queueUp(wanted, caller, this.#unservedAtMs, granted, refused)
+    this.#queueUp(wanted, caller, this.#unservedAtMs, asker)
   }
 
   #notServed(caller: Caller | undefined, nowMs: number): void {
@@ -321,23 +317,17 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     return entry === undefined || nowMs >= entry.expiresAtMs ? undefined : entry
   }
 
-  #queueUp(
-    wanted: ResolvedAcquire,
-    caller: Caller | undefined,
-    nowMs: number,
-    granted: (lease: PoolLease<T>) => void,
-    refused: (error: Error) => void,
-  ): void {
+  #queueUp(wanted: ResolvedAcquire, caller: Caller | undefined, nowMs: number, asker: Asker<T>): void {
     const refusal = this.#refusal(wanted.signal)
     if (refusal !== undefined) {
       this.#observer.refused(nowMs, refusal.kind, 0)
       this.#witness?.refused(caller)
-      refused(refusal.error)
+      asker.refused(refusal.error)
       if (this.#options.waitersMax === 0 && refusal.kind === 'queueFull') this.#openForNext(nowMs)
       return
     }
     const { signal, timeoutMs, priority, tag } = wanted
-    const waiter = new Waiter<T>(nowMs, priority, tag, granted, refused, caller)
+    const waiter = new Waiter<T>(nowMs, priority, tag, asker, caller)
     waiter.join(this.#queue, nowMs)
     this.#deadlines.add(waiter, timeoutMs)
     if (signal !== undefined) waiter.heed(signal, () => this.#abort(waiter, signal))

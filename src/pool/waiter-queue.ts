@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.ts'
-import type { Caller, WaiterInfo } from './contract.ts'
+import type { Asker, Caller, WaiterInfo } from './contract.ts'
 import type { PoolLease } from './lease.ts'
 
 /** Bounds of an acquire's priority. Few levels: each is a list of its own, and the highest is found by one scan. */
@@ -18,8 +18,7 @@ export class Waiter<T> implements WaiterInfo {
   readonly level: number
   readonly tag: string | undefined
   readonly caller: Caller | undefined
-  readonly #granted: (lease: PoolLease<T>) => void
-  readonly #refused: (error: Error) => void
+  readonly #asker: Asker<T>
   #queue: Leaving<T> | undefined = undefined
   #deadlines: Leaving<T> | undefined = undefined
   #abort: AbortListener | undefined = undefined
@@ -30,20 +29,12 @@ export class Waiter<T> implements WaiterInfo {
   sooner: Waiter<T> | undefined = undefined
   later: Waiter<T> | undefined = undefined
 
-  constructor(
-    sinceMs: number,
-    priority: number,
-    tag: string | undefined,
-    granted: (lease: PoolLease<T>) => void,
-    refused: (error: Error) => void,
-    caller?: Caller,
-  ) {
+  constructor(sinceMs: number, priority: number, tag: string | undefined, asker: Asker<T>, caller?: Caller) {
     this.sinceMs = sinceMs
     this.level = priority - PRIORITY_MIN
     this.tag = tag
     this.caller = caller
-    this.#granted = granted
-    this.#refused = refused
+    this.#asker = asker
   }
 
   /** Queues it; it holds what it has to let go of when it leaves. */
@@ -69,12 +60,12 @@ export class Waiter<T> implements WaiterInfo {
 
   grant(lease: PoolLease<T>): void {
     this.#leave()
-    this.#granted(lease)
+    this.#asker.granted(lease)
   }
 
   refuse(error: Error): void {
     this.#leave()
-    this.#refused(error)
+    this.#asker.refused(error)
   }
 
   #leave(): void {

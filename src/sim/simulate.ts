@@ -3,7 +3,7 @@ import { readOptions, show } from '../base/options.ts'
 import { type Random, seededRandom } from '../base/random.ts'
 import { AdaptivePool, type CreatePoolOptions, resolveCreatePoolOptions } from '../create-pool.ts'
 import { TimeAverage } from '../measure/average.ts'
-import type { AcquireOptions, GateLease } from '../pool/contract.ts'
+import type { AcquireOptions, Asker, GateLease } from '../pool/contract.ts'
 import { AcquireTimeoutError, ShedError } from '../pool/pool-errors.ts'
 import type { Backend, Connection, RunningBackend } from './backend.ts'
 import { ProcessClock } from './process-clock.ts'
@@ -103,12 +103,8 @@ interface Visit {
 
 /** The production pool, asked by callback: a promise per request would cost as much as all the rest. */
 class SimulatedPool extends AdaptivePool<SimulatedResource> {
-  ask(
-    options: AcquireOptions,
-    granted: (lease: GateLease<SimulatedResource>) => void,
-    refused: (error: Error) => void,
-  ): void {
-    this.engine.request(options, granted, refused)
+  ask(options: AcquireOptions, asker: Asker<SimulatedResource>): void {
+    this.engine.request(options, asker)
   }
 
   /** A statement begins, and ends: as an adapter tells of its driver's queries. */
@@ -254,11 +250,10 @@ class Simulation {
   }
 
   #ask(visit: Visit): void {
-    this.#pool.ask(
-      this.#acquireOptionsOf(visit.kind),
-      (lease) => this.#serve(visit, lease),
-      (error) => this.#failed(visit, lossOf(error)),
-    )
+    this.#pool.ask(this.#acquireOptionsOf(visit.kind), {
+      granted: (lease) => this.#serve(visit, lease),
+      refused: (error) => this.#failed(visit, lossOf(error)),
+    })
   }
 
   #acquireOptionsOf(kind: RequestKind | undefined): AcquireOptions {

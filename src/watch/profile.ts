@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { Histogram } from '../measure/quantile.ts'
-import type { LeaseInfo, WorkObserver } from '../pool/contract.ts'
+import type { LeaseInfo, LeaseWork, WorkObserver } from '../pool/contract.ts'
 import { type Habit, isKnown, newHabit, stepHabit } from './habit.ts'
 import { holderOf } from './holders.ts'
 import { normaliseQuery } from './query-text.ts'
@@ -83,6 +83,7 @@ export interface HolderHabits {
  */
 export class Profiler implements WorkObserver {
   readonly #clock: Clock
+  readonly #hasCallSites: boolean
   #sinceMs: number
   #holders = new Map<string, HolderTally>()
   #queries = new Map<string, QueryTally>()
@@ -90,25 +91,32 @@ export class Profiler implements WorkObserver {
   #leaseMs = 0
   #heldMs = 0
 
-  constructor(clock: Clock) {
+  /** @param hasCallSites false: callers are not looked at, so that the end of every lease is told, not of a sample */
+  constructor(clock: Clock, hasCallSites = true) {
     this.#clock = clock
+    this.#hasCallSites = hasCallSites
     this.#sinceMs = clock.nowMs()
   }
 
   queryBegan(lease: LeaseInfo, text: string): void {
     const nowMs = this.#clock.nowMs()
-    lease.work ??= { queryMs: 0, runningSinceMs: undefined, text, ended: [] }
-    closeQuery(lease, nowMs) // of a pipeline, each is taken to last until the next begins
-    lease.work.runningSinceMs = nowMs
-    lease.work.text = text
+    const { work } = lease
+    if (work === undefined) {
+      lease.work = { queryMs: 0, runningSinceMs: nowMs, text, ended: this.#isTold(lease) ? [] : undefined }
+      return
+    }
+    closeQuery(work, nowMs) // of a pipeline, each is taken to last until the next begins
+    work.runningSinceMs = nowMs
+    work.text = text
   }
 
-  queriesEnded(lease: LeaseInfo): void {
-    closeQuery(lease, this.#clock.nowMs())
+  queriesEnded({ work }: LeaseInfo): void {
+    if (work === undefined) return
+    if (work.ended === undefined) work.runningSinceMs = undefined
+    else closeQuery(work, this.#clock.nowMs())
   }
 
   leaseEnded(lease: LeaseInfo, nowMs: number, weight: number): void {
-    closeQuery(lease, nowMs)
     const leaseMs = nowMs - lease.sinceMs
     const tally = this.#holderTally(holderOf(lease))
     tally.leases += weight
@@ -117,7 +125,8 @@ export class Profiler implements WorkObserver {
     stepHabit(tally.habits.lease, leaseMs, nowMs)
     this.#leaseMs += weight * leaseMs
     const { work } = lease
-    if (work === undefined) return
+    if (work?.ended === undefined) return
+    closeQuery(work, nowMs)
     const heldMs = Math.max(0, leaseMs - work.queryMs)
     tally.worked += weight
     tally.queryMsTotal += weight * work.queryMs
@@ -170,6 +179,11 @@ export class Profiler implements WorkObserver {
   /** The longest that a lease of this holder has taken and ended, in ms; undefined: none is known to have ended. */
   longestOf(holder: string): number | undefined {
     return this.#holders.get(holder)?.lease.max
+  }
+
+  /** Will it be told of when it ends? Of a busy pool's leases, only those of which it is known who asked. */
+  #isTold({ tag, caller }: LeaseInfo): boolean {
+    return tag !== undefined || caller !== undefined || !this.#hasCallSites
   }
 
   #entry(holder: string, tally: HolderTally): ProfileEntry {
@@ -227,12 +241,12 @@ export class Profiler implements WorkObserver {
   }
 }
 
-function closeQuery({ work }: LeaseInfo, nowMs: number): void {
-  if (work?.runningSinceMs === undefined) return
+function closeQuery(work: LeaseWork, nowMs: number): void {
+  if (work.runningSinceMs === undefined) return
   const queryMs = Math.max(0, nowMs - work.runningSinceMs)
   work.runningSinceMs = undefined
   work.queryMs += queryMs
-  if (work.ended.length < QUERIES_PER_LEASE) work.ended.push({ text: work.text, queryMs })
+  if (work.ended !== undefined && work.ended.length < QUERIES_PER_LEASE) work.ended.push({ text: work.text, queryMs })
 }
 
 interface HolderTally {

@@ -64,7 +64,7 @@ function newAdopted(options: PoolOptions = {}) {
     },
     () => driver.log.push('forgotten'),
   )
-  const acquire = () => new Promise<Lease<string>>((resolve, reject) => driver.gate.request({}, resolve, reject))
+  const acquire = () => new Promise<Lease<string>>((granted, refused) => driver.gate.request({}, { granted, refused }))
   return { driver, clock, control, acquire }
 }
 

@@ -14,13 +14,7 @@ function newQueue({ usualTimeoutMs = 100, refused = (_: string): void => {} } = 
     waiter.refuse(new Error('late'))
   })
   const join = (tag: string, timeoutMs = usualTimeoutMs): Waiter<string> => {
-    const waiter = new Waiter<string>(
-      clock.nowMs(),
-      0,
-      tag,
-      () => {},
-      () => refused(tag),
-    )
+    const waiter = new Waiter<string>(clock.nowMs(), 0, tag, { granted: () => {}, refused: () => refused(tag) })
     waiter.join(queue, clock.nowMs())
     deadlines.add(waiter, timeoutMs)
     return waiter

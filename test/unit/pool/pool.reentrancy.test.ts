@@ -282,8 +282,10 @@ test('a callback hears one answer, and wrong options are thrown at who asks', as
   const ask = (timeoutMs: number): void =>
     engine.request(
       { timeoutMs },
-      () => heard.push('granted'),
-      (error) => heard.push((error as { code?: string }).code ?? 'none'),
+      {
+        granted: () => heard.push('granted'),
+        refused: (error) => heard.push((error as { code?: string }).code ?? 'none'),
+      },
     )
   ask(10)
   ask(20)
@@ -298,11 +300,13 @@ test('a callback that releases at once serves the next one, and so on down the q
   for (let i = 0; i < 100; i++) {
     engine.request(
       {},
-      (lease) => {
-        served += 1
-        lease.release()
+      {
+        granted: (lease) => {
+          served += 1
+          lease.release()
+        },
+        refused: () => expect.fail('refused'),
       },
-      () => expect.fail('refused'),
     )
   }
   await settled()
@@ -318,11 +322,13 @@ test('a callback that asks again as soon as it is refused waits like anybody els
   const ask = (): void => {
     engine.request(
       {},
-      () => {},
-      () => {
-        refusals += 1
-        expect(refusals).toBeLessThan(100)
-        ask()
+      {
+        granted: () => {},
+        refused: () => {
+          refusals += 1
+          expect(refusals).toBeLessThan(100)
+          ask()
+        },
       },
     )
   }

@@ -11,7 +11,7 @@ const LEASE = {} as PoolLease<string>
 function joined(queue: WaiterQueue<string>, priority = 0, sinceMs = 0) {
   const granted = vi.fn()
   const refused = vi.fn()
-  const waiter = new Waiter<string>(sinceMs, priority, undefined, granted, refused)
+  const waiter = new Waiter<string>(sinceMs, priority, undefined, { granted, refused })
   waiter.join(queue, sinceMs)
   return { waiter, granted, refused }
 }
@@ -54,7 +54,7 @@ test('who is granted or refused has left the queue by the time he hears of it', 
   const lengths: number[] = []
   const note = (): void => void lengths.push(queue.length)
   for (const end of ['grant', 'refuse'] as const) {
-    const waiter = new Waiter<string>(0, 0, undefined, note, note)
+    const waiter = new Waiter<string>(0, 0, undefined, { granted: note, refused: note })
     waiter.join(queue, 0)
     if (end === 'grant') waiter.grant(LEASE)
     else waiter.refuse(new Error('late'))
@@ -82,7 +82,7 @@ test('I6: settling a waiter twice, or one that never joined, is a bug of ours', 
   expect(() => waiter.grant(LEASE)).toThrow(InvariantViolation)
   expect(() => waiter.refuse(new Error('late'))).toThrow('I6')
   expect(granted).toHaveBeenCalledOnce()
-  const alone = new Waiter<string>(0, 0, undefined, granted, granted)
+  const alone = new Waiter<string>(0, 0, undefined, { granted, refused: granted })
   expect(() => alone.grant(LEASE)).toThrow(InvariantViolation)
 })
 

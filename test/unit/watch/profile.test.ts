@@ -100,3 +100,25 @@ test('a query that has become slow is named, with since when', () => {
   expect(slow).toMatchObject({ what: 'select * from a' })
   expect((slow?.sinceMs ?? 0) - sinceMs).toBeLessThan(500)
 })
+
+test('of a lease whose end will not be told, no more is kept than whether a query runs, and which', () => {
+  const { clock, profiler } = newProfiler()
+  const lease: LeaseInfo = { tag: undefined, sinceMs: 0 }
+  profiler.queryBegan(lease, 'select 1')
+  expect(lease.work).toMatchObject({ runningSinceMs: 0, text: 'select 1', ended: undefined })
+  clock.leap(10)
+  profiler.queriesEnded(lease)
+  expect(lease.work?.runningSinceMs).toBeUndefined()
+  profiler.queryBegan(lease, 'select 2')
+  expect(lease.work).toMatchObject({ runningSinceMs: 10, text: 'select 2' })
+})
+
+test('without call sites every lease is told of, with its queries', () => {
+  const clock = new VirtualClock()
+  const profiler = new Profiler(clock, false)
+  const lease: LeaseInfo = { tag: undefined, sinceMs: 0 }
+  profiler.queryBegan(lease, 'select 1')
+  clock.leap(10)
+  profiler.leaseEnded(lease, clock.nowMs(), 1)
+  expect(profiler.profile().holders[0]?.queries[0]).toMatchObject({ text: 'select ?', maxMs: 10 })
+})
