@@ -100,16 +100,16 @@ async function compare(name: DriverName, url: string, manner: Manner, callers: n
     const adopted = runs.filter((_, at) => at % 2 === 1)
     const half = processes / 2
     console.log(
-      `${name}, ${callers} callers: bare ${sum(
+      `${name}, ${callers} callers: bare ${meanOf(
         medians(bare, ({ perSecond }) => perSecond),
         0,
       )}/s, adopted ` +
         `${percents(adopted, bare)} of it; bare beside itself ${percents(bare.slice(0, half), bare.slice(half))}; own CPU a ` +
-        `query: bare ${sum(
+        `query: bare ${meanOf(
           medians(bare, ({ cpuUs }) => cpuUs),
           1,
         )} µs, adopted ` +
-        `${sum(
+        `${meanOf(
           medians(adopted, ({ cpuUs }) => cpuUs),
           1,
         )} µs`,
@@ -123,7 +123,7 @@ function medians(runs: readonly (readonly Run[])[], of: (run: Run) => number): r
   return runs.map((rounds) => quantile(rounds.map(of), 0.5))
 }
 
-function sum(medians: readonly number[], digits: number): string {
+function meanOf(medians: readonly number[], digits: number): string {
   return (medians.reduce((a, b) => a + b, 0) / medians.length).toFixed(digits)
 }
 

@@ -18,7 +18,8 @@ function watch(connection: Mysql2ConnectionLike, watched: Watched<Mysql2Connecti
   let running = 0
   const onEnd = (): void => {
     running -= 1
-    if (running === 0) watched.ended()
+    // An earlier holder's last command ends while the query of the next one is running behind it.
+    if (running === 0 && !watched.isOneQuery) watched.ended()
   }
   const { undo } = patchMembers(connection, {
     addCommand: (command: Mysql2CommandLike) => {

@@ -140,21 +140,23 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
 
   #getConnection(callback: Mysql2Callback): void {
     const gate = this.#gate
+    const scope = this.#scope
+    this.#scope = undefined // whoever is called from here on, and asks for himself, has none
     // Somebody who wrapped us while we were here may still call us.
     if (gate === undefined) return this.#own.getConnection(callback)
     const refusal = this.#ownRefusal(gate)
     if (refusal !== undefined) return refusal(callback)
-    const isOneQuery = this.#scope !== undefined
+    const isOneQuery = scope !== undefined
     const lease = gate.setAside()
     if (lease !== undefined) return this.#handOut(lease, callback, isOneQuery)
-    gate.wait(new Waiting(this, callback, broughtHome(callback, this.#scope), isOneQuery))
+    gate.wait(new Mysql2Asker(this, callback, broughtHome(callback, scope), isOneQuery))
     // mysql2's own word for somebody who waits beyond what is being opened for him.
     if (this.#pool.listenerCount('enqueue') === 0) return
     const { waiters, creating, validating } = gate.counts()
     if (waiters > creating + validating) this.#pool.emit('enqueue')
   }
 
-  serve({ answer, isOneQuery }: Waiting, lease: GateLease<Mysql2ConnectionLike>): void {
+  grant({ answer, isOneQuery }: Mysql2Asker, lease: GateLease<Mysql2ConnectionLike>): void {
     const connection = lease.resource
     this.#lend(connection, lease, isOneQuery)
     if (this.#passing === connection) process.nextTick(handOver, connection, answer)
@@ -213,7 +215,7 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     return queued < queueLimit ? undefined : (callback) => callback(new Error('Queue limit reached.'))
   }
 
-  refuse({ callback, answer }: Waiting, error: Error): void {
+  refuse({ callback, answer }: Mysql2Asker, error: Error): void {
     const { code } = error as { code?: string }
     // Detached: mysql2's own queue takes over who still waits.
     if (this.#gate === undefined) return this.#own.getConnection(callback)
@@ -295,7 +297,7 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
 }
 
 /** Somebody who waits: one object, where two closures and what they share would be three, and larger. */
-class Waiting implements Asker<Mysql2ConnectionLike> {
+class Mysql2Asker implements Asker<Mysql2ConnectionLike> {
   readonly #adapter: Mysql2Adapter
   readonly callback: Mysql2Callback
   /** The callback, brought home. */
@@ -310,7 +312,7 @@ class Waiting implements Asker<Mysql2ConnectionLike> {
   }
 
   granted(lease: GateLease<Mysql2ConnectionLike>): void {
-    this.#adapter.serve(this, lease)
+    this.#adapter.grant(this, lease)
   }
 
   refused(error: Error): void {

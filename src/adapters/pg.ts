@@ -142,10 +142,10 @@ class PgAdapter implements Adapter<PgClientLike> {
     this.#waiting += 1
     const lease = gate.setAside()
     if (lease !== undefined) return this.#handOut(lease, answer, bring)
-    gate.wait(new Waiting(this, bring(answer)))
+    gate.wait(new PgAsker(this, bring(answer)))
   }
 
-  serve(answer: PgConnectCallback, lease: GateLease<PgClientLike>): void {
+  grant(answer: PgConnectCallback, lease: GateLease<PgClientLike>): void {
     this.#waiting -= 1
     const client = this.#lend(lease, lease.resource)
     answer(undefined, client, client.release)
@@ -273,7 +273,7 @@ class PgAdapter implements Adapter<PgClientLike> {
 }
 
 /** Somebody who waits: one object, where two closures and what they share would be three, and larger. */
-class Waiting implements Asker<PgClientLike> {
+class PgAsker implements Asker<PgClientLike> {
   readonly #adapter: PgAdapter
   readonly #answer: PgConnectCallback
 
@@ -283,7 +283,7 @@ class Waiting implements Asker<PgClientLike> {
   }
 
   granted(lease: GateLease<PgClientLike>): void {
-    this.#adapter.serve(this.#answer, lease)
+    this.#adapter.grant(this.#answer, lease)
   }
 
   refused(error: Error): void {

@@ -171,7 +171,7 @@ export interface LeaseInfo {
 
 /** What a lease's resource was asked to do. Written by whoever sees its queries. */
 export interface LeaseWork {
-  /** Time with a query running so far, in ms; that of the one that is running not counted. */
+  /** Time with a query running so far, in ms; that of the one that is running not counted. 0 without `ended`. */
   queryMs: number
   /** Since when one has been running; undefined: none is. */
   runningSinceMs: number | undefined
@@ -309,8 +309,8 @@ export interface GateLease<T> extends Lease<T>, LeaseInfo {
 }
 
 /**
- * Who asks for a lease: exactly one of the two is called, once, now or later, in whatever async context the engine is
- * in at that moment. An adapter of a callback API brings the caller's own scope.
+ * How who asks for a lease hears of it: exactly one of the two is called, once, now or later, in whatever async context
+ * the engine is in at that moment. An adapter of a callback API brings the caller's own scope.
  */
 export interface Asker<T> {
   granted(lease: GateLease<T>): void
@@ -319,6 +319,7 @@ export interface Asker<T> {
 
 /** What an adapter of somebody's pool may ask of the engine that it gates. */
 export interface Gate<T> {
+  /** Asks for a lease. */
   request(options: AcquireOptions, asker: Asker<T>): void
   /**
    * The short way of a source that keeps its idle resources itself: where nobody waits and one is idle, it is leased

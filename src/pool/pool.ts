@@ -264,7 +264,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     return lease
   }
 
-  /** @see Gate.wait */
+  /** @see Gate.wait; `wanted`: as lendNow() was asked */
   wait(asker: Asker<T>, wanted: ResolvedAcquire = this.#wantedAsUsual): void {
     const caller = this.#unserved
     this.#unserved = undefined

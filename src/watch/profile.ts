@@ -242,11 +242,11 @@ export class Profiler implements WorkObserver {
 }
 
 function closeQuery(work: LeaseWork, nowMs: number): void {
-  if (work.runningSinceMs === undefined) return
+  if (work.ended === undefined || work.runningSinceMs === undefined) return
   const queryMs = Math.max(0, nowMs - work.runningSinceMs)
   work.runningSinceMs = undefined
   work.queryMs += queryMs
-  if (work.ended !== undefined && work.ended.length < QUERIES_PER_LEASE) work.ended.push({ text: work.text, queryMs })
+  if (work.ended.length < QUERIES_PER_LEASE) work.ended.push({ text: work.text, queryMs })
 }
 
 interface HolderTally {

@@ -33,9 +33,9 @@ export interface WatchOptions {
   readonly reclaimAfterMs?: number
   /**
    * Call sites of leases looked at, per second at most: for holders, leaks and `profile()`; half of it while less than
-   * half of the limit is out, and an eighth if more than 1,000 a second ask meanwhile. They are taken in rows of 4 to
-   * 32, some five microseconds each. 0: none, and then only tags tell holders apart, and no self-deadlock is seen.
-   * 0..100_000.
+   * half of the limit is out, and an eighth if more than three times as many ask meanwhile. They are taken in rows of 4
+   * to 32, some five to ten microseconds each. 0: none, and then only tags tell holders apart, and no self-deadlock is
+   * seen. 0..100_000.
    * @defaultValue 300; 0 under a clock other than the process's, where a budget by time is none
    */
   readonly callSitesPerSecond?: number

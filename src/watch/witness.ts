@@ -22,9 +22,9 @@ const FULL = 2
  * right after another costs 4. The last of a row are kept for those who find the pool crowded, and full.
  */
 const LOOKS = [16, 24, 32] as const
-/** Where more ask than this, per ms, as many of a row are spared: four looks at calm traffic are sample enough then. */
-const BUSY_PER_MS = 1
-const LOOKS_SPARED = 12
+/** Of the calm where so many times more ask than could be looked at: sample enough of so many. */
+const LOOKS_WHEN_BUSY = 4
+const BUSY_TIMES = 3
 /** Everything stands still: no lease has ended for so long, in ms, and for so many times what one takes. */
 const STILL_MS_MIN = 250
 const STILL_LEASES = 2
@@ -53,8 +53,9 @@ export class Witness implements LeaseWitness {
   #rowAtMs = Number.NEGATIVE_INFINITY
   /** Callers since then. */
   #asked = 0
-  /** Looks taken of this row, or spared. */
+  /** Looks taken of this row, and how many there are for the calm. */
   #looks = 0
+  #calmLooks: number = LOOKS[CALM]
   #movedAtMs = Number.NEGATIVE_INFINITY
   #followUntilMs = Number.NEGATIVE_INFINITY
   #passedOnAtMs = Number.NEGATIVE_INFINITY
@@ -82,7 +83,7 @@ export class Witness implements LeaseWitness {
     const situation = wanted >= limit ? FULL : 2 * (wanted + 1) > limit ? CROWDED : CALM
     if (nowMs - this.#rowAtMs >= this.#everyMs) this.#startRow(nowMs)
     this.#asked += 1
-    const looksLeft = LOOKS[situation] - this.#looks
+    const looksLeft = (situation === CALM ? this.#calmLooks : LOOKS[situation]) - this.#looks
     if (situation === CALM && looksLeft <= 0 && this.#contexts === undefined) return undefined // nearly always
     const stack = looksLeft > 0 ? takeStack() : undefined
     let mayHaveGivenBack = false
@@ -104,9 +105,11 @@ export class Witness implements LeaseWitness {
   }
 
   #startRow(nowMs: number): void {
-    this.#looks = this.#asked > BUSY_PER_MS * (nowMs - this.#rowAtMs) ? LOOKS_SPARED : 0
+    const askedPerMs = this.#asked / (nowMs - this.#rowAtMs)
+    this.#calmLooks = askedPerMs > BUSY_TIMES * this.#parts.sitesPerMs ? LOOKS_WHEN_BUSY : LOOKS[CALM]
     this.#rowAtMs = nowMs
     this.#asked = 0
+    this.#looks = 0
   }
 
   /** Nothing is out and nobody asks: a process should not go on paying for contexts that nobody looks at. */

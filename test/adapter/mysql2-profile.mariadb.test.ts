@@ -100,6 +100,38 @@ describe.skipIf(server === undefined)('where the time of a mysql2 pool’s lease
     expect(holder?.queries.find(({ text }) => text === 'select ? as good')?.meanMs).toBeLessThan(40)
   })
 
+  test('a query behind what an earlier holder has left running is running until its own end', async () => {
+    const { pool, core, control } = adopted({ limitMax: 1 })
+    const connection = await take(core)
+    connection.query('select 1 as left_running')
+    connection.release()
+    await pool.query('select 2 as behind, sleep(0.1)')
+    const behind = control
+      .profile()
+      .holders.filter(({ queries }) => queries.some(({ text }) => text.includes('behind')))
+    expect(behind[0]?.heldMs?.max).toBeLessThan(50)
+    const behindMs = behind[0]?.queries.find(({ text }) => text.includes('behind'))?.meanMs
+    expect(behindMs).toBeGreaterThan(95)
+  })
+
+  test('a connection taken by whoever is told, at once, that too many wait is his until he gives it back', async () => {
+    const { core, control } = adopted({ limitMax: 1, waitersMax: 1 })
+    const held = await take(core)
+    core.query('select 0 as waits', () => {})
+    const taken = new Promise<mysql.PoolConnection>((resolve, reject) => {
+      core.query('select 1 as refused', () => {
+        held.release()
+        core.getConnection((error, connection) => (error ? reject(error) : resolve(connection)))
+      })
+    })
+    const connection = await taken
+    await callback((done) => connection.query('select 2 as taken', done))
+    await sleep(60)
+    connection.release()
+    const taker = control.profile().holders.find(({ queries }) => queries.some(({ text }) => text.includes('taken')))
+    expect(taker?.heldMs?.max).toBeGreaterThan(55)
+  })
+
   test('unwatched, or detached, the connections are as they were', async () => {
     for (const watch of [undefined, false] as const) {
       const { core, control } = adopted(watch === undefined ? {} : { watch })

@@ -40,20 +40,22 @@ test('sixteen in a row are seen while the pool is calm, eight more when it is cr
   counts.inUse = 10
   expect(seen(200, 2)).toBe(8)
   expect(seen(200, 31)).toBe(0)
-  expect(seen(200, 32)).toBe(20) // one row every 32 ms; more than one a ms have asked, so that fewer calm ones count
+  expect(seen(200, 32)).toBe(32) // one row every 32 ms, whoever comes
 })
 
-test('where more than one a ms ask, a quarter of the calm are seen, and as many as ever of those who take the last', () => {
-  const { witness, counts } = newWitness()
-  const seen = (atMs: number) =>
-    Array.from({ length: 200 }, () => witness.asked(atMs)).filter((caller) => caller !== undefined).length
-  expect(seen(0)).toBe(16)
-  expect(seen(32)).toBe(4)
+test('where three times as many ask as can be looked at, four of the calm are seen, and all who can be where it is full', () => {
+  const { witness, counts } = newWitness() // one look a ms
+  const seen = (times: number, atMs: number) =>
+    Array.from({ length: times }, () => witness.asked(atMs)).filter((caller) => caller !== undefined).length
+  expect(seen(96, 0)).toBe(16)
+  expect(seen(97, 32)).toBe(16)
+  expect(seen(200, 64)).toBe(4)
   counts.inUse = 10
-  expect(seen(33)).toBe(16)
+  expect(seen(200, 65)).toBe(28)
+  expect(seen(200, 96)).toBe(32)
   counts.inUse = 0
-  expect(seen(64)).toBe(4)
-  expect(seen(1_000)).toBe(16) // it has calmed down
+  expect(seen(200, 128)).toBe(4)
+  expect(seen(200, 1_000)).toBe(16) // it has calmed down
 })
 
 // Slipped through, since each situation was tried with a pause of its own before it.
