@@ -47,10 +47,14 @@ const ASKS_AGAIN_WITHIN_MS = 0.1
  */
 export class Witness implements LeaseWitness {
   readonly #parts: WitnessParts
+  readonly #counts: LiveCounts
+  /** Nobody is looked at. */
+  readonly #isBlind: boolean
   readonly #isFollowingCheap: boolean
   /** From the beginning of one row of looks to the next, in ms. */
   readonly #everyMs: number
   #rowAtMs = Number.NEGATIVE_INFINITY
+  #nextRowAtMs = Number.NEGATIVE_INFINITY
   /** Callers since then. */
   #asked = 0
   /** Looks taken of this row, and how many there are for the calm. */
@@ -71,20 +75,26 @@ export class Witness implements LeaseWitness {
 
   constructor(parts: WitnessParts) {
     this.#parts = parts
+    this.#counts = parts.counts
+    this.#isBlind = parts.sitesPerMs === 0
     this.#everyMs = LOOKS[FULL] / parts.sitesPerMs
     this.#isFollowingCheap = parts.isFollowingCheap ?? !('kResourceStore' in new AsyncLocalStorage())
   }
 
+  /** Nearly always he is one of the calm, whose looks are used up: so that is all that stands here. */
   asked(nowMs: number): Caller | undefined {
-    const { counts, sitesPerMs } = this.#parts
-    if (sitesPerMs === 0) return undefined
-    const { inUse, limit, waiters } = counts
+    const { inUse, limit, waiters } = this.#counts
     const wanted = inUse + waiters // a driver hands out by promise: within the limit, who waits is being served
     const situation = wanted >= limit ? FULL : 2 * (wanted + 1) > limit ? CROWDED : CALM
-    if (nowMs - this.#rowAtMs >= this.#everyMs) this.#startRow(nowMs)
     this.#asked += 1
+    const isLookedAt = situation !== CALM || this.#looks < this.#calmLooks || nowMs >= this.#nextRowAtMs
+    return isLookedAt || this.#contexts !== undefined ? this.#see(situation, nowMs) : undefined
+  }
+
+  #see(situation: typeof CALM | typeof CROWDED | typeof FULL, nowMs: number): Caller | undefined {
+    if (this.#isBlind) return undefined
+    if (nowMs >= this.#nextRowAtMs) this.#startRow(nowMs)
     const looksLeft = (situation === CALM ? this.#calmLooks : LOOKS[situation]) - this.#looks
-    if (situation === CALM && looksLeft <= 0 && this.#contexts === undefined) return undefined // nearly always
     const stack = looksLeft > 0 ? takeStack() : undefined
     let mayHaveGivenBack = false
     if (situation !== FULL) this.#movedAtMs = nowMs
@@ -105,10 +115,11 @@ export class Witness implements LeaseWitness {
   }
 
   #startRow(nowMs: number): void {
-    const askedPerMs = this.#asked / (nowMs - this.#rowAtMs)
+    const askedPerMs = (this.#asked - 1) / (nowMs - this.#rowAtMs) // without him who begins this one
     this.#calmLooks = askedPerMs > BUSY_TIMES * this.#parts.sitesPerMs ? LOOKS_WHEN_BUSY : LOOKS[CALM]
     this.#rowAtMs = nowMs
-    this.#asked = 0
+    this.#nextRowAtMs = nowMs + this.#everyMs
+    this.#asked = 1
     this.#looks = 0
   }
 
@@ -122,18 +133,20 @@ export class Witness implements LeaseWitness {
   }
 
   ended(lease: LeaseInfo, nowMs: number): void {
-    const { counts, sitesPerMs, ended } = this.#parts
+    const isKnown = lease.caller !== undefined || lease.tag !== undefined || this.#isBlind
+    if (isKnown || this.#counts.waiters > 0) this.#note(lease, nowMs)
+    else this.#unknown += 1 // as most of a busy pool
+  }
+
+  #note(lease: LeaseInfo, nowMs: number): void {
+    const { ended } = this.#parts
     const caller = lease.caller as CallerRecord | undefined
-    if (caller === undefined && lease.tag === undefined && counts.waiters === 0 && sitesPerMs > 0) {
-      this.#unknown += 1 // as most of a busy pool
-      return
-    }
     this.#leaseMs += LEASE_SMOOTHING * (nowMs - lease.sinceMs - this.#leaseMs)
-    if (counts.waiters > 0) this.#passOn(nowMs)
+    if (this.#counts.waiters > 0) this.#passOn(nowMs)
     // Else leases that overlap, each asked for under the one before, would keep a chain alive that never ends.
     if (caller !== undefined) caller.above = undefined
     const others = caller?.others
-    if (lease.tag !== undefined || sitesPerMs === 0) {
+    if (lease.tag !== undefined || this.#isBlind) {
       this.#unknown += others ?? 0 // who has a tag stands for nobody
       ended(lease, nowMs, 1)
     } else if (others !== undefined) ended(lease, nowMs, 1 + others)
