@@ -94,8 +94,8 @@ export class Witness implements LeaseWitness {
   #see(situation: typeof CALM | typeof CROWDED | typeof FULL, nowMs: number): Caller | undefined {
     if (this.#isBlind) return undefined
     if (nowMs >= this.#nextRowAtMs) this.#startRow(nowMs)
-    const looksLeft = (situation === CALM ? this.#calmLooks : LOOKS[situation]) - this.#looks
-    const stack = looksLeft > 0 ? takeStack() : undefined
+    const looksMax = situation === CALM ? this.#calmLooks : LOOKS[situation]
+    const stack = this.#looks < looksMax ? takeStack() : undefined
     let mayHaveGivenBack = false
     if (situation !== FULL) this.#movedAtMs = nowMs
     else {
@@ -110,7 +110,8 @@ export class Witness implements LeaseWitness {
     if (!isFollowed && stack === undefined) return undefined
     const caller = isFollowed ? this.#follow(stack) : new CallerRecord(stack, this.#runNow())
     caller.mayHaveGivenBack = mayHaveGivenBack
-    if (stack !== undefined) this.#standForOthers(caller, looksLeft)
+    // As if the calm had all of theirs: else their few would stand for all who come in the rest of the row.
+    if (stack !== undefined) this.#standForOthers(caller, LOOKS[situation] - this.#looks)
     return caller
   }
 

@@ -58,6 +58,21 @@ test('where three times as many ask as can be looked at, four of the calm are se
   expect(seen(200, 1_000)).toBe(16) // it has calmed down
 })
 
+// Slipped through: the four stood for everybody, and for those who came in bursts nothing was left.
+test('the few calm ones of a busy row do not stand for those who come when the pool is full', () => {
+  const { witness, counts, ended } = newWitness()
+  for (let i = 0; i < 200; i++) witness.asked(0)
+  for (let i = 0; i < 160; i++) witness.ended({ tag: undefined, sinceMs: 0 }, 1)
+  const weightOf = (atMs: number) => {
+    const caller = witness.asked(atMs)
+    witness.ended({ tag: undefined, caller, sinceMs: atMs }, atMs)
+    return ended.at(-1)?.[1]
+  }
+  expect(Array.from({ length: 4 }, () => weightOf(32))).toEqual([11, 11, 11, 11])
+  counts.inUse = 10
+  expect(weightOf(33)).toBe(1 + Math.ceil(120 / 28))
+})
+
 // Slipped through, since each situation was tried with a pause of its own before it.
 test('what calm callers cannot save is saved for those who come when the pool is crowded', () => {
   const { witness, counts } = newWitness()
