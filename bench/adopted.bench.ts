@@ -99,32 +99,20 @@ async function compare(name: DriverName, url: string, manner: Manner, callers: n
     const bare = runs.filter((_, at) => at % 2 === 0)
     const adopted = runs.filter((_, at) => at % 2 === 1)
     const half = processes / 2
+    const perSecond = ofEach(bare, (run) => run.perSecond).toFixed(0)
+    const [bareUs, adoptedUs] = [bare, adopted].map((some) => ofEach(some, (run) => run.cpuUs).toFixed(1))
     console.log(
-      `${name}, ${callers} callers: bare ${meanOf(
-        medians(bare, ({ perSecond }) => perSecond),
-        0,
-      )}/s, adopted ` +
-        `${percents(adopted, bare)} of it; bare beside itself ${percents(bare.slice(0, half), bare.slice(half))}; own CPU a ` +
-        `query: bare ${meanOf(
-          medians(bare, ({ cpuUs }) => cpuUs),
-          1,
-        )} µs, adopted ` +
-        `${meanOf(
-          medians(adopted, ({ cpuUs }) => cpuUs),
-          1,
-        )} µs`,
+      `${name}, ${callers} callers: bare ${perSecond}/s, adopted ${percents(adopted, bare)} of it; bare beside itself ` +
+        `${percents(bare.slice(0, half), bare.slice(half))}; own CPU a query: bare ${bareUs} µs, adopted ${adoptedUs} µs`,
     )
   } finally {
     for (const worker of workers) worker.stop()
   }
 }
 
-function medians(runs: readonly (readonly Run[])[], of: (run: Run) => number): readonly number[] {
-  return runs.map((rounds) => quantile(rounds.map(of), 0.5))
-}
-
-function meanOf(medians: readonly number[], digits: number): string {
-  return (medians.reduce((a, b) => a + b, 0) / medians.length).toFixed(digits)
+/** The mean of the processes' medians. */
+function ofEach(runs: readonly (readonly Run[])[], of: (run: Run) => number): number {
+  return runs.reduce((sum, rounds) => sum + quantile(rounds.map(of), 0.5), 0) / runs.length
 }
 
 /** Throughput of some processes as a share of that of as many others, round by round: median and quartiles. */

@@ -7,14 +7,14 @@
  *
  *     npm run bench:cpu -- [pairs] [seconds]
  */
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
 import { cpus } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { quantile } from './support/quantile.ts'
 import { AGAIN, builtPackage } from './support/subjects.ts'
+import { answerRounds, Worker } from './support/worker.ts'
 
+const HERE = fileURLToPath(import.meta.url)
 const PER_SECOND = 10_000
 const TURN_MS = 5
 const LEASE_MS = 2
@@ -23,8 +23,10 @@ const RESOURCES = 100
 const KINDS = ['default', AGAIN, 'fixed, no watch'] as const
 type Kind = (typeof KINDS)[number]
 
+const WARM_UP_SECONDS = 2
+
 /** In a process of its own: for so many seconds whenever it is told to; answers the share of a core it took. */
-async function work(kind: Kind): Promise<void> {
+async function work(kind: Kind, seconds: number): Promise<void> {
   const { createPool, fixed } = await builtPackage()
   const create = async () => ({})
   const bounds = { create, destroy: () => {}, limitMin: RESOURCES, limitMax: RESOURCES * 2 }
@@ -35,39 +37,35 @@ async function work(kind: Kind): Promise<void> {
     const lease = await pool.acquire()
     setTimeout(() => lease.release(), LEASE_MS)
   }
-  process.on('message', async (seconds: number) => {
+  const shareOver = async (forSeconds: number): Promise<number> => {
     const [before, startedAt] = [process.cpuUsage(), performance.now()]
-    const endsAt = startedAt + seconds * 1_000
+    const endsAt = startedAt + forSeconds * 1_000
     for (let sent = 0, now = startedAt; now < endsAt; now = performance.now()) {
       for (; sent < ((now - startedAt) * PER_SECOND) / 1_000; sent++) void request()
       await sleep(TURN_MS)
     }
     const { user, system } = process.cpuUsage(before)
-    process.send?.((user + system) / 10 / (performance.now() - startedAt))
-  })
-  process.send?.(0)
+    return (user + system) / 10 / (performance.now() - startedAt)
+  }
+  await shareOver(WARM_UP_SECONDS)
+  answerRounds(() => shareOver(seconds))
 }
 
 async function compare(pairs: number, seconds: number): Promise<void> {
-  const workers = new Map<Kind, ChildProcess>()
+  const workers = new Map<Kind, Worker<number>>()
   const shares = new Map<Kind, number[]>(KINDS.map((kind) => [kind, []]))
   try {
     for (const kind of KINDS) {
-      const worker = fork(fileURLToPath(import.meta.url), ['--worker', kind], { execArgv: ['--import', 'tsx'] })
-      await once(worker, 'message')
-      workers.set(kind, worker)
+      workers.set(kind, await Worker.start(HERE, ['--worker', kind, String(seconds)]))
     }
-    for (let pair = -1; pair < pairs; pair++) {
+    for (let pair = 0; pair < pairs; pair++) {
       for (const kind of pair % 2 === 0 ? KINDS : KINDS.toReversed()) {
-        const worker = workers.get(kind) as ChildProcess
-        worker.send(pair < 0 ? 2 : seconds)
-        const [share] = (await once(worker, 'message')) as [number]
-        if (pair >= 0) shares.get(kind)?.push(share)
+        shares.get(kind)?.push(await (workers.get(kind) as Worker<number>).round())
       }
-      process.stderr.write(pair < 0 ? 'warm\n' : `${pair + 1} of ${pairs}\n`)
+      process.stderr.write(`${pair + 1} of ${pairs}\n`)
     }
   } finally {
-    for (const worker of workers.values()) worker.kill()
+    for (const worker of workers.values()) worker.stop()
   }
   const bare = shares.get('fixed, no watch') as number[]
   console.log(`${PER_SECOND} acquires/s for ${seconds} s, ${pairs} times; per cent of a core: median (quartiles)`)
@@ -83,6 +81,6 @@ function spread(values: readonly number[]): string {
   return `${middle} (${low} to ${high})`
 }
 
-const [first, second] = process.argv.slice(2)
-if (first === '--worker') await work(second as Kind)
+const [first, second, third] = process.argv.slice(2)
+if (first === '--worker') await work(second as Kind, Number(third))
 else await compare(Number(first ?? 6), Number(second ?? 10))

@@ -53,9 +53,8 @@ export class Witness implements LeaseWitness {
   readonly #isFollowingCheap: boolean
   /** From the beginning of one row of looks to the next, in ms. */
   readonly #everyMs: number
-  #rowAtMs = Number.NEGATIVE_INFINITY
   #nextRowAtMs = Number.NEGATIVE_INFINITY
-  /** Callers since then. */
+  /** Callers since this row began. */
   #asked = 0
   /** Looks taken of this row, and how many there are for the calm. */
   #looks = 0
@@ -116,9 +115,9 @@ export class Witness implements LeaseWitness {
   }
 
   #startRow(nowMs: number): void {
-    const askedPerMs = (this.#asked - 1) / (nowMs - this.#rowAtMs) // without him who begins this one
+    const sinceMs = nowMs - (this.#nextRowAtMs - this.#everyMs)
+    const askedPerMs = (this.#asked - 1) / sinceMs // without him who begins this one
     this.#calmLooks = askedPerMs > BUSY_TIMES * this.#parts.sitesPerMs ? LOOKS_WHEN_BUSY : LOOKS[CALM]
-    this.#rowAtMs = nowMs
     this.#nextRowAtMs = nowMs + this.#everyMs
     this.#asked = 1
     this.#looks = 0

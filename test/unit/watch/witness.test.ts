@@ -17,7 +17,10 @@ function newWitness({ inUse = 0, waiters = 0, sitesPerMs = 1, isFollowingCheap =
     isFollowingCheap,
     ended: (lease, _, weight) => ended.push([lease, weight]),
   })
-  return { witness, counts, ended }
+  /** How many of so many who ask at that moment are looked at. */
+  const seen = (times: number, atMs: number) =>
+    Array.from({ length: times }, () => witness.asked(atMs)).filter((caller) => caller !== undefined).length
+  return { witness, counts, ended, seen }
 }
 
 function askFrom(witness: Witness, nowMs = 0): Caller | undefined {
@@ -31,9 +34,7 @@ test('the call site is the first place outside of the library', () => {
 })
 
 test('sixteen in a row are seen while the pool is calm, eight more when it is crowded, another eight when it is full', () => {
-  const { witness, counts } = newWitness()
-  const seen = (times: number, atMs: number) =>
-    Array.from({ length: times }, () => witness.asked(atMs)).filter((caller) => caller !== undefined).length
+  const { counts, seen } = newWitness()
   expect(seen(200, 0)).toBe(16)
   counts.inUse = 8
   expect(seen(200, 1)).toBe(8)
@@ -44,9 +45,7 @@ test('sixteen in a row are seen while the pool is calm, eight more when it is cr
 })
 
 test('where three times as many ask as can be looked at, four of the calm are seen, and all who can be where it is full', () => {
-  const { witness, counts } = newWitness() // one look a ms
-  const seen = (times: number, atMs: number) =>
-    Array.from({ length: times }, () => witness.asked(atMs)).filter((caller) => caller !== undefined).length
+  const { counts, seen } = newWitness() // one look a ms
   expect(seen(96, 0)).toBe(16)
   expect(seen(97, 32)).toBe(16)
   expect(seen(200, 64)).toBe(4)
