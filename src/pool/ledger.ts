@@ -22,7 +22,8 @@ function isLegal(from: EntryState, next: EntryState): boolean {
 
 /** The pool's record of one resource. Only the ledger writes `state`. */
 export class Entry<T> {
-  readonly id: number
+  /** Where the ledger has it; no order. */
+  place: number
   state: EntryState
   /** Undefined while it is being created, and while a driver keeps it idle for us. */
   resource: T | undefined = undefined
@@ -40,8 +41,8 @@ export class Entry<T> {
   older: Entry<T> | undefined = undefined
   newer: Entry<T> | undefined = undefined
 
-  constructor(id: number, state: EntryState, nowMs: number) {
-    this.id = id
+  constructor(place: number, state: EntryState, nowMs: number) {
+    this.place = place
     this.state = state
     this.sinceMs = nowMs
   }
@@ -68,9 +69,9 @@ export class StateCounts {
 
 /** All entries, their states and their counts. Every other count derives from these. */
 export class Ledger<T> {
-  readonly #entries = new Set<Entry<T>>()
+  /** In no order: the last one takes the place of one that leaves. */
+  readonly #entries: Entry<T>[] = []
   readonly #counts: StateCounts
-  #lastId = 0
 
   /** @param counts where it keeps them; all 0 */
   constructor(counts: StateCounts = new StateCounts()) {
@@ -81,15 +82,15 @@ export class Ledger<T> {
     return this.#counts
   }
 
-  entries(): Iterable<Entry<T>> {
+  /** Not to be kept over a move to `gone`. */
+  entries(): readonly Entry<T>[] {
     return this.#entries
   }
 
   add(state: 'creating' | 'idle' | 'inUse' | 'destroying', nowMs: number): Entry<T> {
-    this.#lastId += 1
-    const entry = new Entry<T>(this.#lastId, state, nowMs)
+    const entry = new Entry<T>(this.#entries.length, state, nowMs)
     this.#add(state, 1)
-    this.#entries.add(entry)
+    this.#entries.push(entry)
     return entry
   }
 
@@ -97,15 +98,19 @@ export class Ledger<T> {
   move(entry: Entry<T>, next: EntryState, nowMs: number): void {
     const from = entry.state
     // Not an assert: its message, built each time, would cost more than the move.
-    if (!isLegal(from, next)) assert(false, `entry ${entry.id}: ${from} -> ${next}`)
+    if (!isLegal(from, next)) assert(false, `I4: an entry went ${from} -> ${next}`)
     this.#add(from, -1)
     this.#add(next, 1)
     entry.state = next
     entry.sinceMs = nowMs
-    if (next === 'gone') {
-      const wasThere = this.#entries.delete(entry)
-      assert(wasThere, 'I4: an entry leaves once')
-    }
+    if (next === 'gone') this.#drop(entry)
+  }
+
+  #drop(entry: Entry<T>): void {
+    const last = this.#entries.pop() as Entry<T>
+    if (last === entry) return
+    this.#entries[entry.place] = last
+    last.place = entry.place
   }
 
   /** By name and not by key: the engine's compiler sees through the one, not through the other. */

@@ -37,7 +37,7 @@ test('the set does what a plain list does, whoever is added and taken out of the
         }
         const walked: Entry<string>[] = []
         for (let entry = idle.oldest; entry !== undefined; entry = entry.newer) walked.push(entry)
-        expect(walked.map((entry) => entry.id)).toEqual(model.map((entry) => entry.id))
+        expect(walked.map((entry) => entry.place)).toEqual(model.map((entry) => entry.place))
         expect(idle.newest).toBe(model.at(-1))
       })
     }),
