@@ -29,7 +29,7 @@ import { type Insight, NO_INSIGHT, slownessOf } from './insight.ts'
 import { findKnot } from './knot.ts'
 import { NO_KNOT } from './knot-found.ts'
 import { NO_SAMPLE } from './no-sample.ts'
-import { findOverdue } from './overdue.ts'
+import { findOverdue, NONE_OVERDUE } from './overdue.ts'
 import type { Profiler } from './profile.ts'
 import { isSurge, isUnderPressure, NO_SIGNALS, type Signals, servedPerMs, stepSignals } from './signals.ts'
 import { EPISODE_RULES, TREND_RULE, troublesOf, WATCHED_KINDS, type WatchedKind } from './trouble.ts'
@@ -76,7 +76,10 @@ export interface WatchContext {
 const SMALL_LIMIT = 5
 /** Between two looks at the leases, in ms: an age of seconds need not be known any better. */
 const LOOK_MS = 1_000
-/** A lease of this many times what long ones take is overdue; of this many, leaked: and no sooner than so many ms. */
+/**
+ * A lease of this many times what long ones take is overdue; of this many, leaked: and no sooner than so many ms. Where
+ * none has ever ended, nobody knows what is long: it is overdue when it would be leaked.
+ */
 const OVERDUE_TIMES_LONG = 10
 const OVERDUE_MS_MIN = 1_000
 const LEAKED_TIMES_LONG = 20
@@ -253,7 +256,7 @@ export class Watch {
       this.#insight = this.#look(atMs, counts(), isStill)
     }
     const slow = isUnderPressure(sample) ? slownessOf(profiler, atMs) : NO_INSIGHT.slow
-    return { ...this.#insight, slow, ...(isDue ? {} : { knot: NO_KNOT }) }
+    return isDue ? { ...this.#insight, slow } : { ...this.#insight, slow, ...lasting(this.#insight) }
   }
 
   /** Walks the leases, and the waiters too if everything stands still. */
@@ -266,7 +269,7 @@ export class Watch {
     const overdue = findOverdue(leases(), nowMs, {
       overdueMs: Math.min(
         leaseAgeMs ?? Number.POSITIVE_INFINITY,
-        Math.max(OVERDUE_MS_MIN, OVERDUE_TIMES_LONG * longMs),
+        longMs === 0 ? LEAKED_MS_MIN : Math.max(OVERDUE_MS_MIN, OVERDUE_TIMES_LONG * longMs),
       ),
       leakedMax: leaseAgeMs !== undefined || limit <= SMALL_LIMIT ? 0 : 1,
       longestMs: (holder) => profiler?.longestOf(holder) ?? 0,
@@ -358,4 +361,13 @@ export class Watch {
     const creation = this.#creation
     return { nowMs, insight, counts, sample, decision, ceiling, signals, creation, isExhausted, isPaused }
   }
+}
+
+/**
+ * Of an earlier look, what still holds: queries that do not end. Who was stuck or kept a lease may have gone on since,
+ * and how long leases take may only have been learned since.
+ */
+function lasting({ overdue }: Insight): Pick<Insight, 'overdue' | 'knot'> {
+  const { running, runningText, runningMs } = overdue
+  return { overdue: { ...NONE_OVERDUE, running, runningText, runningMs }, knot: NO_KNOT }
 }

@@ -242,3 +242,34 @@ test('measured work is told apart from what is held without', async () => {
     queries: [{ text: 'select ?', meanMs: 30 }],
   })
 })
+
+test.each([1_500, 2_000, 3_000])(
+  'leases of %i ms are no leak where none has ever ended: nobody knows what is usual',
+  async (heldMs) => {
+    const clock = new VirtualClock()
+    const { pool, warnings } = await warnedPool({
+      clock,
+      limitMax: 100,
+      limitInitial: 10,
+      warmUp: 0,
+      acquireTimeoutMs: 5_000,
+    })
+    const sleep = (ms: number) => new Promise<void>((resolve) => clock.startTimer(ms, resolve))
+    const hold = async () => {
+      const lease = await pool.acquire({ tag: 'report' })
+      await sleep(heldMs)
+      lease.release()
+    }
+    const all: Promise<unknown>[] = []
+    for (let i = 0; i < 100; i++) {
+      all.push(hold().catch(() => {}))
+      await clock.advance(100)
+    }
+    await clock.advance(8_000)
+    await Promise.all(all)
+    const aboutLeaks = warnings.filter(({ kind, cause, otherCauses = [] }) =>
+      [kind, cause, ...otherCauses].some((it) => it?.startsWith('leak')),
+    )
+    expect(aboutLeaks.map(({ kind, message }) => [kind, message])).toEqual([])
+  },
+)
