@@ -334,6 +334,7 @@ const BURST_MS = 1_000
 
 function considerTrial(state: HybridState, sample: Sample): Step {
   const { arm, trialUp } = state
+  if (state.leases.recentMs === 0) return growBlindly(state, sample)
   if (arm.ms < ARM_MS_MIN || (arm.completions < ARM_COMPLETIONS_MIN && arm.ms < ARM_MS_ENOUGH)) {
     return hold(state, sample, 'measuring')
   }
@@ -351,14 +352,23 @@ function considerTrial(state: HybridState, sample: Sample): Step {
 }
 
 /**
- * No lease ends, so no trial can tell anything: the backend hangs, or those who hold leases wait for more of them. A
- * reserve helps the latter and hardly hurts the former, once. Only while no lease has ever ended may it be that they
- * are just long, and it is given again and again.
+ * No lease has ever ended, so that nothing is known: they may just be long, as at a cold start with slow queries, and
+ * callers run out of patience. Twice as many each time that those before have not helped for as long as all of them
+ * together, lest a backend that answers nobody be flooded.
+ */
+function growBlindly(state: HybridState, sample: Sample): Step {
+  if (state.arm.ms < Math.max(ARM_MS_MIN, state.pressedMs / 2)) return hold(state, sample, 'measuring')
+  const limit = Math.min(2 * sample.limit, sample.limitMax)
+  return limit === sample.limit ? hold(state, sample, 'no-lease-ends') : move(state, limit, 'reserve')
+}
+
+/**
+ * No lease ends any more, so no trial can tell anything: the backend hangs, or those who hold leases wait for more of
+ * them. A reserve helps the latter and hardly hurts the former, once.
  */
 function giveReserve(state: HybridState, sample: Sample): Step {
-  const isGiven = state.ceiling !== undefined && state.leases.recentMs > 0
   const limit = Math.min(Math.ceil(1.5 * sample.limit), sample.limitMax)
-  if (isGiven || limit === sample.limit) return hold(state, sample, 'no-lease-ends')
+  if (state.ceiling !== undefined || limit === sample.limit) return hold(state, sample, 'no-lease-ends')
   return move({ ...state, ceiling: limit }, limit, 'reserve')
 }
 

@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { fixed } from '../../src/control/fixed.ts'
+import { createPool } from '../../src/create-pool.ts'
 import { codel } from '../../src/pool/queue-policy.ts'
 import { uslBackend } from '../../src/sim/backend.ts'
 import type { Disturbance } from '../../src/sim/disturbance.ts'
 import { scenarios } from '../../src/sim/scenarios.ts'
 import { type SimulatedPoolOptions, type SimulateOptions, simulate } from '../../src/sim/simulate.ts'
+import { VirtualClock } from '../../src/sim/virtual-clock.ts'
 import { poisson } from '../../src/sim/workload.ts'
 
 /** Throughput peaks at 1330 requests per second with 35 inside; with 200 it is 543. */
@@ -125,4 +127,46 @@ test('a surge beside processes that burn the CPU is met in one go', async () => 
   const { summary } = await simulate({ ...scenarios['crowded-surge'].options, seed: 2 })
   expect(summary.goodput).toBeGreaterThan(0.98)
   expect(summary.reversals).toBeLessThanOrEqual(4)
+})
+
+describe('a cold start at which no lease ends for seconds', () => {
+  async function started({ callers = 30, limitInitial = 10, heldMs = 2_000, acquireTimeoutMs = 1_000 }) {
+    const clock = new VirtualClock()
+    const pool = createPool({
+      create: () => ({}),
+      destroy: () => {},
+      limitInitial,
+      limitMax: 100,
+      acquireTimeoutMs,
+      clock,
+    })
+    let failed = 0
+    const hold = async () => {
+      const lease = await pool.acquire()
+      if (heldMs < Number.POSITIVE_INFINITY) clock.startTimer(heldMs, () => lease.release())
+    }
+    for (let i = 0; i < callers; i++) hold().catch(() => (failed += 1))
+    return { clock, pool, failed: () => failed }
+  }
+
+  test.each([
+    { callers: 30, limitInitial: 10, heldMs: 2_000 },
+    { callers: 20, limitInitial: 2, heldMs: 900 },
+  ])('fails none of $callers callers beside an idle backend, with a limit of $limitInitial', async (cold) => {
+    const { clock, failed } = await started(cold)
+    await clock.advance(10_000)
+    expect(failed()).toBe(0)
+  })
+
+  test('does not flood a backend that answers nobody', async () => {
+    const { clock, pool } = await started({
+      callers: 500,
+      heldMs: Number.POSITIVE_INFINITY,
+      acquireTimeoutMs: 10_000,
+    })
+    await clock.advance(900)
+    expect(pool.counts().limit).toBe(40)
+    await clock.advance(900)
+    expect(pool.counts().limit).toBe(80)
+  })
 })

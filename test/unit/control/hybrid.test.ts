@@ -342,11 +342,12 @@ test('a window in which the event loop stood still is not believed', () => {
   expect(state).toEqual(controller.initial)
 })
 
-test('callers who wait while no lease has ever ended are given half as many more, each two seconds', () => {
+test('callers who wait while no lease has ever ended are given twice as many, each time after twice as long', () => {
   const controller = hybrid()
   let state = controller.initial
   let limit = 10
-  for (let atMs = 50; atMs <= 10_000; atMs += 50) {
+  const raised: [number, number][] = []
+  for (let atMs = 50; atMs <= 3_000; atMs += 50) {
     const full = {
       live: limit,
       inUse: limit,
@@ -357,11 +358,16 @@ test('callers who wait while no lease has ever ended are given half as many more
       waitingMs: 50,
     }
     const [next, decision] = controller.step(state, sampleOf({ atMs, windowMs: 50, limit, ...full }))
+    if (decision.limit > limit) raised.push([atMs, decision.limit])
     state = next
     limit = decision.limit
   }
-  expect(limit).toBeGreaterThan(34)
-  expect(limit).toBeLessThan(100)
+  expect(raised).toEqual([
+    [250, 20],
+    [500, 40],
+    [1_000, 80],
+    [2_000, 100],
+  ])
 })
 
 test.each<[string, HybridOptions]>([
