@@ -61,6 +61,11 @@ export class Emitter<E extends EventMap<E>> implements Observable<E> {
     this.#noteLeft(event) // listeners of once() have taken themselves out
   }
 
+  /** Something of the user's that is called beside the listeners has failed: told as if it were one. */
+  report(error: unknown, name: string): void {
+    this.#onListenerError(error, name)
+  }
+
   #noteLeft(event: keyof E): void {
     if (this.#inner.listenerCount(event as string) === 0) this.heard[event] = false
   }

@@ -298,7 +298,7 @@ export interface PoolEvents {
   queueFailed: { readonly policy: string; readonly error: unknown }
   /** A drain is over, and the pool closed. Not by detach(): the driver's pool goes on. */
   drained: { readonly leasesCut: number }
-  /** A listener of yours threw, or its promise rejected. */
+  /** A listener of yours threw, or its promise rejected; or your `destroyOnError` threw, which is then `event`. */
   listenerFailed: { readonly event: string; readonly error: unknown }
 }
 

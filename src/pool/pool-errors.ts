@@ -182,9 +182,10 @@ export function withoutFrames<E extends PoolError>(make: () => E): E {
 
 /** "limit 2, 2 in use, 0 idle, 0 being created, 3 waiting" */
 export function describeCounts(counts: PoolCounts): string {
-  const { limit, inUse, idle, creating, waiters, destroying } = counts
+  const { limit, inUse, idle, creating, waiters, validating, destroying } = counts
+  const readying = validating > 0 ? `, ${validating} about to be lent` : ''
   const closing = destroying > 0 ? `, ${destroying} being destroyed` : ''
-  return `limit ${limit}, ${inUse} in use, ${idle} idle, ${creating} being created${closing}, ${waiters} waiting`
+  return `limit ${limit}, ${inUse} in use${readying}, ${idle} idle, ${creating} being created${closing}, ${waiters} waiting`
 }
 
 function describeShortage(waitedMs: number, holders: readonly Holder[], info: PoolErrorInfo): string {

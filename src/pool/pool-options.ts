@@ -40,7 +40,7 @@ export interface PoolOptions {
   readonly lifetimeJitter?: number
   /** A resource is destroyed after this many leases. Integer >= 1, or Infinity. @defaultValue Infinity */
   readonly usesMax?: number
-  /** Resources opened before anybody asks, as far as limitInitial lets. Integer, 0..limitMax. @defaultValue 0 */
+  /** Resources opened before anybody asks, Integer, 0..limitInitial. @defaultValue 0 */
   readonly warmUp?: number
   /** Whether an error inside use() means that the resource is broken. @defaultValue never */
   readonly destroyOnError?: (error: unknown) => boolean
@@ -145,6 +145,7 @@ function resolveLimits(read: OptionsReader<PoolOptions>) {
   if (limitInitial < limitMin || limitInitial > limitMax) {
     read.contradiction('limitInitial', `must lie within limitMin..limitMax (${limitMin}..${limitMax})`)
   }
+  if (warmUp > limitInitial) read.contradiction('warmUp', `must not exceed limitInitial (${limitInitial})`)
   return { limitMin, limitMax, limitInitial, warmUp }
 }
 

@@ -283,8 +283,9 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #isBroken(error: unknown): boolean {
     try {
       return this.#options.destroyOnError?.(error) ?? false
-    } catch {
-      return true // whoever cannot say so does not know the resource to be good; the caller gets the first error
+    } catch (thrown) {
+      this.#events.report(thrown, 'destroyOnError') // the caller gets the first error
+      return true // whoever cannot say so does not know the resource to be good
     }
   }
 

@@ -41,7 +41,10 @@ export interface SimulateOptions {
   readonly sloMs?: number
   /** How often a request that got no lease, or whose connection died, asks again; or how. @defaultValue 0 */
   readonly retries?: number | RetryOptions
-  /** From when `summary.recoveryMs` is counted, in ms: the onset or the end of a disturbance. @defaultValue never */
+  /**
+   * From when `summary.recoveryMs` is counted, in ms: the onset of a disturbance, or its end.
+   * @defaultValue the end of the backend's last disturbance
+   */
   readonly recoverFromMs?: number
 }
 
@@ -77,8 +80,12 @@ function resolveSimulateOptions(given: SimulateOptions): ResolvedSimulateOptions
     pool: withoutOurs(read.object<SimulatedPoolOptions>('pool', [])),
     sloMs: read.durationMs('sloMs', { min: Number.MIN_VALUE, max: 2e9 }),
     retries: readRetries('simulate', read.value('retries')),
-    recoverFromMs: read.has('recoverFromMs') ? read.durationMs('recoverFromMs') : undefined,
+    recoverFromMs: read.has('recoverFromMs') ? read.durationMs('recoverFromMs') : lastEndMs(given.backend),
   }
+}
+
+function lastEndMs({ disturbances = [] }: Backend): number | undefined {
+  return disturbances.length === 0 ? undefined : Math.max(...disturbances.map(({ toMs }) => toMs))
 }
 
 /** Options of createPool() that would be taken and not used. */

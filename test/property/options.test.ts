@@ -207,6 +207,7 @@ const CREATE_POOL: CallSpec = {
     ['limitInitial', { limitInitial: 51 }],
     ['warmUp', { limitMax: 5, warmUp: 6 }],
     ['warmUp', { warmUp: 51 }],
+    ['warmUp', { limitInitial: 5, warmUp: 6 }],
     ['validateAfterIdleMs', { validateAfterIdleMs: 500 }],
     ['validateTimeoutMs', { validateTimeoutMs: 500 }],
     ['maxMs', { createBackoff: { initialMs: 10, maxMs: 5 } }],
@@ -215,11 +216,12 @@ const CREATE_POOL: CallSpec = {
     const { limitMax = 50, validate } = rest as { limitMax?: number; validate?: unknown }
     const within = (value: unknown, min: number): number => Math.max(min, Math.min(Number(value), limitMax))
     const min = limitMin === undefined ? Math.min(2, limitMax) : within(limitMin, 1)
+    const first = limitInitial === undefined ? limitMax : within(limitInitial, min)
     return {
       ...rest,
       ...(limitMin === undefined ? {} : { limitMin: min }),
-      ...(limitInitial === undefined ? {} : { limitInitial: within(limitInitial, min) }),
-      ...(warmUp === undefined ? {} : { warmUp: within(Math.min(Number(warmUp), 5), 0) }), // not a million real creates
+      ...(limitInitial === undefined ? {} : { limitInitial: first }),
+      ...(warmUp === undefined ? {} : { warmUp: Math.min(Number(warmUp), 5, first) }), // not a million real creates
       ...(validate === undefined ? {} : { validateAfterIdleMs, validateTimeoutMs }),
     }
   },
@@ -568,7 +570,10 @@ test('limits that contradict each other are refused, whatever they are', async (
       const most = limitMax ?? 50
       const least = limitMin ?? Math.min(2, most)
       const isFine =
-        least <= most && warmUp <= most && (limitInitial ?? least) >= least && (limitInitial ?? most) <= most
+        least <= most &&
+        warmUp <= Math.min(limitInitial ?? most, most) &&
+        (limitInitial ?? least) >= least &&
+        (limitInitial ?? most) <= most
       const options = { create, destroy, clock: new VirtualClock(), limitMin, limitMax, limitInitial, warmUp }
       if (!isFine) return void (await refusalOf(CREATE_POOL, options))
       const { limit } = createPool(options as never).counts()

@@ -93,6 +93,12 @@ test('a timeout while creation fails says with what, where to look, and who hold
   )
 })
 
+test('what is about to be lent is told where there is any: else all would seem to be missing', () => {
+  expect(describeCounts({ ...COUNTS, inUse: 1, validating: 1 })).toBe(
+    'limit 2, 1 in use, 1 about to be lent, 0 idle, 0 being created, 3 waiting',
+  )
+})
+
 test('what is being destroyed is told where there is any', () => {
   expect(describeCounts({ ...COUNTS, destroying: 1 })).toBe(
     'limit 2, 2 in use, 0 idle, 0 being created, 1 being destroyed, 3 waiting',

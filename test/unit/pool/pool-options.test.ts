@@ -44,6 +44,7 @@ test.each([
   [{ limitMin: 5, limitInitial: 4 }, 'test: limitInitial must lie within limitMin..limitMax (5..50), got 4'],
   [{ limitInitial: 51 }, 'test: limitInitial must lie within limitMin..limitMax (2..50), got 51'],
   [{ limitMax: 5, warmUp: 6 }, 'test: warmUp must be an integer from 0 to 5, got 6'],
+  [{ limitInitial: 5, warmUp: 6 }, 'test: warmUp must not exceed limitInitial (5), got 6'],
   [
     { createBackoff: { initialMs: 9, maxMs: 8 } },
     'test: createBackoff: maxMs must not be less than initialMs (9), got 8',

@@ -211,13 +211,17 @@ test('use() destroys the resource where destroyOnError says that the error broke
 })
 
 test('use() destroys the resource when destroyOnError itself throws, and the caller has the first error', async () => {
+  const bad = new Error('bad predicate')
   const destroyOnError = (): boolean => {
-    throw new Error('bad predicate')
+    throw bad
   }
   const { pool, factory } = newTestPool({ destroyOnError })
+  const failed: unknown[] = []
+  pool.on('listenerFailed', (failure) => failed.push(failure))
   await expect(pool.use(() => Promise.reject(new Error('no such table')))).rejects.toThrow('no such table')
   await settled()
   expect(factory.count('open')).toBe(0)
+  expect(failed).toEqual([{ event: 'destroyOnError', error: bad }])
 })
 
 test.each(['release', 'destroy'] as const)('what use() runs may end the lease itself: %s', async (end) => {

@@ -118,6 +118,8 @@ describe('the summary', () => {
     expect(fromOnset.summary.recoveryMs).toBeGreaterThanOrEqual(1_400) // who came 500 ms before the end is still served
     expect(fromOnset.summary.recoveryMs).toBeLessThanOrEqual(3_000)
     expect(fromEnd.summary.recoveryMs).toBeLessThanOrEqual(1_000)
+    const byDefault = await simulate(options)
+    expect(byDefault.summary.recoveryMs).toBe(fromEnd.summary.recoveryMs)
     const never = await simulate({ ...options, recoverFromMs: 9_000 })
     expect(never.summary.recoveryMs).toBeUndefined()
   })

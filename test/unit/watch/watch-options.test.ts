@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { show } from '../../../src/base/options.ts'
+import { createPool } from '../../../src/create-pool.ts'
 import { resolveWatchOptions, WATCH_DEFAULTS } from '../../../src/watch/watch-options.ts'
 
 test('nothing given means the defaults', () => {
@@ -22,10 +24,16 @@ test.each([
     /reclaimAfterMs must not be less than leaseAgeMs \(60000\)/,
   ],
   [{ exhaustedAfter: 5 }, TypeError, /unknown option exhaustedAfter.*did you mean exhaustedAfterMs/],
-  [true, TypeError, /watch: expected an object of options, got true/],
 ])('%j is refused, with option, value and what is allowed', (given, errorClass, message) => {
   expect(() => resolveWatchOptions(given as never)).toThrow(errorClass)
   expect(() => resolveWatchOptions(given as never)).toThrow(message)
+})
+
+test.each([true, null, 5, 'on', []])('a watch of %j is refused: it has options, or there is none', (watch) => {
+  const text = `createPool: watch: expected an object of options, or false, got ${show(watch)}`
+  expect(() => createPool({ create: () => ({}), destroy: () => {}, watch: watch as never })).toThrow(
+    new TypeError(text),
+  )
 })
 
 test('leases may be taken back without ever having been suspected', () => {
