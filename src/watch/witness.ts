@@ -22,8 +22,8 @@ const FULL = 2
  * right after another costs 4. The last of a row are kept for those who find the pool crowded, and full.
  */
 const LOOKS = [16, 24, 32] as const
-/** Of the calm where so many times more ask than could be looked at: sample enough of so many. */
-const LOOKS_WHEN_BUSY = 4
+/** Where so many times more ask than could be looked at, fewer are sample enough, but of those who have to wait. */
+const LOOKS_WHEN_BUSY = [4, 8, 32] as const
 const BUSY_TIMES = 3
 /** Everything stands still: no lease has ended for so long, in ms, and for so many times what one takes. */
 const STILL_MS_MIN = 250
@@ -56,9 +56,9 @@ export class Witness implements LeaseWitness {
   #nextRowAtMs = Number.NEGATIVE_INFINITY
   /** Callers since this row began. */
   #asked = 0
-  /** Looks taken of this row, and how many there are for the calm. */
+  /** Looks taken of this row, and how many there are. */
   #looks = 0
-  #calmLooks: number = LOOKS[CALM]
+  #looksMax: typeof LOOKS | typeof LOOKS_WHEN_BUSY = LOOKS
   #movedAtMs = Number.NEGATIVE_INFINITY
   #followUntilMs = Number.NEGATIVE_INFINITY
   #passedOnAtMs = Number.NEGATIVE_INFINITY
@@ -86,15 +86,14 @@ export class Witness implements LeaseWitness {
     const wanted = inUse + waiters // a driver hands out by promise: within the limit, who waits is being served
     const situation = wanted >= limit ? FULL : 2 * (wanted + 1) > limit ? CROWDED : CALM
     this.#asked += 1
-    const isLookedAt = situation !== CALM || this.#looks < this.#calmLooks || nowMs >= this.#nextRowAtMs
+    const isLookedAt = situation !== CALM || this.#looks < this.#looksMax[CALM] || nowMs >= this.#nextRowAtMs
     return isLookedAt || this.#contexts !== undefined ? this.#see(situation, nowMs) : undefined
   }
 
   #see(situation: typeof CALM | typeof CROWDED | typeof FULL, nowMs: number): Caller | undefined {
     if (this.#isBlind) return undefined
     if (nowMs >= this.#nextRowAtMs) this.#startRow(nowMs)
-    const looksMax = situation === CALM ? this.#calmLooks : LOOKS[situation]
-    const stack = this.#looks < looksMax ? takeStack() : undefined
+    const stack = this.#looks < this.#looksMax[situation] ? takeStack() : undefined
     let mayHaveGivenBack = false
     if (situation !== FULL) this.#movedAtMs = nowMs
     else {
@@ -109,7 +108,7 @@ export class Witness implements LeaseWitness {
     if (!isFollowed && stack === undefined) return undefined
     const caller = isFollowed ? this.#follow(stack) : new CallerRecord(stack, this.#runNow())
     caller.mayHaveGivenBack = mayHaveGivenBack
-    // As if the calm had all of theirs: else their few would stand for all who come in the rest of the row.
+    // As if all looks could be taken: else the few would stand for all who come in the rest of the row.
     if (stack !== undefined) this.#standForOthers(caller, LOOKS[situation] - this.#looks)
     return caller
   }
@@ -117,7 +116,7 @@ export class Witness implements LeaseWitness {
   #startRow(nowMs: number): void {
     const sinceMs = nowMs - (this.#nextRowAtMs - this.#everyMs)
     const askedPerMs = (this.#asked - 1) / sinceMs // without him who begins this one
-    this.#calmLooks = askedPerMs > BUSY_TIMES * this.#parts.sitesPerMs ? LOOKS_WHEN_BUSY : LOOKS[CALM]
+    this.#looksMax = askedPerMs > BUSY_TIMES * this.#parts.sitesPerMs ? LOOKS_WHEN_BUSY : LOOKS
     this.#nextRowAtMs = nowMs + this.#everyMs
     this.#asked = 1
     this.#looks = 0

@@ -44,13 +44,15 @@ test('sixteen in a row are seen while the pool is calm, eight more when it is cr
   expect(seen(200, 32)).toBe(32) // one row every 32 ms, whoever comes
 })
 
-test('where three times as many ask as can be looked at, four of the calm are seen, and all who can be where it is full', () => {
+test('where three times as many ask as can be looked at, four of the calm are seen, four more when it is crowded, and all who can be where it is full', () => {
   const { counts, seen } = newWitness() // one look a ms
   expect(seen(96, 0)).toBe(16)
   expect(seen(97, 32)).toBe(16)
   expect(seen(200, 64)).toBe(4)
+  counts.inUse = 8
+  expect(seen(200, 65)).toBe(4)
   counts.inUse = 10
-  expect(seen(200, 65)).toBe(28)
+  expect(seen(200, 66)).toBe(24)
   expect(seen(200, 96)).toBe(32)
   counts.inUse = 0
   expect(seen(200, 128)).toBe(4)
