@@ -59,6 +59,8 @@ export const HYBRID_DEFAULTS: Required<Omit<HybridOptions, 'learnt'>> = {
 export interface HybridState {
   /** What it said last; if it is not what is in force, somebody else has moved the limit. */
   readonly limit: number
+  /** What was in force at first: the user's word for what is harmless. */
+  readonly limitInitial: number
   readonly rate: ArrivalRate
   readonly leases: LeaseTimes
   /** Leases out and their time in ms, means, while nobody was pressed. */
@@ -75,6 +77,8 @@ export interface HybridState {
   readonly demandMax: Extreme
   readonly calmMs: number
   readonly pressedMs: number
+  /** For how long callers have waited beside all that is open, and no lease has ended, in ms. */
+  readonly silentMs: number
   /** What is being measured at the limit in force; and, while that limit is a trial, what it is to be compared with. */
   readonly arm: Arm
   readonly trialFrom?: Arm | undefined
@@ -97,6 +101,7 @@ const BACK_OFF_MS_MAX = 30_000
 
 const INITIAL: HybridState = {
   limit: 0,
+  limitInitial: 0,
   rate: NO_ARRIVALS,
   leases: NO_LEASES,
   inUseCalm: 0,
@@ -109,6 +114,7 @@ const INITIAL: HybridState = {
   demandMax: NO_EXTREME,
   calmMs: 0,
   pressedMs: 0,
+  silentMs: 0,
   arm: newArm(0, 0),
   trialAtMs: 0,
   trialUp: true,
@@ -221,6 +227,7 @@ function observed(state: HybridState, sample: Sample, isPressing: boolean): Hybr
   const perMs = smoothed(state.completionsPerMs, completions / windowMs, windowMs, THROUGHPUT_TAU_MS)
   const seen: HybridState = {
     ...state,
+    limitInitial: state.limitInitial || limit,
     rate: nextArrivalRate(state.rate, sample),
     leases,
     isDisturbed,
@@ -232,6 +239,7 @@ function observed(state: HybridState, sample: Sample, isPressing: boolean): Hybr
     completionsPerMsMax: rolledMax(state.completionsPerMsMax, perMs, windowMs, THROUGHPUT_MEMORY_MS),
     calmMs: isPressing ? 0 : state.calmMs + windowMs,
     pressedMs: state.pressedMs + (isPressing ? windowMs : 0),
+    silentMs: completions > 0 ? 0 : state.silentMs + (isPressing && !isDisturbed ? windowMs : 0),
   }
   const demandMax = rolledMax(seen.demandMax, demandOf(seen, sample), windowMs, DEMAND_MEMORY_MS)
   const isMoved = limit !== state.limit // by somebody else
@@ -319,6 +327,9 @@ function press(state: HybridState, sample: Sample, settings: Settings): Step {
   const isLimitInTheWay = sample.live >= sample.limit || sample.inUseMax >= sample.limit
   const measuring = state.isDisturbed ? state : { ...state, arm: measured(state.arm, sample) }
   if (state.trialFrom !== undefined) return judge(measuring, state.trialFrom, sample, settings)
+  if (isLimitInTheWay && state.ceiling === undefined && sample.limit < state.limitInitial) {
+    return move(state, state.limitInitial, 'initial') // that it was lowered in calm should cost nobody a wait
+  }
   if (isLimitInTheWay) return considerTrial(measuring, sample)
   return hold(measuring, sample, 'filling') // who waits while the limit leaves room waits for a create
 }
@@ -334,11 +345,11 @@ const BURST_MS = 1_000
 
 function considerTrial(state: HybridState, sample: Sample): Step {
   const { arm, trialUp } = state
-  if (state.leases.recentMs === 0) return growBlindly(state, sample)
+  if (state.silentMs >= Math.max(ARM_MS_MIN, SILENT_LEASES * state.leases.recentMs)) return growBlindly(state, sample)
   if (arm.ms < ARM_MS_MIN || (arm.completions < ARM_COMPLETIONS_MIN && arm.ms < ARM_MS_ENOUGH)) {
     return hold(state, sample, 'measuring')
   }
-  if (arm.completions === 0) return giveReserve(state, sample)
+  if (arm.completions === 0) return hold(state, sample, 'no-lease-ends')
   const drainedPerMs = completionsPerMs(arm) - arrivalsPerMs(state.rate)
   if (drainedPerMs > 0 && sample.waiters < drainedPerMs * DRAIN_MS) return hold(state, sample, 'draining')
   const isExogenous = hasSlowedByItself(state, sample)
@@ -351,25 +362,18 @@ function considerTrial(state: HybridState, sample: Sample): Step {
   return move(state, bounded, trialUp ? 'probe-up' : 'probe-down', arm)
 }
 
-/**
- * No lease has ever ended, so that nothing is known: they may just be long, as at a cold start with slow queries, and
- * callers run out of patience. Twice as many each time that those before have not helped for as long as all of them
- * together, lest a backend that answers nobody be flooded.
- */
-function growBlindly(state: HybridState, sample: Sample): Step {
-  if (state.arm.ms < Math.max(ARM_MS_MIN, state.pressedMs / 2)) return hold(state, sample, 'measuring')
-  const limit = Math.min(2 * sample.limit, sample.limitMax)
-  return limit === sample.limit ? hold(state, sample, 'no-lease-ends') : move(state, limit, 'reserve')
-}
+/** So many times what a lease takes: by then, one of all that are out should have ended. */
+const SILENT_LEASES = 3
 
 /**
- * No lease ends any more, so no trial can tell anything: the backend hangs, or those who hold leases wait for more of
- * them. A reserve helps the latter and hardly hurts the former, once.
+ * No lease ends, so no trial can tell anything: they may just be long, as at a cold start with slow queries; or those
+ * who hold them wait for more; or the backend hangs. More help the former two, and hardly hurt the latter, on which no
+ * more can be opened. Twice as many each time that those before have not helped for as long as all of them together.
  */
-function giveReserve(state: HybridState, sample: Sample): Step {
-  const limit = Math.min(Math.ceil(1.5 * sample.limit), sample.limitMax)
-  if (state.ceiling !== undefined || limit === sample.limit) return hold(state, sample, 'no-lease-ends')
-  return move({ ...state, ceiling: limit }, limit, 'reserve')
+function growBlindly(state: HybridState, sample: Sample): Step {
+  if (state.arm.ms < state.silentMs / 2) return hold(state, sample, 'measuring')
+  const limit = Math.min(2 * sample.limit, sample.limitMax)
+  return limit === sample.limit ? hold(state, sample, 'no-lease-ends') : move(state, limit, 'reserve')
 }
 
 /** Near the peak of a backend, chance alone makes leases half as long again. */

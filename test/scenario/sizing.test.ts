@@ -170,3 +170,45 @@ describe('a cold start at which no lease ends for seconds', () => {
     expect(pool.counts().limit).toBe(80)
   })
 })
+
+describe('a quiet service that is asked for something long', () => {
+  /** Five short leases a second for half a minute; then they go on. */
+  async function quietService() {
+    const clock = new VirtualClock()
+    const create = () => ({})
+    const pool = createPool({ create, destroy: () => {}, limitMax: 50, acquireTimeoutMs: 1_000, clock })
+    const sleep = (ms: number) => new Promise<void>((resolve) => clock.startTimer(ms, resolve))
+    let failed = 0
+    let waitMsMax = 0
+    pool.on('acquired', ({ waitMs }) => (waitMsMax = Math.max(waitMsMax, waitMs)))
+    const hold = async (ms: number, then?: () => Promise<void>) => {
+      const lease = await pool.acquire()
+      await sleep(ms)
+      await then?.()
+      lease.release()
+    }
+    const ask = (ms: number, then?: () => Promise<void>) => void hold(ms, then).catch(() => (failed += 1))
+    const goOn = async (forMs: number) => {
+      for (const endsAtMs = clock.nowMs() + forMs; clock.nowMs() < endsAtMs; await clock.advance(200)) ask(2)
+    }
+    await goOn(30_000)
+    expect(pool.counts().limit).toBe(2)
+    waitMsMax = 0
+    return { ask, hold, goOn, failed: () => failed, waitMsMax: () => waitMsMax }
+  }
+
+  test.each([2, 4, 12, 30])('serves it, %i times at once, and all others meanwhile', async (reports) => {
+    const { ask, goOn, failed, waitMsMax } = await quietService()
+    for (let i = 0; i < reports; i++) ask(3_000)
+    await goOn(10_000)
+    expect(failed()).toBe(0)
+    expect(waitMsMax()).toBeLessThanOrEqual(reports < 10 ? 25 : 1_000) // up to what the pool began with, at once
+  })
+
+  test('serves those who take a second lease beside their first', async () => {
+    const { ask, hold, goOn, failed } = await quietService()
+    for (let i = 0; i < 4; i++) ask(2, () => hold(2))
+    await goOn(3_000)
+    expect(failed()).toBe(0)
+  })
+})
