@@ -131,7 +131,13 @@ function isSlowAndFelt(view: View): boolean {
   const { leaseNorm, leaseMs, silentMs } = signals
   const isFelt = isUnderPressure(sample) || sample.offeredMean > FELT_SHARE * ceiling
   if (!isFelt) return false
-  return isStuck(view) || timesNorm(leaseNorm, Math.max(leaseMs, silentMs)) >= SLOW_TIMES_NORM
+  const seenMs = isSilenceExplained(view) ? leaseMs : Math.max(leaseMs, silentMs)
+  return isStuck(view) || timesNorm(leaseNorm, seenMs) >= SLOW_TIMES_NORM
+}
+
+/** What is out has been forgotten, or its holders wait for each other: that no lease ends does not make leases slow. */
+function isSilenceExplained({ insight, sample }: View): boolean {
+  return insight.overdue.kept > sample.inUse / 2 || isKnotted(insight.knot, sample.inUse)
 }
 
 /** The control loop's own reason for a window in which the controller failed. */

@@ -44,6 +44,24 @@ test('a nested-acquire deadlock is reported within a window, with both call site
   expect(pool.diagnose().verdict).toBe('self-deadlock')
   await clock.advance(3_000)
   await Promise.all(all)
+  expect(warnings.map(({ kind }) => kind)).not.toContain('slow-leases')
+})
+
+test('leases that were forgotten, or wait for each other, do not pass for slow ones', async () => {
+  const clock = new VirtualClock()
+  const { pool, warnings } = await warnedPool({ clock, limitMax: 6, limitInitial: 6, warmUp: 0 })
+  const sleep = (ms: number) => new Promise<void>((resolve) => clock.startTimer(ms, resolve))
+  const hold = async (isForgotten: boolean) => {
+    const lease = await pool.acquire({ tag: isForgotten ? 'export' : 'page' })
+    await sleep(5)
+    if (!isForgotten) lease.release()
+  }
+  for (let i = 0; i < 900; i++) {
+    hold(i % 120 === 119).catch(() => {})
+    await clock.advance(100)
+  }
+  expect(warnings.map(({ kind }) => kind)).toContain('leak-suspected')
+  expect(warnings.map(({ kind }) => kind)).not.toContain('slow-leases')
 })
 
 test('so is one that begins under load, in a single function, after thousands of leases that have come back', async () => {
