@@ -179,7 +179,7 @@ function describe(what: string, file: string, where: string): string {
 const OWN_FILE = ownFile()
 const OWN_FOLDER = OWN_FILE?.replace(/([\\/]watch)?[\\/][^\\/]+$/, '')
 /** Bundled into an application, everything is one file: then our functions are known by their classes. */
-const OWN_FUNCTION = /^(new )?(AdaptivePool|AdoptedPool|Pool|Witness|PgAdapter|PgSource)\.|^(takeStack|ownFile)$/
+const OWN_FUNCTION = /^(new )?(AdaptivePool|AdoptedPool|Pool|Witness|PgAdapter|PgSource)\.|^(takeStack|ownFile|#see)$/
 
 function ownFile(): string | undefined {
   const line = new Error().stack?.split('\n')[1]
