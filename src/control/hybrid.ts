@@ -134,11 +134,13 @@ type Step = readonly [HybridState, Decision]
  *    met before it comes: limit raised and resources opened.
  * 2. *Feedback*, by trial: waiting callers cannot tell a small pool from a saturated backend, and neither can lease
  *    times. So under pressure that demand does not explain, the limit is raised by half and kept only if completions
- *    follow; then lowered by a quarter, and kept if they do not suffer. Failed trials become rare.
+ *    follow; then lowered by a quarter, and kept if they do not suffer. Failed trials become rare. Where no lease ends
+ *    there is nothing to compare, and it is doubled until that helps, each time after twice as long.
  * 3. *Ceiling*: while leases take longer than unloaded, demand is believed only up to twice what the backend has been
  *    seen to complete (retries are arrivals too), and not beyond what was tried in vain.
  * 4. *Actuator*: up at once, at most × 4 a step; down by at most a fifth each `calmMs` without pressure, never below
- *    what demand has asked for lately, nor what leases out call for with ample headroom.
+ *    what demand has asked for lately, nor what leases out call for with ample headroom. What the pool began with is
+ *    given back as soon as callers wait.
  *
  * What is measured beside our own connects, or by a process that is late itself, is no measure: 1 and 2 pass over such
  * windows, lest a pool on a machine without spare CPU take its own doing for a slow backend, or for demand.
@@ -345,7 +347,8 @@ const BURST_MS = 1_000
 
 function considerTrial(state: HybridState, sample: Sample): Step {
   const { arm, trialUp } = state
-  if (state.silentMs >= Math.max(ARM_MS_MIN, SILENT_LEASES * state.leases.recentMs)) return growBlindly(state, sample)
+  const silenceMs = clamp(SILENT_LEASES * state.leases.recentMs, ARM_MS_MIN, ARM_MS_ENOUGH)
+  if (state.silentMs >= silenceMs) return growBlindly(state, sample)
   if (arm.ms < ARM_MS_MIN || (arm.completions < ARM_COMPLETIONS_MIN && arm.ms < ARM_MS_ENOUGH)) {
     return hold(state, sample, 'measuring')
   }
