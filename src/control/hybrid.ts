@@ -59,8 +59,8 @@ export const HYBRID_DEFAULTS: Required<Omit<HybridOptions, 'learnt'>> = {
 export interface HybridState {
   /** What it said last; if it is not what is in force, somebody else has moved the limit. */
   readonly limit: number
-  /** What was in force at first: the user's word for what is harmless. */
-  readonly limitInitial: number
+  /** What was in force at first; 0: a trial, or somebody else who lowered the limit, has shown it to be too much. */
+  readonly limitInitial: number | undefined
   readonly rate: ArrivalRate
   readonly leases: LeaseTimes
   /** Leases out and their time in ms, means, while nobody was pressed. */
@@ -101,7 +101,7 @@ const BACK_OFF_MS_MAX = 30_000
 
 const INITIAL: HybridState = {
   limit: 0,
-  limitInitial: 0,
+  limitInitial: undefined,
   rate: NO_ARRIVALS,
   leases: NO_LEASES,
   inUseCalm: 0,
@@ -140,7 +140,7 @@ type Step = readonly [HybridState, Decision]
  *    seen to complete (retries are arrivals too), and not beyond what was tried in vain.
  * 4. *Actuator*: up at once, at most × 4 a step; down by at most a fifth each `calmMs` without pressure, never below
  *    what demand has asked for lately, nor what leases out call for with ample headroom. What the pool began with is
- *    given back as soon as callers wait.
+ *    given back as soon as callers wait, unless a trial has shown it to be too much.
  *
  * What is measured beside our own connects, or by a process that is late itself, is no measure: 1 and 2 pass over such
  * windows, lest a pool on a machine without spare CPU take its own doing for a slow backend, or for demand.
@@ -221,6 +221,7 @@ function observed(state: HybridState, sample: Sample, isPressing: boolean): Hybr
   const { windowMs, completions, inUseMean, limit } = sample
   const fillingMs = sample.creating + sample.created > 0 ? state.fillingMs + windowMs : 0
   const isDisturbed = isSlowedByUs(fillingMs, state.leases, sample)
+  const isAllOut = sample.inUse >= limit && sample.creating === 0
   const leases = isDisturbed
     ? disturbedLeaseTimes(state.leases, sample)
     : nextLeaseTimes(state.leases, sample, !isPressing, LEASE_MEMORY_MS)
@@ -229,7 +230,6 @@ function observed(state: HybridState, sample: Sample, isPressing: boolean): Hybr
   const perMs = smoothed(state.completionsPerMs, completions / windowMs, windowMs, THROUGHPUT_TAU_MS)
   const seen: HybridState = {
     ...state,
-    limitInitial: state.limitInitial || limit,
     rate: nextArrivalRate(state.rate, sample),
     leases,
     isDisturbed,
@@ -241,11 +241,17 @@ function observed(state: HybridState, sample: Sample, isPressing: boolean): Hybr
     completionsPerMsMax: rolledMax(state.completionsPerMsMax, perMs, windowMs, THROUGHPUT_MEMORY_MS),
     calmMs: isPressing ? 0 : state.calmMs + windowMs,
     pressedMs: state.pressedMs + (isPressing ? windowMs : 0),
-    silentMs: completions > 0 ? 0 : state.silentMs + (isPressing && !isDisturbed ? windowMs : 0),
+    silentMs: completions > 0 || !isPressing ? 0 : state.silentMs + (isAllOut && !isDisturbed ? windowMs : 0),
   }
   const demandMax = rolledMax(seen.demandMax, demandOf(seen, sample), windowMs, DEMAND_MEMORY_MS)
   const isMoved = limit !== state.limit // by somebody else
-  return { ...seen, demandMax, ...(isMoved && { arm: newArm(limit, leases.recentMs), trialFrom: undefined }) }
+  const limitInitial = limit < state.limit ? 0 : (state.limitInitial ?? limit)
+  return {
+    ...seen,
+    limitInitial,
+    demandMax,
+    ...(isMoved && { arm: newArm(limit, leases.recentMs), trialFrom: undefined }),
+  }
 }
 
 /** Layer 1, for what is not there yet. */
@@ -329,8 +335,9 @@ function press(state: HybridState, sample: Sample, settings: Settings): Step {
   const isLimitInTheWay = sample.live >= sample.limit || sample.inUseMax >= sample.limit
   const measuring = state.isDisturbed ? state : { ...state, arm: measured(state.arm, sample) }
   if (state.trialFrom !== undefined) return judge(measuring, state.trialFrom, sample, settings)
-  if (isLimitInTheWay && state.ceiling === undefined && sample.limit < state.limitInitial) {
-    return move(state, state.limitInitial, 'initial') // that it was lowered in calm should cost nobody a wait
+  const { limitInitial = 0 } = state
+  if (isLimitInTheWay && sample.limit < limitInitial) {
+    return move(state, limitInitial, 'initial') // that it was lowered in calm should cost nobody a wait
   }
   if (isLimitInTheWay) return considerTrial(measuring, sample)
   return hold(measuring, sample, 'filling') // who waits while the limit leaves room waits for a create
@@ -375,7 +382,8 @@ const SILENT_LEASES = 3
  */
 function growBlindly(state: HybridState, sample: Sample): Step {
   if (state.arm.ms < state.silentMs / 2) return hold(state, sample, 'measuring')
-  const limit = Math.min(2 * sample.limit, sample.limitMax)
+  const { ceiling = Number.POSITIVE_INFINITY } = state
+  const limit = Math.min(2 * sample.limit, sample.limitMax, Math.max(ceiling, sample.limit))
   return limit === sample.limit ? hold(state, sample, 'no-lease-ends') : move(state, limit, 'reserve')
 }
 
@@ -423,7 +431,7 @@ function judge(state: HybridState, from: Arm, sample: Sample, { elasticityMin }:
   const trialAtMs = isDecisive ? sample.atMs : sample.atMs + state.backOffMs
   const backOffMs = isDecisive ? BACK_OFF_MS_FIRST : state.backOffMs
   const next = { ...state, trialFrom: undefined, trialAtMs, backOffMs }
-  if (!isUp) return hold({ ...next, limitedBy: 'backend', ceiling: arm.limit }, sample, 'probe-kept')
+  if (!isUp) return hold({ ...next, ...backendLimited(arm.limit) }, sample, 'probe-kept')
   const shortest = { current: arm.leaseMsSum / Math.max(1, arm.completions), ageMs: 0 }
   const leases = compare(from, arm, UNLOADED_ELASTICITY) >= SIGMAS ? { ...state.leases, shortest } : state.leases
   return hold({ ...next, leases, limitedBy: 'pool', ceiling: undefined }, sample, 'probe-kept')
@@ -433,7 +441,12 @@ function judge(state: HybridState, from: Arm, sample: Sample, { elasticityMin }:
 function takeBack(state: HybridState, from: Arm, { atMs }: Sample, isUp: boolean): Step {
   const backOffMs = Math.min(2 * state.backOffMs, BACK_OFF_MS_MAX)
   const next = { ...state, trialAtMs: atMs + state.backOffMs, trialUp: !isUp, backOffMs }
-  return move(isUp ? { ...next, limitedBy: 'backend', ceiling: from.limit } : next, from.limit, 'probe-failed')
+  return move(isUp ? { ...next, ...backendLimited(from.limit) } : next, from.limit, 'probe-failed')
+}
+
+/** More than `ceiling` was tried in vain. What the pool began with is not given back unasked after that. */
+function backendLimited(ceiling: number) {
+  return { limitedBy: 'backend', ceiling, limitInitial: 0 } as const
 }
 
 /** A trial outlives a lull this long, in ms. */

@@ -40,7 +40,7 @@ export interface PoolOptions {
   readonly lifetimeJitter?: number
   /** A resource is destroyed after this many leases. Integer >= 1, or Infinity. @defaultValue Infinity */
   readonly usesMax?: number
-  /** Resources opened before anybody asks, Integer, 0..limitInitial. @defaultValue 0 */
+  /** Resources opened before anybody asks. Integer, 0..limitInitial. @defaultValue 0 */
   readonly warmUp?: number
   /** Whether an error inside use() means that the resource is broken. @defaultValue never */
   readonly destroyOnError?: (error: unknown) => boolean

@@ -946,7 +946,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const nowMs = this.#clock.nowMs()
     const holders = this.holders()
     const waitersRefused = this.#refuseWaiters('draining', nowMs, this.#drainingError)
-    const held = [...this.#ledger.entries()].filter(({ lease }) => lease !== undefined)
+    const held = this.#ledger.entries().filter(({ lease }) => lease !== undefined)
     const unfinished = this.#view.size - held.length
     this.#isPulsing = true // a listener to the last of them must not find the drain over before it is told how
     // All are cut before the first is told of: a listener who ends another's lease comes too late, and harms nothing.

@@ -80,12 +80,15 @@ function resolveSimulateOptions(given: SimulateOptions): ResolvedSimulateOptions
     pool: withoutOurs(read.object<SimulatedPoolOptions>('pool', [])),
     sloMs: read.durationMs('sloMs', { min: Number.MIN_VALUE, max: 2e9 }),
     retries: readRetries('simulate', read.value('retries')),
-    recoverFromMs: read.has('recoverFromMs') ? read.durationMs('recoverFromMs') : lastEndMs(given.backend),
+    recoverFromMs: read.has('recoverFromMs') ? read.durationMs('recoverFromMs') : lastEndMs(given),
   }
 }
 
-function lastEndMs({ disturbances = [] }: Backend): number | undefined {
-  return disturbances.length === 0 ? undefined : Math.max(...disturbances.map(({ toMs }) => toMs))
+/** Of what does not last to the end of the run. A leap of the clock is over when it begins. */
+function lastEndMs({ backend, durationMs }: SimulateOptions): number | undefined {
+  const ends = (backend.disturbances ?? []).map((it) => ('leapMs' in it ? it.fromMs : it.toMs))
+  const last = Math.max(...ends.filter((atMs) => atMs < durationMs))
+  return Number.isFinite(last) ? last : undefined
 }
 
 /** Options of createPool() that would be taken and not used. */

@@ -35,8 +35,9 @@ export interface SimulationSummary {
   readonly moves: number
   readonly reversals: number
   /**
-   * From `recoverFromMs` to the first moment, on a grid of 100 ms, at which three seconds begin of which each completes
-   * 95 % of its arrivals within sloMs. In ms; undefined: never within ten minutes, or not asked for.
+   * From `recoverFromMs`, or the end of the last disturbance, to the first moment, on a grid of 100 ms, at which three
+   * seconds begin of which each completes 95 % of its arrivals within sloMs. In ms; undefined: never within ten
+   * minutes, or there was neither.
    */
   readonly recoveryMs: number | undefined
   /** How late the load itself came, at worst, in ms; latencies include it. A simulation is never late. */

@@ -251,12 +251,19 @@ function findSaturation(view: View): Finding {
   return { verdict: 'backend-saturated', confidence, evidence: [...evidence, ...leaseTime(view), ...line(view)] }
 }
 
+/**
+ * How long leases take, by what can be seen. While nothing ends, nothing is measured: the silence itself is the lease
+ * time; but not where what is out was forgotten, or its holders wait for each other.
+ */
+export function seenLeaseMs({ signals: { leaseMs, silentMs }, insight, counts: { inUse } }: View): number {
+  const isExplained = insight.overdue.kept > inUse / 2 || isKnotted(insight.knot, inUse)
+  return isExplained ? leaseMs : Math.max(leaseMs, silentMs)
+}
+
 function findSlowness(view: View): Finding | undefined {
   const { leaseNorm, leaseMs, silentMs } = view.signals
   const { slow, overdue } = view.insight
-  // While nothing ends, nothing is measured: the silence itself is the lease time.
-  const seenMs = Math.max(leaseMs, silentMs)
-  const isSlow = timesNorm(leaseNorm, seenMs) >= SLOW_TIMES_NORM
+  const isSlow = timesNorm(leaseNorm, seenLeaseMs(view)) >= SLOW_TIMES_NORM
   if (!isSlow && !isStuck(view) && slow.held === undefined && slow.query === undefined) return undefined
   const silence = silentMs > leaseMs ? [fact('no lease has ended for', silentMs, 'ms')] : []
   const common = [...silence, ...leaseTime(view), ...line(view)]

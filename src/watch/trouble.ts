@@ -1,5 +1,5 @@
 import { failedOf, isBurning } from './burn.ts'
-import { isBackendFull, isBackendToBlame, isStuck, type View } from './cause.ts'
+import { isBackendFull, isBackendToBlame, isStuck, seenLeaseMs, type View } from './cause.ts'
 import { isFlapping, isStorm } from './churn.ts'
 import { isCreationTrouble, wasRefused } from './creation.ts'
 import type { EpisodeRule } from './episode.ts'
@@ -128,16 +128,9 @@ const FELT_SHARE = 0.5
 /** Slow leases matter to a pool that they begin to fill. */
 function isSlowAndFelt(view: View): boolean {
   const { sample, signals, ceiling } = view
-  const { leaseNorm, leaseMs, silentMs } = signals
   const isFelt = isUnderPressure(sample) || sample.offeredMean > FELT_SHARE * ceiling
   if (!isFelt) return false
-  const seenMs = isSilenceExplained(view) ? leaseMs : Math.max(leaseMs, silentMs)
-  return isStuck(view) || timesNorm(leaseNorm, seenMs) >= SLOW_TIMES_NORM
-}
-
-/** What is out has been forgotten, or its holders wait for each other: that no lease ends does not make leases slow. */
-function isSilenceExplained({ insight, sample }: View): boolean {
-  return insight.overdue.kept > sample.inUse / 2 || isKnotted(insight.knot, sample.inUse)
+  return isStuck(view) || timesNorm(signals.leaseNorm, seenLeaseMs(view)) >= SLOW_TIMES_NORM
 }
 
 /** The control loop's own reason for a window in which the controller failed. */

@@ -245,12 +245,14 @@ export class Watch {
     return queue ?? (this.#trend.phase === 'open' ? ahead.trend : undefined) ?? ahead.season
   }
 
-  /** Leases are walked once a second, and at each window in which everything stands still. */
+  /** Leases are walked once a second, and at each window in which everything stands still, or some seem forgotten. */
   #glance(sample: Sample): Insight {
     const { atMs, completions, waiters } = sample
     const { profiler, counts, options } = this.#parts
     const isStill = completions === 0 && waiters > 0
-    const isDue = isStill || atMs - this.#lookedAtMs >= Math.min(LOOK_MS, options.leaseAgeMs ?? LOOK_MS)
+    // Whether leases are forgotten by and by is judged while others come back.
+    const isSuspicious = completions > 0 && this.#insight.overdue.kept > 1
+    const isDue = isStill || isSuspicious || atMs - this.#lookedAtMs >= Math.min(LOOK_MS, options.leaseAgeMs ?? LOOK_MS)
     if (isDue) {
       this.#lookedAtMs = atMs
       this.#insight = this.#look(atMs, counts(), isStill)

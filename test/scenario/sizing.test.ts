@@ -212,3 +212,14 @@ describe('a quiet service that is asked for something long', () => {
     expect(failed()).toBe(0)
   })
 })
+
+// Slipped through: each burst was given back what it had been found not to bear.
+test('what the pool began with is not given back once a trial has shown it to be too much', async () => {
+  const { summary } = await simulate({
+    durationMs: 60_000,
+    workload: poisson((tMs) => (tMs % 12_000 < 3_000 ? 1_500 : 100)),
+    backend: plant(),
+    pool: { limitMax: 100, limitInitial: 100, acquireTimeoutMs: 1_000 },
+  })
+  expect(summary.goodput).toBeGreaterThan(0.87)
+})

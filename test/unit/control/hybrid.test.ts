@@ -342,6 +342,18 @@ test('a window in which the event loop stood still is not believed', () => {
   expect(state).toEqual(controller.initial)
 })
 
+test('a limit that somebody else has cut is not given back unasked: the backend refused what the pool began with', () => {
+  const controller = hybrid()
+  const [state] = controller.step(controller.initial, sampleOf({ limit: 10 }))
+  let next = state
+  for (let atMs = 250; atMs <= 2_000; atMs += 250) {
+    const full = { live: 4, inUse: 4, inUseMean: 4, inUseMax: 4, waiters: 8, oldestWaitMs: atMs, waitingMs: 250 }
+    const [after, { reason }] = controller.step(next, sampleOf({ atMs, limit: 4, ...full }))
+    expect(reason).not.toBe('initial')
+    next = after
+  }
+})
+
 test('callers who wait while no lease has ever ended are given twice as many, each time after twice as long', () => {
   const controller = hybrid()
   let state = controller.initial
