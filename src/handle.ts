@@ -3,7 +3,7 @@ import { type AsyncScope, captureAsyncScope, clockInScope } from './base/async-s
 import { type Clock, systemClock, type Timer } from './base/clock.ts'
 import { Emitter, type Observable } from './base/emitter.ts'
 import { ignore } from './base/ignore.ts'
-import { isOptionsObject, type OptionsReader, readOptions, requireInteger, show } from './base/options.ts'
+import { type OptionsReader, readOptions, requireInteger, show } from './base/options.ts'
 import { harmlessRandom, type Random, systemRandom } from './base/random.ts'
 import { ControlLoop } from './control/control-loop.ts'
 import type { Controller, DecisionRecord } from './control/controller.ts'
@@ -83,16 +83,10 @@ export function resolveControlOptions(owner: string, read: OptionsReader<Control
     name: read.has('name') ? read.text('name') : `pool-${++namelessPools}`,
     controller: readController(owner, read),
     windowMs: read.durationMs('windowMs', { min: 10, max: 60_000 }),
-    watch: resolveWatchOptions(readWatch(owner, read), clock === systemClock),
+    watch: resolveWatchOptions(owner, read.value('watch'), clock === systemClock),
     clock,
     random: harmlessRandom(read.object<Random>('random', ['next'])),
   }
-}
-
-function readWatch(owner: string, read: OptionsReader<ControlOptions>): WatchOptions | false {
-  const watch: unknown = read.value('watch')
-  if (watch === false || isOptionsObject(watch)) return watch
-  throw new TypeError(`${owner}: watch: expected an object of options, or false, got ${show(watch)}`)
 }
 
 function refusal(owner: string, says: string, given: unknown): TypeError {

@@ -1,4 +1,4 @@
-import { readOptions } from '../base/options.ts'
+import { isOptionsObject, readOptions, show } from '../base/options.ts'
 
 /** When the watch speaks. Pass `false` in its place to switch it off. */
 export interface WatchOptions {
@@ -63,15 +63,17 @@ export interface ResolvedWatchOptions extends Required<Omit<WatchOptions, 'lease
 }
 
 /**
+ * @param owner whose options these belong to
+ * @param given WatchOptions, or `false`
  * @throws TypeError for an unknown key or a wrong type
  * @throws RangeError for a number out of range
  */
-export function resolveWatchOptions(
-  given: WatchOptions | false | undefined,
-  isProcessClock = true,
-): ResolvedWatchOptions {
+export function resolveWatchOptions(owner: string, given: unknown, isProcessClock = true): ResolvedWatchOptions {
+  if (given !== false && !isOptionsObject(given)) {
+    throw new TypeError(`${owner}: watch: expected an object of options, or false, got ${show(given)}`)
+  }
   const defaults = isProcessClock ? WATCH_DEFAULTS : { ...WATCH_DEFAULTS, callSitesPerSecond: 0 }
-  const read = readOptions<WatchOptions>('watch', given === false ? undefined : given, defaults, ['leaseAgeMs'])
+  const read = readOptions<WatchOptions>(`${owner}: watch`, given === false ? {} : given, defaults, ['leaseAgeMs'])
   const leaseAgeMs = read.has('leaseAgeMs') ? read.durationMs('leaseAgeMs', { min: Number.MIN_VALUE }) : undefined
   const reclaimAfterMs = read.durationMs('reclaimAfterMs', { min: Number.MIN_VALUE })
   if (leaseAgeMs !== Number.POSITIVE_INFINITY && reclaimAfterMs < (leaseAgeMs ?? 0)) {

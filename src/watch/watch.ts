@@ -29,7 +29,7 @@ import { type Insight, NO_INSIGHT, slownessOf } from './insight.ts'
 import { findKnot } from './knot.ts'
 import { NO_KNOT } from './knot-found.ts'
 import { NO_SAMPLE } from './no-sample.ts'
-import { findOverdue, NONE_OVERDUE } from './overdue.ts'
+import { findOverdue } from './overdue.ts'
 import type { Profiler } from './profile.ts'
 import { isSurge, isUnderPressure, NO_SIGNALS, type Signals, servedPerMs, stepSignals } from './signals.ts'
 import { EPISODE_RULES, TREND_RULE, troublesOf, WATCHED_KINDS, type WatchedKind } from './trouble.ts'
@@ -258,7 +258,8 @@ export class Watch {
       this.#insight = this.#look(atMs, counts(), isStill)
     }
     const slow = isUnderPressure(sample) ? slownessOf(profiler, atMs) : NO_INSIGHT.slow
-    return isDue ? { ...this.#insight, slow } : { ...this.#insight, slow, ...lasting(this.#insight) }
+    // Who was stuck at an earlier look may have gone on since.
+    return { ...this.#insight, slow, ...(isDue ? {} : { knot: NO_KNOT }) }
   }
 
   /** Walks the leases, and the waiters too if everything stands still. */
@@ -363,13 +364,4 @@ export class Watch {
     const creation = this.#creation
     return { nowMs, insight, counts, sample, decision, ceiling, signals, creation, isExhausted, isPaused }
   }
-}
-
-/**
- * Of an earlier look, what still holds: queries that do not end. Who was stuck or kept a lease may have gone on since,
- * and how long leases take may only have been learned since.
- */
-function lasting({ overdue }: Insight): Pick<Insight, 'overdue' | 'knot'> {
-  const { running, runningText, runningMs } = overdue
-  return { overdue: { ...NONE_OVERDUE, running, runningText, runningMs }, knot: NO_KNOT }
 }

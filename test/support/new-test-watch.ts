@@ -52,7 +52,7 @@ export function newTestWatch(options: WatchOptions | false = {}, leases: readonl
   let counts: PoolCounts = countsByHand()
   const watch = new Watch({
     poolName: 'orders',
-    options: resolveWatchOptions(options),
+    options: resolveWatchOptions('pool', options),
     acquireTimeoutMs: 1_000,
     clock,
     events,

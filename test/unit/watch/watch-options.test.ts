@@ -4,11 +4,11 @@ import { createPool } from '../../../src/create-pool.ts'
 import { resolveWatchOptions, WATCH_DEFAULTS } from '../../../src/watch/watch-options.ts'
 
 test('nothing given means the defaults', () => {
-  expect(resolveWatchOptions(undefined)).toEqual({ ...WATCH_DEFAULTS, isOn: true })
+  expect(resolveWatchOptions('pool', {})).toEqual({ ...WATCH_DEFAULTS, isOn: true })
 })
 
 test('false switches the watch off', () => {
-  expect(resolveWatchOptions(false).isOn).toBe(false)
+  expect(resolveWatchOptions('pool', false).isOn).toBe(false)
 })
 
 test.each([
@@ -25,8 +25,8 @@ test.each([
   ],
   [{ exhaustedAfter: 5 }, TypeError, /unknown option exhaustedAfter.*did you mean exhaustedAfterMs/],
 ])('%j is refused, with option, value and what is allowed', (given, errorClass, message) => {
-  expect(() => resolveWatchOptions(given as never)).toThrow(errorClass)
-  expect(() => resolveWatchOptions(given as never)).toThrow(message)
+  expect(() => resolveWatchOptions('pool', given)).toThrow(errorClass)
+  expect(() => resolveWatchOptions('pool', given)).toThrow(message)
 })
 
 test.each([true, null, 5, 'on', []])('a watch of %j is refused: it has options, or there is none', (watch) => {
@@ -38,6 +38,8 @@ test.each([true, null, 5, 'on', []])('a watch of %j is refused: it has options, 
 
 test('leases may be taken back without ever having been suspected', () => {
   const never = Number.POSITIVE_INFINITY
-  expect(resolveWatchOptions({ leaseAgeMs: never, reclaimAfterMs: 1_000 })).toMatchObject({ reclaimAfterMs: 1_000 })
-  expect(resolveWatchOptions({ reclaimAfterMs: 1_000 })).toMatchObject({ leaseAgeMs: undefined })
+  expect(resolveWatchOptions('pool', { leaseAgeMs: never, reclaimAfterMs: 1_000 })).toMatchObject({
+    reclaimAfterMs: 1_000,
+  })
+  expect(resolveWatchOptions('pool', { reclaimAfterMs: 1_000 })).toMatchObject({ leaseAgeMs: undefined })
 })
