@@ -35,6 +35,8 @@ export interface ControlLoopParts {
 const FAST_PATH_MS = 25
 /** Nor this old, in ms, if those in use will not serve the queue in one generation; younger, it may be one clump. */
 const FAST_GENERATION_MS = 5
+/** Nor does a queue that has stood without a break for so long, in ms, however young its oldest: CoDel's target. */
+const FAST_STANDING_MS = 50
 /** No window is shorter than this, in ms: a first resource can open in it, or a handful of leases end. */
 const FAST_WINDOW_MS_MIN = 10
 /**
@@ -269,7 +271,8 @@ export class ControlLoop implements ControlSignals {
   #fastStepAtMs(nowMs: number): number {
     const { counts } = this.#parts
     const ageMs = this.#isGenerationBehind() ? FAST_GENERATION_MS : FAST_PATH_MS
-    const wantedAtMs = (counts.oldestWaitSinceMs ?? nowMs) + ageMs
+    const agedAtMs = (counts.oldestWaitSinceMs ?? nowMs) + ageMs
+    const wantedAtMs = Math.min(agedAtMs, (counts.waitingSinceMs ?? nowMs) + FAST_STANDING_MS)
     return Math.max(nowMs, wantedAtMs, this.#openedAtMs + FAST_WINDOW_MS_MIN, this.#fastPauseEndsAtMs)
   }
 

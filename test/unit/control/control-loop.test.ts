@@ -228,6 +228,20 @@ describe('the fast path', () => {
     expect(timesOf(loop.decisions())).toEqual([135])
   })
 
+  test('a queue that stands without a break closes it after 50 ms, though nobody in it is old', async () => {
+    const { arrive, queueUp, counts, clock, loop } = newLoop(keep)
+    arrive()
+    Object.assign(counts, FULL)
+    await clock.advance(100)
+    counts.waitingSinceMs = 100
+    queueUp(3)
+    for (let atMs = 100; atMs < 200; atMs += 5) {
+      counts.oldestWaitSinceMs = atMs - 10
+      await clock.advance(5)
+    }
+    expect(timesOf(loop.decisions())).toEqual([150, 200])
+  })
+
   test('while the limit leaves room, waiters wait for a create, and still the controller sees how many they become', async () => {
     const { arrive, queueUp, counts, clock, loop } = newLoop(raise)
     arrive()
