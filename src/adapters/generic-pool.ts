@@ -1,6 +1,6 @@
 import { ignore } from '../base/ignore.ts'
 import { asGenericPoolError, queueFullError } from './generic-pool-errors.ts'
-import { patchMembers } from './patch.ts'
+import { ownMembers, patchMembers } from './patch.ts'
 import type { Doors, PoolFace } from './pool-face.ts'
 
 interface GenericPoolFactory {
@@ -116,13 +116,7 @@ export class GenericPoolFace implements PoolFace<unknown> {
     this.#pool = pool
     this.#max = pool._config.max
     this.liveMin = pool._config.min
-    this.#own = {
-      acquire: pool.acquire.bind(pool),
-      release: pool.release.bind(pool),
-      destroy: pool.destroy.bind(pool),
-      drain: pool.drain.bind(pool),
-      _dispense: pool._dispense.bind(pool),
-    }
+    this.#own = ownMembers(pool, 'acquire', 'release', 'destroy', 'drain', '_dispense')
     const queue = pool._waitingClientsQueue
     this.#readQueued = () => queue.length
   }

@@ -1,6 +1,7 @@
 import { systemClock } from '../base/clock.ts'
 import { ignore } from '../base/ignore.ts'
 import type { DestroyReason, Source } from '../pool/contract.ts'
+import { ownMembers } from './patch.ts'
 
 /** The part of a connection of mariadb 3.x that we touch, and no more. */
 export interface MariadbConnectionLike {
@@ -83,14 +84,8 @@ export class MariadbSource implements Source<MariadbConnectionLike> {
   onLeasedDied: (connection: MariadbConnectionLike, cause: Error) => void = () => {}
 
   constructor(pool: MariadbPoolLike) {
-    const { getConnection, activeConnections, idleConnections, taskQueueSize } = pool
     this.#pool = pool
-    this.#own = {
-      getConnection: getConnection.bind(pool),
-      activeConnections: activeConnections.bind(pool),
-      idleConnections: idleConnections.bind(pool),
-      taskQueueSize: taskQueueSize.bind(pool),
-    }
+    this.#own = ownMembers(pool, 'getConnection', 'activeConnections', 'idleConnections', 'taskQueueSize')
   }
 
   /** The pool lends what is at rest in it before it opens another; nothing is, since we pull that out. */

@@ -2,7 +2,7 @@ import { systemClock } from '../base/clock.ts'
 import type { Adapter, Gate, GateSettings, Lease } from '../pool/contract.ts'
 import { LookRound } from './look-round.ts'
 import { type MariadbConnectionLike, type MariadbPoolLike, MariadbSource } from './mariadb-source.ts'
-import { type Patch, patchMembers } from './patch.ts'
+import { ownMembers, type Patch, patchMembers } from './patch.ts'
 
 const METHODS = ['getConnection', 'query', 'execute', 'batch', 'importFile', 'end', 'totalConnections'] as const
 
@@ -69,17 +69,9 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
   #most = Number.POSITIVE_INFINITY
 
   constructor(pool: MariadbPoolLike) {
-    const { getConnection, query, execute, batch, importFile, end } = pool
     this.#pool = pool
     this.source = new MariadbSource(pool)
-    this.#own = {
-      getConnection: getConnection.bind(pool),
-      query: query.bind(pool),
-      execute: execute.bind(pool),
-      batch: batch.bind(pool),
-      importFile: importFile.bind(pool),
-      end: end.bind(pool),
-    }
+    this.#own = ownMembers(pool, 'getConnection', 'query', 'execute', 'batch', 'importFile', 'end')
     // The driver's class of errors, for those that it would have made; this call fails before it does anything.
     this.#own.importFile().catch((error: Error) => {
       this.#SqlError = error.constructor as SqlErrorClass

@@ -5,7 +5,7 @@ import type { DriverWork } from './driver-work.ts'
 import { LookRound } from './look-round.ts'
 import { type Mysql2Callback, type Mysql2ConnectionLike, type Mysql2PoolLike, Mysql2Source } from './mysql2-source.ts'
 import { mysql2Work } from './mysql2-work.ts'
-import { type Patch, patchMembers } from './patch.ts'
+import { ownMembers, type Patch, patchMembers } from './patch.ts'
 
 const METHODS = ['getConnection', 'releaseConnection', 'query', 'execute', 'end', 'on', 'removeListener'] as const
 const LISTS = ['_allConnections', '_freeConnections'] as const
@@ -70,13 +70,7 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
   constructor(pool: Mysql2PoolLike) {
     this.#pool = pool
     this.source = new Mysql2Source(pool)
-    this.#own = {
-      getConnection: pool.getConnection.bind(pool),
-      releaseConnection: pool.releaseConnection.bind(pool),
-      query: pool.query.bind(pool),
-      execute: pool.execute.bind(pool),
-      end: pool.end.bind(pool),
-    }
+    this.#own = ownMembers(pool, 'getConnection', 'releaseConnection', 'query', 'execute', 'end')
   }
 
   get isClosed(): boolean {

@@ -20,6 +20,11 @@ export function patchMembers(object: object, members: Readonly<Record<string, Re
   }
 }
 
+/** What the object's members do by themselves, to be called once others stand in their place. */
+export function ownMembers<T extends object, K extends keyof T>(object: T, ...names: readonly K[]): Pick<T, K> {
+  return Object.fromEntries(names.map((name) => [name, (object[name] as Method).bind(object)])) as Pick<T, K>
+}
+
 type Method = (...args: never[]) => unknown
 type Replacement = Method | { readonly get: () => unknown } | { readonly value: unknown }
 

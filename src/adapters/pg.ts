@@ -3,7 +3,7 @@ import type { Adapter, Asker, Gate, GateLease, GateSettings } from '../pool/cont
 import { broughtHome, withCallbackHome } from './caller-scope.ts'
 import type { DriverWork } from './driver-work.ts'
 import { LookRound } from './look-round.ts'
-import { type Patch, patchMembers } from './patch.ts'
+import { ownMembers, type Patch, patchMembers } from './patch.ts'
 import {
   type PgClientLike,
   type PgConnectCallback,
@@ -60,7 +60,7 @@ class PgAdapter implements Adapter<PgClientLike> {
   constructor(pool: PgPoolLike) {
     this.#pool = pool
     this.source = new PgSource(pool)
-    this.#own = { connect: pool.connect.bind(pool), query: pool.query.bind(pool), end: pool.end.bind(pool) }
+    this.#own = ownMembers(pool, 'connect', 'query', 'end')
   }
 
   get isClosed(): boolean {

@@ -1,4 +1,4 @@
-import { patchMembers } from './patch.ts'
+import { ownMembers, patchMembers } from './patch.ts'
 import type { Doors, PoolFace } from './pool-face.ts'
 
 /**
@@ -60,11 +60,7 @@ export class ResizableSourceFace implements PoolFace<unknown> {
     this.#source = source
     this.kind = source.kind ?? 'resizable source'
     this.#max = source.max
-    this.#own = {
-      acquire: source.acquire.bind(source),
-      release: source.release.bind(source),
-      destroy: source.destroy.bind(source),
-    }
+    this.#own = ownMembers(source, 'acquire', 'release', 'destroy')
   }
 
   get inherited() {

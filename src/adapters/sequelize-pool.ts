@@ -1,6 +1,6 @@
 import { ignore } from '../base/ignore.ts'
 import type { AdapterGroup, GroupMembers } from '../pool/contract.ts'
-import { patchMembers } from './patch.ts'
+import { ownMembers, patchMembers } from './patch.ts'
 import { type Doors, FOREVER_MS, type PoolFace } from './pool-face.ts'
 import { socketClosed } from './socket-closed.ts'
 
@@ -113,13 +113,7 @@ export class SequelizePoolFace implements PoolFace<object> {
 
   constructor(pool: SequelizePoolLike) {
     this.#pool = pool
-    this.#own = {
-      acquire: pool.acquire.bind(pool),
-      release: pool.release.bind(pool),
-      destroy: pool.destroy.bind(pool),
-      drain: pool.drain.bind(pool),
-      _dispense: pool._dispense.bind(pool),
-    }
+    this.#own = ownMembers(pool, 'acquire', 'release', 'destroy', 'drain', '_dispense')
     this.#readWaiting = getterOf(pool, 'waiting')
   }
 

@@ -1,5 +1,5 @@
 import { ignore } from '../base/ignore.ts'
-import { patchMembers } from './patch.ts'
+import { ownMembers, patchMembers } from './patch.ts'
 import { type Doors, FOREVER_MS, type PoolFace } from './pool-face.ts'
 import { socketClosed } from './socket-closed.ts'
 
@@ -100,13 +100,7 @@ export class TarnFace implements PoolFace<object> {
     this.kind = kind
     this.#pool = pool
     this.#max = pool.max
-    this.#own = {
-      acquire: pool.acquire.bind(pool),
-      release: pool.release.bind(pool),
-      destroy: pool.destroy.bind(pool),
-      numPendingAcquires: pool.numPendingAcquires.bind(pool),
-      _tryAcquireOrCreate: pool._tryAcquireOrCreate.bind(pool),
-    }
+    this.#own = ownMembers(pool, 'acquire', 'release', 'destroy', 'numPendingAcquires', '_tryAcquireOrCreate')
   }
 
   get isClosed(): boolean {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { patchMembers } from '../../../src/adapters/patch.ts'
+import { ownMembers, patchMembers } from '../../../src/adapters/patch.ts'
 
 class Neighbour {
   own = 'field'
@@ -56,4 +56,11 @@ test('undone twice is undone once', () => {
   neighbour.greet = () => 'later'
   patch.undo()
   expect(neighbour.greet()).toBe('later')
+})
+
+test("an object's own members stay callable once others stand in their place", () => {
+  const neighbour = new Neighbour()
+  const { greet } = ownMembers(neighbour, 'greet')
+  patchMembers(neighbour, { greet: () => 'patched' })
+  expect(greet()).toBe('hello')
 })
