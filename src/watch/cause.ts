@@ -1,7 +1,7 @@
 import type { Sample } from '../measure/sample.ts'
 import type { Decision, PoolCounts } from '../pool/contract.ts'
 import { failedOf } from './burn.ts'
-import { type CreationSeen, isCreationTrouble, isRefusedLately } from './creation.ts'
+import { type CreationSeen, isCreationTrouble, isHistory, isRefusedLately } from './creation.ts'
 import type { Insight } from './insight.ts'
 import { isKnotted } from './knot.ts'
 import { timesNorm } from './norm.ts'
@@ -53,7 +53,7 @@ export const CONFIDENCE_MIN = 0.5
 export function findState(view: View): Findings {
   const { sample } = view
   if (view.isPaused) return findCause(view)
-  if (isAtRest(view)) return alone('idle', 0.95, [fact('limit', view.counts.limit)])
+  if (isAtRest(view) && !isInTrouble(view)) return alone('idle', 0.95, [fact('limit', view.counts.limit)])
   const isPressed = view.isExhausted || isUnderPressure(sample) || isStanding(view)
   if (isRefused(view) || isInTrouble(view) || isPressed || isLeaking(view)) return findCause(view)
   if (isStalling(view.signals.stall)) return findCause(view)
@@ -117,8 +117,9 @@ function isRefused({ creation, nowMs }: View): boolean {
   return isRefusedLately(creation, nowMs)
 }
 
-function isInTrouble({ creation, counts }: View): boolean {
-  return isCreationTrouble(creation, counts.live - counts.creating, counts.waiters)
+/** At rest, no window ends that would make history of it. */
+function isInTrouble({ creation, counts, nowMs }: View): boolean {
+  return !isHistory(creation, nowMs) && isCreationTrouble(creation, counts.live - counts.creating)
 }
 
 function findRefusal(view: View): Finding | undefined {

@@ -49,8 +49,12 @@ export function creationFailed(
 export function stepCreation(seen: CreationSeen, { atMs, windowMs, created }: Sample): CreationSeen {
   if (seen.failures === 0) return seen
   const hasSucceeded = created > 0 && seen.failedAtMs <= atMs - windowMs
-  const isHistory = atMs > seen.retryAtMs + SILENCE_MS
-  return hasSucceeded || isHistory ? { ...seen, failures: 0, failure: undefined } : seen
+  return hasSucceeded || isHistory(seen, atMs) ? { ...seen, failures: 0, failure: undefined } : seen
+}
+
+/** Nobody has tried again for so long that what failed says nothing any more. */
+export function isHistory({ retryAtMs }: CreationSeen, nowMs: number): boolean {
+  return nowMs > retryAtMs + SILENCE_MS
 }
 
 /** Creation gives nothing at present, for whatever reason. */
@@ -58,10 +62,13 @@ export function isCreationFailing(seen: CreationSeen): boolean {
   return seen.failures > 0
 }
 
-/** Creation fails for more than bad luck; being refused for too many connections is another matter. */
-export function isCreationTrouble(seen: CreationSeen, live: number, waiters: number): boolean {
+/**
+ * Creation fails for more than bad luck: in a row, for good, or with nothing left for whoever asks next. Being refused
+ * for too many connections is another matter.
+ */
+export function isCreationTrouble(seen: CreationSeen, live: number): boolean {
   if (seen.failures === 0 || seen.failure === 'refusing') return false
-  return seen.failures >= FAILURES_MIN || seen.failure === 'denied' || (live === 0 && waiters > 0)
+  return seen.failures >= FAILURES_MIN || seen.failure === 'denied' || live === 0
 }
 
 /** The backend has refused one since the window began. */

@@ -83,7 +83,7 @@ export function troublesOf(view: View, foresight: Foresight): Readonly<Record<Wa
   const isFull = isUnderPressure(sample) && isBackendToBlame(view)
   return {
     'backend-refusing': wasRefused(creation, sample),
-    'creation-failing': isCreationTrouble(creation, sample.live - sample.creating, sample.waiters),
+    'creation-failing': isCreationTrouble(creation, sample.live - sample.creating),
     'backend-saturated': isFull,
     // Once told, it is not over before the shortage is, nor while the next one is a matter of chance.
     'exhaustion-forecast': outlook !== undefined || (isForetold && (isExhausted || isCrowded)),

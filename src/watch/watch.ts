@@ -153,10 +153,10 @@ export class Watch {
   /** At each failure to create, with the event's own payload; what is certain now is told now. */
   createFailed(event: PoolEvents['createFailed']): void {
     const nowMs = this.#parts.clock.nowMs()
-    const { live, creating, waiters } = event.counts
+    const { live, creating } = event.counts
     this.#creation = creationFailed(this.#creation, event, nowMs)
     if (!this.#parts.options.isOn) return
-    const isTrouble = isCreationTrouble(this.#creation, live - creating, waiters)
+    const isTrouble = isCreationTrouble(this.#creation, live - creating)
     const told = [
       this.#stepEpisode('backend-refusing', event.failure === 'refusing', nowMs),
       this.#stepEpisode('creation-failing', isTrouble, nowMs),

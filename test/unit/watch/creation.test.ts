@@ -20,11 +20,11 @@ function afterFailures(failures: number, failure: CreateFailureClass = 'unreacha
 test.each<[string, number, CreateFailureClass, number, boolean]>([
   ['one failure while others are live is a blip', 1, 'unreachable', 5, false],
   ['three in a row are not', 3, 'unreachable', 5, true],
-  ['one is enough when nothing is left and callers wait', 1, 'timeout', 0, true],
+  ['one is enough when nothing is left, for whoever asks next', 1, 'timeout', 0, true],
   ['wrong credentials will not mend themselves', 1, 'denied', 5, true],
   ['being refused for too many connections is another trouble', 9, 'refusing', 0, false],
 ])('%s', (_, failures, failure, live, isTrouble) => {
-  expect(isCreationTrouble(afterFailures(failures, failure), live, 1)).toBe(isTrouble)
+  expect(isCreationTrouble(afterFailures(failures, failure), live)).toBe(isTrouble)
 })
 
 test('a window with a create and no failure ends a row', () => {

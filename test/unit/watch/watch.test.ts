@@ -369,6 +369,16 @@ describe('diagnose()', () => {
     expect(given.watch.diagnose().verdict).toBe('idle')
   })
 
+  // Slipped through, since who was refused in the tests had waited for a window or more.
+  test('a pool that has come to rest because nothing can be created says so, until that is history', () => {
+    const given = newTestWatch()
+    given.clock.leap(60_000)
+    given.fail(1, 'denied', { live: 0 })
+    expect(given.watch.diagnose().verdict).toBe('creation-failing')
+    given.clock.leap(60_000)
+    expect(given.watch.diagnose().verdict).toBe('idle')
+  })
+
   test('pressure with the usual arrivals and the usual leases means that the pool is too small', () => {
     const given = newTestWatch()
     for (let i = 0; i < 40; i++) given.see(fullWindow(0))
