@@ -1,4 +1,5 @@
 import { systemClock } from '../base/clock.ts'
+import { type Deferred, deferred } from '../base/deferred.ts'
 import { ignore } from '../base/ignore.ts'
 import type { DestroyReason, Source } from '../pool/contract.ts'
 import { ownMembers } from './patch.ts'
@@ -49,6 +50,12 @@ const UNASKED_MOST = 3
 const PING_AFTER_IDLE_MS = 500
 const PING_TIMEOUT_MS = 500
 
+/** What mariadb was asked for, and has not answered. */
+interface Asked {
+  /** Whose create awaits it; undefined: it has failed before, and the next takes it over. */
+  create: Deferred<MariadbConnectionLike> | undefined
+}
+
 interface Held {
   readonly releaseToPool: () => Promise<void>
   readonly destroy: () => void
@@ -70,7 +77,8 @@ export class MariadbSource implements Source<MariadbConnectionLike> {
   readonly #held = new Map<MariadbConnectionLike, Held>()
   /** Those at rest, oldest first. */
   readonly #idle: MariadbConnectionLike[] = []
-  #asked = 0
+  /** In the order in which mariadb answers. */
+  readonly #asked = new Set<Asked>()
   #unasked = 0
   #isPulling = false
   #isDetached = false
@@ -88,16 +96,50 @@ export class MariadbSource implements Source<MariadbConnectionLike> {
     this.#own = ownMembers(pool, 'getConnection', 'activeConnections', 'idleConnections', 'taskQueueSize')
   }
 
-  /** The pool lends what is at rest in it before it opens another; nothing is, since we pull that out. */
-  async create(): Promise<MariadbConnectionLike> {
-    this.#asked += 1
-    try {
-      const connection = await this.#own.getConnection()
-      this.#hold(connection)
-      return connection
-    } finally {
-      this.#asked -= 1
-      if (this.#own.idleConnections() > 0) this.onRestAtPool() // not pulled while we had asked for one
+  /**
+   * The pool lends what is at rest in it before it opens another; nothing is, since we pull that out. What a failed
+   * create had asked for is still asked for, and taken over: each try would leave one more request there, for which a
+   * connection would be opened.
+   */
+  create(): Promise<MariadbConnectionLike> {
+    const asked = [...this.#asked].find(({ create }) => create === undefined) ?? this.#ask()
+    asked.create = deferred()
+    return asked.create.promise
+  }
+
+  #ask(): Asked {
+    const asked: Asked = { create: undefined }
+    this.#asked.add(asked)
+    this.#own.getConnection().then(
+      (connection) => {
+        this.#hold(connection)
+        this.#answered(asked)
+        if (asked.create !== undefined) return asked.create.resolve(connection)
+        this.giveBack(connection) // to the pool, if we are detached meanwhile
+        this.onChange()
+      },
+      (error: Error) => {
+        this.#answered(asked)
+        asked.create?.reject((error.cause ?? error) as Error)
+      },
+    )
+    return asked
+  }
+
+  #answered(asked: Asked): void {
+    this.#asked.delete(asked)
+    if (this.#own.idleConnections() > 0) this.onRestAtPool() // not pulled while we had asked for one
+  }
+
+  /**
+   * The pool has given up a connect: at once where it was denied, else after its `initializationTimeout`. It goes on
+   * trying, and tells those who have asked only when their patience ends, if at all.
+   */
+  readonly connectFailed = ({ cause }: Error): void => {
+    if (!(cause instanceof Error)) return // of no connect
+    for (const asked of this.#asked) {
+      asked.create?.reject(cause)
+      asked.create = undefined
     }
   }
 
@@ -156,7 +198,7 @@ export class MariadbSource implements Source<MariadbConnectionLike> {
   }
 
   strangersWaiting(): number {
-    return Math.max(0, this.#own.taskQueueSize() - this.#asked)
+    return Math.max(0, this.#own.taskQueueSize() - this.#asked.size)
   }
 
   /**
@@ -169,7 +211,11 @@ export class MariadbSource implements Source<MariadbConnectionLike> {
     if (this.#isPulling || this.#pool.closed) return
     this.#isPulling = true
     try {
-      while (!this.#isDetached && this.#own.idleConnections() > 0 && this.#asked + this.#own.taskQueueSize() === 0) {
+      while (
+        !this.#isDetached &&
+        this.#own.idleConnections() > 0 &&
+        this.#asked.size + this.#own.taskQueueSize() === 0
+      ) {
         if (this.#held.size >= limit && ++this.#unasked > UNASKED_MOST) return this.#giveUpPulling()
         this.giveBack(await this.create()) // to the pool, if we are detached meanwhile
         this.onChange()

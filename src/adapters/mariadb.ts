@@ -4,13 +4,15 @@ import { LookRound } from './look-round.ts'
 import { type MariadbConnectionLike, type MariadbPoolLike, MariadbSource } from './mariadb-source.ts'
 import { ownMembers, type Patch, patchMembers } from './patch.ts'
 
-const METHODS = ['getConnection', 'query', 'execute', 'batch', 'importFile', 'end', 'totalConnections'] as const
+/** What takes a connection for itself. */
+const WAYS = ['query', 'execute', 'batch', 'importFile'] as const
+const METHODS = [...WAYS, 'getConnection', 'end', 'totalConnections', 'taskQueueSize', 'idleConnections'] as const
 
 /** Is it a pool of mariadb? By its methods: the bundled CommonJS build has no class names. */
 function isMariadb(candidate: unknown): candidate is MariadbPoolLike {
   if (typeof candidate !== 'object' || candidate === null) return false
   const pool = candidate as Record<string, unknown>
-  return [...METHODS, 'taskQueueSize', 'idleConnections'].every((name) => typeof pool[name] === 'function')
+  return METHODS.every((name) => typeof pool[name] === 'function')
 }
 
 export function isMariadbPool(candidate: unknown): candidate is MariadbPoolLike {
@@ -37,7 +39,7 @@ const LOOK_AFTER_MS = 1
 /** Events of mariadb after which connections may be in other hands. */
 const LOOK_AT = ['connection', 'release'] as const
 
-type Method = 'query' | 'execute' | 'batch' | 'importFile'
+type Way = (typeof WAYS)[number]
 type SqlErrorClass = new (
   message: string,
   sql: null,
@@ -55,7 +57,7 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
   readonly keeps = {} as const
   readonly source: MariadbSource
   readonly #pool: MariadbPoolLike
-  readonly #own: Pick<MariadbPoolLike, Method | 'getConnection' | 'end'>
+  readonly #own: Pick<MariadbPoolLike, Way | 'getConnection' | 'end'>
   readonly #leases = new Map<MariadbConnectionLike, Lease<MariadbConnectionLike>>()
   #SqlError: SqlErrorClass | undefined
   #gate: Gate<MariadbConnectionLike> | undefined
@@ -71,7 +73,7 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
   constructor(pool: MariadbPoolLike) {
     this.#pool = pool
     this.source = new MariadbSource(pool)
-    this.#own = ownMembers(pool, 'getConnection', 'query', 'execute', 'batch', 'importFile', 'end')
+    this.#own = ownMembers(pool, ...WAYS, 'getConnection', 'end')
     // The driver's class of errors, for those that it would have made; this call fails before it does anything.
     this.#own.importFile().catch((error: Error) => {
       this.#SqlError = error.constructor as SqlErrorClass
@@ -108,16 +110,11 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
     this.source.onChange = (cause) => this.#look(cause)
     this.source.onLeasedDied = (connection, cause) => this.#endLease(connection, cause)
     for (const event of LOOK_AT) pool.on(event, this.#lookRound.soon)
-    const way =
-      (method: Method) =>
-      (...args: unknown[]) =>
-        this.#use(method, args)
+    pool.on('error', this.source.connectFailed)
+    const ways = WAYS.map((way) => [way, (...args: unknown[]) => this.#use(way, args)] as const)
     this.#patch = patchMembers(pool, {
+      ...Object.fromEntries(ways),
       getConnection: () => this.#getConnection(),
-      query: way('query'),
-      execute: way('execute'),
-      batch: way('batch'),
-      importFile: way('importFile'),
       end: () => this.#end(),
       activeConnections: () => this.#counts().inUse,
       idleConnections: () => this.#counts().idle,
@@ -132,6 +129,7 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
     this.#patch?.undo()
     this.#lookRound.stop()
     for (const event of LOOK_AT) this.#pool.removeListener(event, this.#lookRound.soon)
+    this.#pool.removeListener('error', this.source.connectFailed)
     this.source.detach()
   }
 
@@ -144,11 +142,11 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
   }
 
   /** What the pool's own method does, with a connection that passed the gate. As there, no rollback follows. */
-  async #use(method: Method, args: readonly unknown[]): Promise<unknown> {
+  async #use(way: Way, args: readonly unknown[]): Promise<unknown> {
     const lease = await this.#lease()
-    if (lease === undefined) return this.#own[method](...args)
+    if (lease === undefined) return this.#own[way](...args)
     try {
-      return await lease.resource[method](...args)
+      return await lease.resource[way](...args)
     } finally {
       this.#endLease(lease.resource)
     }
@@ -234,19 +232,19 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
 
   // ------------------------------------------------------------------------------------------------ its errors
 
-  /** What mariadb's callers know how to catch: its own error, or one of its class and code, with ours as its cause. */
+  /** What mariadb's callers know how to catch; its cause is what keeps mariadb from connecting, or else ours. */
   #asMariadbError(error: Error): Error {
-    const { code, cause } = error as { code?: string; cause?: unknown }
-    if (code === 'ERR_POOL_CREATE_FAILED') return cause instanceof Error ? cause : error
+    const { code, cause = error } = error as { code?: string; cause?: unknown }
     if (code === 'ERR_POOL_DRAINING') return this.#sqlError('pool is closed', 45027, 'ER_POOL_ALREADY_CLOSED', error)
-    if (code !== 'ERR_POOL_ACQUIRE_TIMEOUT') return error // shed, queue full: mariadb has no such thing
+    const isCreateFailed = code === 'ERR_POOL_CREATE_FAILED'
+    if (!isCreateFailed && code !== 'ERR_POOL_ACQUIRE_TIMEOUT') return error // shed, queue full: new to mariadb
     const { inUse, idle, limit } = this.#counts()
     const counts = `\n    (pool connections: active=${inUse} idle=${idle} limit=${limit})`
-    const text = `pool timeout: failed to retrieve a connection from pool${counts}`
-    return this.#sqlError(text, 45028, 'ER_GET_CONNECTION_TIMEOUT', error)
+    const text = `${cause === error ? 'pool timeout:' : 'pool'} failed to retrieve a connection from pool${counts}`
+    return this.#sqlError(text, 45028, 'ER_GET_CONNECTION_TIMEOUT', cause)
   }
 
-  #sqlError(text: string, errno: number, code: string, cause: Error): Error {
+  #sqlError(text: string, errno: number, code: string, cause: unknown): Error {
     const made = this.#SqlError
       ? new this.#SqlError(text, null, false, null, 'HY000', errno, undefined, undefined, { cause })
       : new Error(text, { cause })

@@ -1,4 +1,5 @@
 import { type EventEmitter, once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { createPool } from 'mariadb'
 import { afterAll, expect, test } from 'vitest'
 import { adapt } from '../../../src/adapt.ts'
@@ -64,5 +65,44 @@ test('detach() while what rests in the pool is being taken over leaves it there'
   const again = await Promise.all([pool.getConnection(), pool.getConnection()])
   for (const connection of again) await connection.release()
   expect(pool.idleConnections()).toBe(2)
+  await pool.end()
+})
+
+/** A port that refuses whoever calls. */
+async function closedPort(): Promise<number> {
+  const listener = createServer().listen(0, server.host)
+  await once(listener, 'listening')
+  const { port } = listener.address() as AddressInfo
+  await new Promise((resolve) => listener.close(resolve))
+  return port
+}
+
+// Slipped through, since the suite's callers were more patient than mariadb, and nobody asked for the verdict.
+test('who waits as long as mariadb does is told why it cannot connect, as by mariadb, and so is whoever asks for the verdict', async () => {
+  const pool = createPool({ host: server.host, port: await closedPort(), minimumIdle: 0, acquireTimeout: 200 })
+  const control = adapt(pool, { controller: fixed(), acquireTimeoutMs: 200 })
+  const warnings: unknown[] = []
+  control.on('warning', ({ kind, message }) => warnings.push({ kind, message }))
+  const error = await pool.query('select 1').catch((thrown: unknown) => thrown)
+  expect(error).toMatchObject({ code: 'ER_GET_CONNECTION_TIMEOUT', cause: { code: 'ECONNREFUSED' } })
+  expect((error as Error).message).toContain('pool failed to retrieve a connection from pool')
+  expect(control.diagnose().verdict).toBe('creation-failing')
+  expect(warnings).toMatchObject([
+    { kind: 'creation-failing', message: expect.stringContaining('unreachable: connect ECONNREFUSED') },
+  ])
+  await pool.end()
+})
+
+// Slipped through, as above: nobody had listened to mariadb's `error`.
+test('a connect that mariadb has given up fails its callers after as many tries as any other, however patient they are', async () => {
+  const [host, port] = [server.host, await closedPort()]
+  const pool = createPool({ host, port, minimumIdle: 0, initializationTimeout: 100 })
+  const control = adapt(pool, { controller: fixed(), watch: false, createBackoff: { refuseAfter: 1 } })
+  const failed = once(control as unknown as EventEmitter, 'createFailed')
+  await expect(pool.getConnection()).rejects.toMatchObject({
+    code: 'ER_GET_CONNECTION_TIMEOUT',
+    cause: { code: 'ECONNREFUSED' },
+  })
+  expect(await failed).toMatchObject([{ failure: 'unreachable', error: { code: 'ECONNREFUSED' } }])
   await pool.end()
 })
