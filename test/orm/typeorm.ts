@@ -1,11 +1,13 @@
 import 'reflect-metadata'
 import { DataSource, type DataSourceOptions } from 'typeorm'
+import type { MysqlDriver } from 'typeorm/driver/mysql/MysqlDriver.js'
+import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js'
 import { type Orm, type OrmSubject, RollBack, unlessRolledBack } from './transactions.ts'
 
-async function on(options: DataSourceOptions, poolOf: (driver: unknown) => object, value: string): Promise<Orm> {
+async function on(options: DataSourceOptions, poolOf: (dataSource: DataSource) => object, value: string): Promise<Orm> {
   const source = await new DataSource(options).initialize()
   return {
-    pool: poolOf(source.driver),
+    pool: poolOf(source),
     close: () => source.destroy(), // ends the pool
     async transact(table, id, isKept) {
       let seen = 0
@@ -27,7 +29,7 @@ export const typeormOnPg: OrmSubject = {
   open: ({ host, port, user, password, database }, limit) =>
     on(
       { type: 'postgres', host, port, username: user, password, database, extra: { max: limit } },
-      (driver) => (driver as { master: object }).master,
+      (dataSource) => (dataSource.driver as PostgresDriver).master,
       '$1',
     ),
 }
@@ -38,7 +40,7 @@ export const typeormOnMysql2: OrmSubject = {
   open: ({ host, port, user, password, database }, limit) =>
     on(
       { type: 'mariadb', host, port, username: user, password, database, poolSize: limit },
-      (driver) => (driver as { pool: object }).pool,
+      (dataSource) => (dataSource.driver as MysqlDriver).pool,
       '?',
     ),
 }
