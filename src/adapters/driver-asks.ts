@@ -65,3 +65,12 @@ export function promised<C>(ask: (answer: Answer<C>) => void): Promise<C> {
 export function isOfHandOut(reason: DestroyReason): boolean {
   return reason === 'invalid' || reason === 'broken' || reason === 'reclaimed'
 }
+
+/**
+ * Why nothing may be created now, if so. A driver at its own maximum (who has gone past the gate has filled it, and is
+ * not counted yet) would queue the ask, and answer it with what somebody gives back: taken for new, that would be given
+ * back in turn, and answer the next create, for ever.
+ */
+export function opensNoMore(open: number, max: number): Error | undefined {
+  return open < max ? undefined : new Error(`the driver opens no more: it has ${open} of ${max} connections open`)
+}

@@ -1,7 +1,7 @@
 import { ignore } from '../base/ignore.ts'
 import type { DestroyReason, Source } from '../pool/contract.ts'
 import { cutLate } from './cut-late.ts'
-import { type Answer, DriverAsks, isOfHandOut, promised } from './driver-asks.ts'
+import { type Answer, DriverAsks, isOfHandOut, opensNoMore, promised } from './driver-asks.ts'
 
 export type Mysql2GetConnection = (callback: Mysql2Callback) => void
 export type Mysql2Callback = (error: Error | null, connection?: Mysql2ConnectionLike) => void
@@ -136,7 +136,9 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
    * for ever; so it does not see them for the moment in which it decides.
    */
   create(): Promise<Mysql2ConnectionLike> {
-    const atRest = this.#pool._freeConnections
+    const { config, _allConnections, _freeConnections: atRest } = this.#pool
+    const refusal = opensNoMore(_allConnections.length, config.connectionLimit || Number.POSITIVE_INFINITY)
+    if (refusal !== undefined) return Promise.reject(refusal)
     const open: Mysql2GetConnection = (answer) => {
       this.#pool._freeConnections = NO_CONNECTIONS
       try {

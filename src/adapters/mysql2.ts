@@ -93,7 +93,7 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     const { limitMax, createTimeoutMs } = settings
     const connectTimeout = createTimeoutMs === Number.POSITIVE_INFINITY ? 0 : createTimeoutMs
     this.#options = [
-      patchMembers(pool.config, { connectionLimit: { value: limitMax } }),
+      patchMembers(pool.config, { connectionLimit: { get: () => limitMax } }),
       // mysql2's own patience with a connect would else outlast ours.
       patchMembers(pool.config.connectionConfig, { connectTimeout: { value: connectTimeout } }),
     ]

@@ -8,8 +8,8 @@ export interface Patch {
  * Replaces members on the object itself: what its class provides stays underneath, and is there again once undone.
  * As members of a class, they do not show when the object is listed or logged.
  *
- * @param members functions become methods; descriptors with `get` become getters, and those with `value` plain values,
- *   which do show
+ * @param members functions become methods; descriptors with `get` become getters, which refuse to be set, and those
+ *   with `value` plain values, which do show; as does a getter where a plain value was
  */
 export function patchMembers(object: object, members: Readonly<Record<string, Replacement>>): Patch {
   const undoers = Object.entries(members).map(([name, member]) => replace(object, name, member))
@@ -35,12 +35,19 @@ function replace(object: object, name: string, member: Replacement): () => void 
       ? { value: member, writable: true }
       : 'value' in member
         ? { ...member, writable: true, enumerable: true }
-        : { get: member.get }
+        : { get: member.get, set: refuseToBeSet(name), enumerable: before?.enumerable ?? false }
   Object.defineProperty(object, name, { enumerable: false, configurable: true, ...ours })
   return () => {
     const now = Object.getOwnPropertyDescriptor(object, name)
     if (now?.value !== ours.value || now?.get !== ours.get) return
     if (before === undefined) Reflect.deleteProperty(object, name)
     else Object.defineProperty(object, name, before)
+  }
+}
+
+/** What is set in vain is told to whoever sets it, where a getter alone would be silent outside strict mode. */
+function refuseToBeSet(name: string): () => never {
+  return () => {
+    throw new TypeError(`${name} of an adopted pool cannot be set: use resize() of its handle, or adopt it anew`)
   }
 }

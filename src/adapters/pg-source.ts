@@ -2,7 +2,7 @@ import { assert } from '../base/assert.ts'
 import { ignore } from '../base/ignore.ts'
 import type { DestroyReason, Lease, Source } from '../pool/contract.ts'
 import { cutLate } from './cut-late.ts'
-import { DriverAsks, isOfHandOut, promised } from './driver-asks.ts'
+import { DriverAsks, isOfHandOut, opensNoMore, promised } from './driver-asks.ts'
 import { Lingering } from './lingering.ts'
 
 /** Ends a hand-out: a truthy argument has the client closed. pg makes a new one for each hand-out; it works once. */
@@ -133,6 +133,9 @@ export class PgSource implements Source<PgClientLike> {
    * createTimeoutMs.
    */
   create(): Promise<PgClientLike> {
+    const { totalCount, options } = this.#pool
+    const refusal = opensNoMore(totalCount, options.max)
+    if (refusal !== undefined) return Promise.reject(refusal)
     const isOpening = this.#pool._idle.length === 0
     const open = isOpening ? this.#connect : (callback: PgConnectCallback) => this.#pool.newClient({ callback })
     return promised((answer) => this.#ask(open, answer))

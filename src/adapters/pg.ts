@@ -297,7 +297,7 @@ class PgAsker implements Asker<PgClientLike> {
  */
 function setOptions(options: PgPoolLike['options'], { limitMax, createTimeoutMs }: GateSettings): Patch {
   return patchMembers(options, {
-    max: { value: limitMax },
+    max: { get: () => limitMax },
     connectionTimeoutMillis: { value: createTimeoutMs === Number.POSITIVE_INFINITY ? 0 : createTimeoutMs },
   })
 }

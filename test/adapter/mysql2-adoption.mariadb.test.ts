@@ -146,6 +146,35 @@ describe.skipIf(server === undefined)('an adopted mysql2 pool', () => {
     expect(control.counts()).toMatchObject({ live: 4, idle: 4 })
   })
 
+  test('connectionLimit can be read but not set, until detach()', () => {
+    const pool = newPool({ connectionLimit: 3 })
+    const { config } = pool.pool as unknown as { config: { connectionLimit: number } }
+    const control = adopt(pool, { limitMax: 8 })
+    const shrink = (): void => {
+      config.connectionLimit = 2
+    }
+    expect(shrink).toThrow(/connectionLimit of an adopted pool.*resize\(\)/)
+    expect(config).toMatchObject({ connectionLimit: 8 })
+    control.detach()
+    expect(config).toEqual(expect.objectContaining({ connectionLimit: 3 }))
+    shrink()
+    expect(config).toMatchObject({ connectionLimit: 2 })
+  })
+
+  test('where mysql2 opens no more all the same, a create fails: what comes back is not taken for new, round and round', async () => {
+    const pool = newPool({ connectionLimit: 4 })
+    const control = adopt(pool)
+    Object.defineProperty(pool.pool.config, 'connectionLimit', { value: 2 })
+    control.on('created', () => {
+      if (control.stats().created > 20) control.detach() // or the event loop would never run again
+    })
+    const failed = new Promise<{ error: unknown }>((resolve) => control.once('createFailed', resolve))
+    control.warmUp(4).catch(() => {})
+    expect(await failed).toMatchObject({ error: { message: expect.stringMatching(/2 of 2/) } })
+    await Promise.all(Array.from({ length: 8 }, () => pool.query('select sleep(0.001)')))
+    expect(control.stats()).toMatchObject({ created: 2, acquired: 8 })
+  })
+
   describe('cluster', () => {
     function newCluster(): mysql.PoolCluster {
       const cluster = mysql.createPoolCluster({ removeNodeErrorCount: 3 })

@@ -83,6 +83,37 @@ describe('options', () => {
   })
 })
 
+describe("pg's max, once adopted", () => {
+  test('can be read but not set, until detach()', () => {
+    const pool = newPool({ max: 3 })
+    const control = adopt(pool, { limitMax: 8 })
+    const shrink = (): void => {
+      pool.options.max = 2
+    }
+    expect(shrink).toThrow(/max of an adopted pool.*resize\(\)/)
+    expect(Object.keys(pool.options)).toContain('max') // for those who copy the options
+    expect(pool.options.max).toBe(8)
+    control.detach()
+    expect(pool.options.max).toBe(3)
+    shrink()
+    expect(pool.options.max).toBe(2)
+  })
+
+  test('where pg opens no more all the same, a create fails: what comes back is not taken for new, round and round', async () => {
+    const pool = newPool({ max: 4 })
+    const control = adopt(pool)
+    Object.defineProperty(pool.options, 'max', { value: 2 })
+    control.on('created', () => {
+      if (control.stats().created > 20) control.detach()
+    })
+    const failed = new Promise<{ error: unknown }>((resolve) => control.once('createFailed', resolve))
+    control.warmUp(4).catch(() => {})
+    expect(await failed).toMatchObject({ error: { message: expect.stringMatching(/2 of 2/) } })
+    await Promise.all(Array.from({ length: 8 }, () => pool.query('select pg_sleep(0.001)')))
+    expect(control.stats()).toMatchObject({ created: 2, acquired: 8 })
+  })
+})
+
 describe('what can be adopted', () => {
   test.each([
     ['nothing', undefined],

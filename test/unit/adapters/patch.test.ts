@@ -30,6 +30,18 @@ test('methods and getters are replaced on the object alone, out of sight, and pu
   expect(neighbour.greet()).toBe('hello')
 })
 
+test('a getter refuses to be set, and shows where a plain value was', () => {
+  const neighbour = new Neighbour()
+  const patch = patchMembers(neighbour, { own: { get: () => 'ours' } })
+  expect(() => {
+    neighbour.own = 'theirs'
+  }).toThrow(TypeError)
+  expect({ ...neighbour }).toEqual({ own: 'ours' })
+  patch.undo()
+  neighbour.own = 'theirs'
+  expect(neighbour.own).toBe('theirs')
+})
+
 test('what was on the object before is put back as it was', () => {
   const neighbour = new Neighbour()
   neighbour.greet = () => 'theirs'
