@@ -4,6 +4,7 @@ import type { AdaptOptions, AdoptedPool } from './adopted-pool.ts'
 import { type OptionsReader, readOptions, show } from './base/options.ts'
 import { CONTROL_DEFAULTS, PoolHandle, type ResolvedControlOptions, resolveControlOptions } from './handle.ts'
 import type { Adapter } from './pool/contract.ts'
+import { OWN_MANNER } from './pool/manner.ts'
 import { UnsupportedPoolError } from './pool/pool-errors.ts'
 import { POOL_DEFAULTS, type PoolOptions, type ResolvedPoolOptions, resolvePoolOptions } from './pool/pool-options.ts'
 
@@ -48,8 +49,11 @@ export class AdoptedOne extends PoolHandle<unknown> implements AdoptedPool {
   #isDetached = false
 
   constructor(adapter: Adapter<unknown>, options: ResolvedOptions, forget: () => void) {
-    super(options, () => adapter.source)
-    const { limitMax, createTimeoutMs, destroyTimeoutMs, warmUp } = options.pool
+    const { limitMax, createTimeoutMs, destroyTimeoutMs, warmUp, waitersMax } = options.pool
+    super(options, () => adapter.source, {
+      ...OWN_MANNER,
+      isFull: (counts) => counts.waiters >= waitersMax || adapter.isFull?.(counts) === true,
+    })
     this.kind = adapter.kind
     this.#adapter = adapter
     this.#forget = forget

@@ -1,5 +1,5 @@
 import { ignore } from '../base/ignore.ts'
-import type { Adapter, Gate, GateSettings, Lease } from '../pool/contract.ts'
+import type { Adapter, Gate, GateSettings, Lease, LiveCounts } from '../pool/contract.ts'
 import { FaceSource } from './face-source.ts'
 import { LookRound } from './look-round.ts'
 import type { Patch } from './patch.ts'
@@ -45,6 +45,10 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
     return this.#face.isClosed
   }
 
+  isFull(counts: LiveCounts): boolean {
+    return this.#face.isFull?.(counts) === true
+  }
+
   attach(gate: Gate<T>, settings: GateSettings): void {
     this.#gate = gate
     this.settings = settings
@@ -69,11 +73,6 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
 
   readonly limit = (): number => this.#gate?.counts().limit ?? this.settings.limitMax
   readonly waiters = (): number => this.#gate?.counts().waiters ?? 0
-
-  readonly hasRoom = (): boolean => {
-    const counts = this.#gate?.counts()
-    return counts === undefined || counts.size < counts.limit || counts.idle > 0 || counts.validating > counts.waiters
-  }
 
   ask(options: AskOptions, translate: (error: Error) => unknown): Promise<T> {
     const gate = this.#gate

@@ -1,14 +1,9 @@
 /** generic-pool's own words, which its callers look for: on an adopted pool, and on our drop-in for it. */
 export const DRAINING = 'pool is draining and cannot accept work'
-const QUEUE_FULL = 'max waitingClients count exceeded'
 
 /** generic-pool does not export its class: it is known by the name. */
 class TimeoutError extends Error {
   override readonly name = 'TimeoutError'
-}
-
-export function queueFullError(cause?: unknown): Error {
-  return new Error(QUEUE_FULL, cause === undefined ? undefined : { cause })
 }
 
 /** What generic-pool's callers know how to catch, with ours as its cause. */
@@ -18,7 +13,7 @@ export function asGenericPoolError(error: Error): unknown {
     case 'ERR_POOL_ACQUIRE_TIMEOUT':
       return new TimeoutError('ResourceRequest timed out', { cause: error })
     case 'ERR_POOL_QUEUE_FULL':
-      return queueFullError(error)
+      return new Error('max waitingClients count exceeded', { cause: error })
     case 'ERR_POOL_DRAINING':
       return new Error(DRAINING, { cause: error })
     case 'ERR_POOL_CREATE_FAILED':

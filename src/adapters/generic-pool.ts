@@ -1,5 +1,6 @@
 import { ignore } from '../base/ignore.ts'
-import { asGenericPoolError, queueFullError } from './generic-pool-errors.ts'
+import type { LiveCounts } from '../pool/contract.ts'
+import { asGenericPoolError } from './generic-pool-errors.ts'
 import { ownMembers, patchMembers } from './patch.ts'
 import type { Doors, PoolFace } from './pool-face.ts'
 
@@ -107,6 +108,7 @@ export class GenericPoolFace implements PoolFace<unknown> {
   readonly #own: Pick<GenericPoolLike, 'acquire' | 'release' | 'destroy' | 'drain' | '_dispense'>
   readonly #max: number
   readonly liveMin: number
+  readonly #waitersMax: number
   readonly #readQueued: () => number
   /** Our requests, in its queue or just answered. */
   readonly #requests = new Set<ResourceRequest>()
@@ -116,6 +118,7 @@ export class GenericPoolFace implements PoolFace<unknown> {
     this.#pool = pool
     this.#max = pool._config.max
     this.liveMin = pool._config.min
+    this.#waitersMax = pool._config.maxWaitingClients ?? Number.POSITIVE_INFINITY // NaN is none either
     this.#own = ownMembers(pool, 'acquire', 'release', 'destroy', 'drain', '_dispense')
     const queue = pool._waitingClientsQueue
     this.#readQueued = () => queue.length
@@ -133,6 +136,11 @@ export class GenericPoolFace implements PoolFace<unknown> {
         ? { acquireTimeoutMs: acquireTimeoutMillis }
         : {}),
     }
+  }
+
+  /** Not for whom one is idle, or for whom there is room. */
+  isFull({ waiters, size, limit, idle, validating }: LiveCounts): boolean {
+    return waiters >= this.#waitersMax && size >= limit && idle === 0 && validating <= waiters
   }
 
   open(): Promise<unknown> {
@@ -219,8 +227,7 @@ export class GenericPoolFace implements PoolFace<unknown> {
   attach(doors: Doors<unknown>) {
     const pool = this.#pool
     const { _config: config, _factory: factory } = pool
-    const { min, priorityRange, maxWaitingClients = Number.POSITIVE_INFINITY } = config
-    const waitersMax = Number.isNaN(maxWaitingClients) ? Number.POSITIVE_INFINITY : maxWaitingClients
+    const { min, priorityRange } = config
     const look = (): void => doors.lookSoon()
     const gated: GenericPoolFactory = Object.create(factory, {
       create: { value: () => this.#create(factory).finally(look) },
@@ -228,7 +235,6 @@ export class GenericPoolFace implements PoolFace<unknown> {
       ...(factory.validate === undefined ? {} : { validate: { value: async (r: unknown) => isFit(factory, r) } }),
     })
     pool._factory = gated
-    let isEnding = false
     pool.on('factoryDestroyError', look)
     for (const opening of pool._factoryCreateOperations) opening.then(look, look) // of a success it tells nobody
     const optionsPatch = patchMembers(config, {
@@ -238,10 +244,7 @@ export class GenericPoolFace implements PoolFace<unknown> {
       maxWaitingClients: { get: ignore },
     })
     const patch = patchMembers(pool, {
-      acquire: (priority?: number) => {
-        if (!isEnding && doors.waiters() >= waitersMax && !doors.hasRoom()) return Promise.reject(queueFullError())
-        return doors.ask({ priority: asOurs(priority, priorityRange) }, asGenericPoolError)
-      },
+      acquire: (priority?: number) => doors.ask({ priority: asOurs(priority, priorityRange) }, asGenericPoolError),
       _dispense: () => this.#serveOwed(),
       _ensureMinimum: look, // after whatever it has closed by itself
       release: (resource: unknown) =>
@@ -249,7 +252,6 @@ export class GenericPoolFace implements PoolFace<unknown> {
       destroy: (resource: unknown) =>
         doors.end(resource, 'destroy') ? Promise.resolve() : this.#own.destroy(resource),
       drain: async () => {
-        isEnding = true
         await doors.drain()
         await this.#own.drain()
       },

@@ -1,5 +1,5 @@
 import type { AsyncScope } from '../base/async-scope.ts'
-import type { Adapter, Asker, Gate, GateLease, GateSettings } from '../pool/contract.ts'
+import type { Adapter, Asker, Gate, GateLease, GateSettings, LiveCounts } from '../pool/contract.ts'
 import { broughtHome, scopeOfCaller, withCallbackHome } from './caller-scope.ts'
 import type { DriverWork } from './driver-work.ts'
 import { LookRound } from './look-round.ts'
@@ -138,16 +138,16 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     this.#scope = undefined // whoever is called from here on, and asks for himself, has none
     // Somebody who wrapped us while we were here may still call us.
     if (gate === undefined) return this.#own.getConnection(callback)
-    const refusal = this.#ownRefusal(gate)
-    if (refusal !== undefined) return refusal(callback)
     const isOneQuery = scope !== undefined
     const lease = gate.setAside()
     if (lease !== undefined) return this.#handOut(lease, callback, isOneQuery)
-    gate.wait(new Mysql2Asker(this, callback, broughtHome(callback, scope), isOneQuery))
+    const asker = new Mysql2Asker(this, callback, broughtHome(callback, scope), isOneQuery)
+    if (this.#pool.listenerCount('enqueue') === 0) return gate.wait(asker)
+    const before = gate.counts()
+    gate.wait(asker)
     // mysql2's own word for somebody who waits beyond what is being opened for him.
-    if (this.#pool.listenerCount('enqueue') === 0) return
     const { waiters, creating, validating } = gate.counts()
-    if (waiters > creating + validating) this.#pool.emit('enqueue')
+    if (waiters > before.waiters && waiters > creating + validating) this.#pool.emit('enqueue')
   }
 
   grant({ answer, isOneQuery }: Mysql2Asker, lease: GateLease<Mysql2ConnectionLike>): void {
@@ -196,17 +196,11 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     }
   }
 
-  /** What mysql2 itself refuses, since its own queue never fills any more: its two options, read live as it does. */
-  #ownRefusal(gate: Gate<Mysql2ConnectionLike>): ((callback: Mysql2Callback) => void) | undefined {
+  /** Whom mysql2 itself would refuse, since its own queue never fills: by its two options, read live as it does. */
+  isFull({ inUse, waiters, limit }: LiveCounts): boolean {
     const { waitForConnections, queueLimit } = this.#pool.config
-    if (waitForConnections && !queueLimit) return undefined
-    const { inUse, waiters, limit } = gate.counts()
     const queued = inUse + waiters - limit // a waiter within the limit is being served
-    if (queued < 0) return undefined
-    if (!waitForConnections) {
-      return (callback) => process.nextTick(callback, new Error('No connections available.'))
-    }
-    return queued < queueLimit ? undefined : (callback) => callback(new Error('Queue limit reached.'))
+    return queued >= (waitForConnections ? queueLimit || Number.POSITIVE_INFINITY : 0)
   }
 
   refuse({ callback, answer }: Mysql2Asker, error: Error): void {
@@ -217,7 +211,14 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
       process.nextTick(answer, new Error('Pool is closed.', { cause: error })) // never at once, as in mysql2
       return
     }
-    isRefusing = code !== 'ERR_POOL_CREATE_FAILED'
+    const { waitForConnections, queueLimit } = this.#pool.config
+    const isFull = code === 'ERR_POOL_QUEUE_FULL'
+    if (isFull && !waitForConnections) {
+      process.nextTick(answer, new Error('No connections available.', { cause: error }))
+      return
+    }
+    // Where mysql2 itself would have refused him, a cluster goes on to its next node.
+    isRefusing = code !== 'ERR_POOL_CREATE_FAILED' && !(isFull && queueLimit > 0)
     try {
       answer(asMysql2Error(error))
     } finally {

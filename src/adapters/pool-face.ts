@@ -11,6 +11,7 @@ export interface PoolFace<T> {
   readonly liveMin?: number | undefined
   readonly keeps: Adapter<T>['keeps']
   readonly isClosed: boolean
+  readonly isFull?: Adapter<T>['isFull']
   /** Lends one more than there are: a new one, even where some are idle. */
   open(signal: AbortSignal): Promise<T>
   /** Lends an idle one; the pool may check it, and open another instead. */
@@ -41,8 +42,6 @@ export interface Doors<T> {
   /** The limit of this moment. */
   readonly limit: () => number
   readonly waiters: () => number
-  /** Idle, or room for one more? */
-  readonly hasRoom: () => boolean
   /** A resource, by way of the engine. `translate` puts an error of ours into words that the pool's callers know. */
   ask(options: AskOptions, translate: (error: Error) => unknown): Promise<T>
   /** Ends a lease of ours. False: it is none; it is the pool's own business. */

@@ -377,6 +377,8 @@ export interface Adapter<T> {
   readonly ceiling?: { readonly most: number; readonly wayOut: string } | undefined
   /** Its end has begun: there is nothing left to adopt. */
   readonly isClosed: boolean
+  /** May one more not even wait, by options of the pool's own, which hold beside `waitersMax`? */
+  isFull?(counts: LiveCounts): boolean
   /** Patches the pool; from now on everyone passes the gate. */
   attach(gate: Gate<T>, settings: GateSettings): void
   /** Puts every patched member back. */

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, inject, test } from 'vitest'
 import { adapt } from '../../src/adapt.ts'
 import type { AdaptOptions } from '../../src/adopted-pool.ts'
 import { fixed } from '../../src/control/fixed.ts'
+import { VirtualClock } from '../../src/sim/virtual-clock.ts'
 import { callback } from '../support/callback.ts'
 import '../support/servers.ts'
 import { until } from '../support/until.ts'
@@ -38,19 +39,39 @@ describe.skipIf(server === undefined)('an adopted mysql2 pool', () => {
 
   test('waitForConnections: false refuses at once, with its own words, whom no connection is left for', async () => {
     const pool = newPool({ waitForConnections: false })
-    adopt(pool)
+    const control = adopt(pool)
     const connection = await pool.getConnection()
     await expect(pool.getConnection()).rejects.toThrow('No connections available.')
+    expect(control.stats().queueFull).toBe(1)
     connection.release()
     ;(await pool.getConnection()).release()
   })
 
+  test('whom waitForConnections: false turns away is demand, which the limit follows', async () => {
+    const clock = new VirtualClock()
+    const pool = newPool({ connectionLimit: 2, waitForConnections: false })
+    const control = adapt(pool, { limitMax: 12, clock })
+    for (let round = 0; round < 200 && control.counts().limit < 12; round++) {
+      const asked = await Promise.allSettled(Array.from({ length: 12 }, () => pool.getConnection()))
+      await clock.advance(20)
+      for (const one of asked) if (one.status === 'fulfilled') one.value.release()
+      await clock.advance(5)
+    }
+    expect(control.counts().limit).toBe(12)
+  })
+
   test('queueLimit counts who waits beyond the limit', async () => {
     const pool = newPool({ queueLimit: 1 })
-    adopt(pool)
+    const control = adopt(pool)
     const connection = await pool.getConnection()
     const waiting = pool.getConnection()
+    let enqueued = 0
+    pool.on('enqueue', () => {
+      enqueued += 1
+    })
     await expect(pool.getConnection()).rejects.toThrow('Queue limit reached.')
+    expect(control.stats().queueFull).toBe(1)
+    expect(enqueued).toBe(0) // as in mysql2
     connection.release()
     ;(await waiting).release()
   })

@@ -31,3 +31,14 @@ test('an unfit one whose destroy throws is replaced', async () => {
   const first = pool.acquire()
   expect(await first).not.toBe(unfit)
 })
+
+test('whom maxWaitingClients turns away is counted', async () => {
+  const pool = createPool({ create: async () => ({}), destroy: async () => {} }, { max: 1, maxWaitingClients: 1 })
+  const control = adapt(pool, OPTIONS)
+  const first = await pool.acquire()
+  const waiting = pool.acquire()
+  await expect(pool.acquire()).rejects.toThrow('max waitingClients count exceeded')
+  expect(control.stats().queueFull).toBe(1)
+  await pool.release(first)
+  await pool.release(await waiting)
+})
