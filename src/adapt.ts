@@ -3,14 +3,15 @@ import { AdoptedGroup, NO_COUNTS } from './adopted-group.ts'
 import type { AdaptOptions, AdoptedPool } from './adopted-pool.ts'
 import { type OptionsReader, readOptions, show } from './base/options.ts'
 import { CONTROL_DEFAULTS, PoolHandle, type ResolvedControlOptions, resolveControlOptions } from './handle.ts'
-import type { Adapter } from './pool/contract.ts'
+import type { Adapter, AdapterGroup } from './pool/contract.ts'
 import { OWN_MANNER } from './pool/manner.ts'
 import { UnsupportedPoolError } from './pool/pool-errors.ts'
 import { POOL_DEFAULTS, type PoolOptions, type ResolvedPoolOptions, resolvePoolOptions } from './pool/pool-options.ts'
 
 /**
  * Adopts an existing pool, in place: everyone goes on using the same object, and its limit moves with the traffic.
- * Adopting twice returns the first handle; `detach()` puts everything back.
+ * `detach()` puts everything back. Adopting twice returns the first handle: options of the second call are checked, but
+ * change nothing about it (`resize()` does).
  *
  * A connection that dies idle is no longer fatal, as it is in pg without an `error` listener: it is a `destroyed` event
  * with its cause, and pg's own `error` event as before. One that dies in its holder's hands fails the holder's queries.
@@ -28,15 +29,21 @@ export function adapt(pool: object, options?: AdaptOptions): AdoptedPool {
   if (found === undefined) throw refusal(`adapt: cannot adopt ${show(pool)}; supported: ${SUPPORTED_POOLS}`, options)
   if ('refusal' in found) throw refusal(`adapt: ${found.refusal}`, options)
   const first = adopted().get(found.pool)
-  if (first !== undefined) return first
+  if (first !== undefined) {
+    if (options !== undefined) first.resolve(options)
+    return first.handle
+  }
   const forget = (): void => void adopted().delete(found.pool)
   const adapter = 'group' in found ? found.group() : found.adapter()
   if (adapter.isClosed) throw refusal(`adapt: this ${adapter.kind} pool is closed: end() was called on it`, options)
+  const heir = heirOf(adapter)
+  const resolve = (given: AdaptOptions | undefined) => resolveAdaptOptions(heir, given)
+  const resolved = resolve(options)
   const handle =
     'source' in adapter
-      ? new AdoptedOne(adapter, resolveAdaptOptions(adapter, options), forget)
-      : new AdoptedGroup(adapter, groupName(adapter, options), options ?? {}, adapt, forget)
-  adopted().set(found.pool, handle)
+      ? new AdoptedOne(adapter, resolved, forget)
+      : new AdoptedGroup(adapter, options?.name ?? adapter.kind, options ?? {}, adapt, forget)
+  adopted().set(found.pool, { handle, resolve })
   return handle
 }
 
@@ -79,12 +86,6 @@ export class AdoptedOne extends PoolHandle<unknown> implements AdoptedPool {
   }
 }
 
-/** What a group has no member to read from yet is checked all the same, before anything is patched. */
-function groupName(group: Pick<Adapter<unknown>, 'kind' | 'keeps'>, options: AdaptOptions | undefined): string {
-  resolveAdaptOptions({ kind: group.kind, keeps: group.keeps, inherited: {} }, options)
-  return options?.name ?? group.kind
-}
-
 interface ResolvedOptions {
   readonly pool: ResolvedPoolOptions
   readonly control: ResolvedControlOptions
@@ -92,6 +93,17 @@ interface ResolvedOptions {
 
 /** What the options depend on. */
 type Heir = Pick<Adapter<unknown>, 'kind' | 'keeps' | 'inherited' | 'ceiling'>
+
+/**
+ * As it is before adoption, which changes what there is to inherit. What a group has no member to read from yet is
+ * checked all the same, before anything is patched.
+ */
+function heirOf(adapter: Adapter<unknown> | AdapterGroup): Heir {
+  const { kind, keeps } = adapter
+  if (!('source' in adapter)) return { kind, keeps, inherited: {} }
+  const { inherited, ceiling } = adapter
+  return { kind, keeps, inherited, ceiling }
+}
 
 function resolveAdaptOptions(adapter: Heir, given: AdaptOptions | undefined): ResolvedOptions {
   const owner = 'adapt'
@@ -136,11 +148,17 @@ function refusal(message: string, options: AdaptOptions | undefined): Unsupporte
   return new UnsupportedPoolError(message, { pool: name, counts: NO_COUNTS })
 }
 
+interface Adoption {
+  readonly handle: AdoptedPool
+  /** Refuses what the first call would have refused. */
+  readonly resolve: (options: AdaptOptions | undefined) => unknown
+}
+
 const REGISTRY: unique symbol = /* @__PURE__ */ Symbol.for('adaptive-pool.adopted')
 
 /** Of the process, not of this module: loaded as ESM and as CommonJS, the library must still adopt a pool only once. */
-function adopted(): WeakMap<object, AdoptedPool> {
-  const process = globalThis as { [REGISTRY]?: WeakMap<object, AdoptedPool> }
+function adopted(): WeakMap<object, Adoption> {
+  const process = globalThis as { [REGISTRY]?: WeakMap<object, Adoption> }
   process[REGISTRY] ??= new WeakMap()
   return process[REGISTRY]
 }

@@ -39,6 +39,19 @@ test('a knex instance is told by its pool; one that has none, why it cannot be a
   expect(refusalOf(knex)).toMatchObject({ message: expect.stringContaining('connectionPool') })
 })
 
+test('options of a second adoption are checked as those of the first, and change nothing', async () => {
+  const knex = knexLibrary({ client: 'pg', connection: {}, pool: { max: 10 } })
+  const options = { limitMin: 5 }
+  const control = adapt(knex, options)
+  control.resize(5) // which is now the pool's own maximum
+  expect(adapt(knex, options)).toBe(control)
+  expect(() => adapt(knex, { limitMx: 30 } as object)).toThrow(/unknown option limitMx.*did you mean limitMax/)
+  expect(() => adapt(knex, { limitMin: 11 })).toThrow(/limitMin must not exceed limitMax \(10\)/)
+  expect(adapt(knex, { limitMax: 30 })).toBe(control)
+  expect(() => control.resize(11)).toThrow(/5..10/)
+  await knex.destroy()
+})
+
 test("a knex instance on somebody's pool has none of its own", async () => {
   const pool = new pg.Pool()
   const knex = knexLibrary({ client: 'pg', connectionPool: pool } as knexLibrary.Knex.Config)
@@ -61,6 +74,7 @@ test('a replicated Sequelize is two pools, each with a limit of its own', async 
   control.members.get('read')?.resize(3)
   expect(control.counts().limit).toBe(10)
   expect(adapt(sequelize)).toBe(control)
+  expect(() => adapt(sequelize, { limitMx: 30 } as object)).toThrow(/unknown option limitMx/)
   expect(control.diagnose()).toMatchObject({ verdict: 'idle', advice: [] })
   control.members.get('write')?.pause() // the other, which is well, must not hide it
   expect(control.diagnose().advice).toEqual([expect.stringContaining('resume()')])
