@@ -1,4 +1,4 @@
-import { recognise, SUPPORTED_POOLS } from './adapters/recognise.ts'
+import { hintAt, recognise, SUPPORTED_POOLS } from './adapters/recognise.ts'
 import { AdoptedGroup, NO_COUNTS } from './adopted-group.ts'
 import type { AdaptOptions, AdoptedPool } from './adopted-pool.ts'
 import { type OptionsReader, readOptions, show } from './base/options.ts'
@@ -26,7 +26,9 @@ import { POOL_DEFAULTS, type PoolOptions, type ResolvedPoolOptions, resolvePoolO
  */
 export function adapt(pool: object, options?: AdaptOptions): AdoptedPool {
   const found = recognise(pool)
-  if (found === undefined) throw refusal(`adapt: cannot adopt ${show(pool)}; supported: ${SUPPORTED_POOLS}`, options)
+  if (found === undefined) {
+    throw refusal(`adapt: cannot adopt ${show(pool)}${hintAt(pool)}; supported: ${SUPPORTED_POOLS}`, options)
+  }
   if ('refusal' in found) throw refusal(`adapt: ${found.refusal}`, options)
   const first = adopted().get(found.pool)
   if (first !== undefined) {
@@ -107,8 +109,13 @@ function heirOf(adapter: Adapter<unknown> | AdapterGroup): Heir {
 
 function resolveAdaptOptions(adapter: Heir, given: AdaptOptions | undefined): ResolvedOptions {
   const owner = 'adapt'
+  const wanted = (option: string): unknown => (given as Record<string, unknown> | undefined)?.[option]
+  for (const theirs of THEIR_LIMIT_MAX) {
+    if (wanted(theirs) === undefined) continue
+    throw new TypeError(`${owner}: unknown option ${theirs}, got ${show(wanted(theirs))}; did you mean limitMax?`)
+  }
   for (const [option, theirs] of Object.entries(adapter.keeps)) {
-    if ((given as Record<string, unknown> | undefined)?.[option] === undefined) continue
+    if (wanted(option) === undefined) continue
     throw new TypeError(`${owner}: ${option} is the adopted pool's own business: set ${theirs} of ${adapter.kind}`)
   }
   const { limitMax } = adapter.inherited
@@ -130,6 +137,9 @@ function resolveAdaptOptions(adapter: Heir, given: AdaptOptions | undefined): Re
     control: resolveControlOptions(owner, read),
   }
 }
+
+/** What the pools call it that are adopted. */
+const THEIR_LIMIT_MAX = ['max', 'connectionLimit'] as const
 
 /** The engine's own ageing of resources: left to the adopted pool. */
 const OFF = {

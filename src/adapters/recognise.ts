@@ -97,6 +97,23 @@ function refused(candidate: unknown): { readonly refusal: string } | undefined {
   return undefined
 }
 
+const ONE_CONNECTION = ': that is one connection; adopt the pool that it comes from'
+
+/** What is mistaken for a pool, by members that it has, and where the pool is. */
+const MISTAKEN: readonly (readonly [members: readonly string[], hint: string])[] = [
+  [['then'], ': await it'],
+  [['query', 'beginTransaction'], ONE_CONNECTION], // of mysql2, mariadb
+  [['query', 'escapeLiteral'], ONE_CONNECTION], // of pg
+  [['initialize', 'driver'], ': adopt, after initialize(), its driver.pool (mysql2) or driver.master (pg)'], // TypeORM
+]
+
+/** What to do about an object that is no pool, if it is known; '' if not. */
+export function hintAt(candidate: unknown): string {
+  if (candidate === undefined || candidate === null) return ': an ORM has its pool once it is connected'
+  const object = candidate as Readonly<Record<string, unknown>>
+  return MISTAKEN.find(([members]) => members.every((name) => object[name] !== undefined))?.[1] ?? ''
+}
+
 function isLightningPool(candidate: unknown): boolean {
   if (typeof candidate !== 'object' || candidate === null) return false
   const methods = ['acquire', 'isAcquired', 'includes', 'release', 'closeAsync']

@@ -2,6 +2,7 @@ import knexLibrary from 'knex'
 import { createPool as createLightningPool } from 'lightning-pool'
 import pg from 'pg'
 import { Sequelize } from 'sequelize'
+import { DataSource } from 'typeorm'
 import { expect, test } from 'vitest'
 import { adapt } from '../../../src/adapt.ts'
 import { createPool } from '../../../src/generic-pool/index.ts'
@@ -19,6 +20,32 @@ test('what is no pool is refused with the list of what is', () => {
     expect(refusalOf({})).toMatchObject({ code: 'ERR_POOL_UNSUPPORTED', message: expect.stringContaining(list) })
   }
 })
+
+const dataSource = new DataSource({ type: 'postgres' })
+
+test.each([
+  ['a promise', Promise.resolve({}), /await it/],
+  ['nothing', undefined, /undefined: .*once it is connected/],
+  ['what is not there yet', null, /null: .*once it is connected/],
+  ['a client of pg', new pg.Client(), /the pool that it comes from/],
+  ['a connection of mysql2', { query() {}, beginTransaction() {} }, /the pool that it comes from/],
+  ['a DataSource of TypeORM', dataSource, /after initialize\(\), its driver.pool \(mysql2\) or driver.master \(pg\)/],
+])('%s, in place of a pool, is told from a pool nobody knows', (_what, mistaken, hint) => {
+  const message = expect.stringMatching(hint)
+  expect(refusalOf(mistaken as object)).toMatchObject({ code: 'ERR_POOL_UNSUPPORTED', message })
+  expect(refusalOf(mistaken as object)).toMatchObject({ message: expect.stringContaining('supported: pg.Pool') })
+})
+
+test.each(['max', 'connectionLimit'])(
+  "the pool's own word for its maximum, %s, is refused with ours",
+  async (theirs) => {
+    const knex = knexLibrary({ client: 'pg', connection: {} })
+    expect(() => adapt(knex, { [theirs]: 5 } as object)).toThrow(
+      new RegExp(`unknown option ${theirs}, got 5; did you mean limitMax\\?`),
+    )
+    await knex.destroy()
+  },
+)
 
 test('lightning-pool is refused with the reason', async () => {
   const pool = createLightningPool({ create: async () => ({}), destroy: async () => {} })
