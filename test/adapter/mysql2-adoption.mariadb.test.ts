@@ -232,5 +232,22 @@ describe.skipIf(server === undefined)('an adopted mysql2 pool', () => {
       connection.release()
       ;(await ask(cluster)).release()
     })
+
+    test.each([{ waitForConnections: false }, { queueLimit: 1 }])(
+      "whom a node refuses by mysql2's own %o is served by the next",
+      async (options) => {
+        const cluster = newCluster()
+        cluster.add('one', { ...node, ...options })
+        cluster.add('two', { ...node, connectionLimit: 8 })
+        const control = adopt(cluster)
+        const first = await ask(cluster, 'one')
+        const waiting = options.queueLimit === undefined ? [] : [ask(cluster, 'one')]
+        const served = await Promise.all([ask(cluster), ask(cluster)]) // by turns, so that one of them asks the first node
+        expect(control.members.get('one')?.stats().queueFull).toBeGreaterThan(0)
+        expect(control.members.get('two')?.stats().acquired).toBe(2)
+        for (const connection of [first, ...served]) connection.release()
+        for (const connection of await Promise.all(waiting)) connection.release()
+      },
+    )
   })
 })
