@@ -194,7 +194,13 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
     this.#witness = new Witness({
       counts,
       sitesPerMs: watch.callSitesPerSecond / 1_000,
-      ended: (lease, nowMs, weight) => this.#profiler.leaseEnded(lease, nowMs, weight),
+      ended: (lease, nowMs, weight) => {
+        try {
+          this.#profiler.leaseEnded(lease, nowMs, weight)
+        } catch (error) {
+          this.#events.report(error, 'profile') // in the middle of somebody's release: a resource would be lost
+        }
+      },
     })
     return { witness: this.#witness, work: this.#profiler }
   }

@@ -62,6 +62,7 @@ export interface Lease<T> {
    * time for which it was held without a query running. Adopted drivers' queries are seen without it.
    *
    * @param text the query, or what to call it; literals are taken out before it is kept
+   * @throws TypeError for a text that is no string
    */
   measure<R>(text: string, fn: () => R): R
 }
@@ -298,7 +299,10 @@ export interface PoolEvents {
   queueFailed: { readonly policy: string; readonly error: unknown }
   /** A drain is over, and the pool closed. Not by detach(): the driver's pool goes on. */
   drained: { readonly leasesCut: number }
-  /** A listener of yours threw, or its promise rejected; or your `destroyOnError` threw, which is then `event`. */
+  /**
+   * A listener of yours threw, or its promise rejected; or your `destroyOnError` threw, which is then `event`; or
+   * `profile()` could not count a lease in: `event` is 'profile'.
+   */
   listenerFailed: { readonly event: string; readonly error: unknown }
 }
 

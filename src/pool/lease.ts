@@ -1,3 +1,4 @@
+import { show } from '../base/options.ts'
 import type { Caller, GateLease, LeaseInfo, LeaseWork, WorkObserver } from './contract.ts'
 import type { Entry } from './ledger.ts'
 
@@ -64,6 +65,7 @@ export class PoolLease<T> implements GateLease<T> {
   }
 
   measure<R>(text: string, fn: () => R): R {
+    if (typeof text !== 'string') throw new TypeError(`measure: text must be a string, got ${show(text)}`)
     const { work } = this.#lender
     if (work === undefined || this.hasEnded) return fn()
     work.queryBegan(this, text)

@@ -168,8 +168,16 @@ function fileOf(file: string): string {
   }
 }
 
+function fromHere(file: string): string {
+  try {
+    return relative(process.cwd(), file)
+  } catch {
+    return '' // the working directory is gone
+  }
+}
+
 function describe(what: string, file: string, where: string): string {
-  const near = relative(process.cwd(), file)
+  const near = fromHere(file)
   const path = near === '' || near.startsWith('..') || !/^([\\/]|[A-Za-z]:)/.test(file) ? file : near
   const name = what.replace(/^new /, '').replace(/ \[as .*\]$/, '')
   return name === '' || name === 'Object.<anonymous>' ? `${path}:${where}` : `${name} (${path}:${where})`
