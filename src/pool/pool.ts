@@ -449,7 +449,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
       const { waitingSinceMs } = this.#queue
       if (waitingSinceMs === undefined) return undefined
       const waiter = this.#queue.next(this.#policy.order(nowMs - waitingSinceMs))
-      const answer = waiter && this.#policy.admit(nowMs - waiter.sinceMs, nowMs)
+      const newestMs = this.#queue.next('newest')?.sinceMs ?? nowMs
+      const answer = waiter && this.#policy.admit(nowMs - waiter.sinceMs, nowMs, this.#queue.length, nowMs - newestMs)
       // A policy that failed was told of, and whoever listens may have come back to us, and settled him.
       if (!waiter?.isQueued) continue
       if (answer === 'grant') return waiter

@@ -11,8 +11,11 @@ export interface QueuePolicy {
 export interface QueueDecider {
   /** Whom to serve: `waitingMs`, how long somebody has been waiting without a break. */
   order(waitingMs: number): 'oldest' | 'newest'
-  /** Serve the chosen waiter, who has waited `waitMs`, or refuse it? */
-  admit(waitMs: number, nowMs: number): 'grant' | 'shed'
+  /**
+   * Serve the chosen waiter, who has waited `waitMs`, or refuse it? `waiters`: all who wait, it included;
+   * `newestWaitMs`: for how long who came last has, of those of its priority.
+   */
+  admit(waitMs: number, nowMs: number, waiters: number, newestWaitMs: number): 'grant' | 'shed'
   /** Nobody waits any more. */
   emptied(): void
   /** More resources are open than have been since somebody waits: help has come, and more may be on its way. */
@@ -60,7 +63,7 @@ export function startQueue(
   }
   return {
     order: (waitingMs) => ask('order', ORDERS, 'oldest', () => decider.order(waitingMs)),
-    admit: (waitMs, nowMs) => ask('admit', ADMISSIONS, 'grant', () => decider.admit(waitMs, nowMs)),
+    admit: (...seen) => ask('admit', ADMISSIONS, 'grant', () => decider.admit(...seen)),
     emptied: () => ask('emptied', NOTHING, undefined, () => void decider.emptied()),
     grown: (nowMs) => ask('grown', NOTHING, undefined, () => void decider.grown?.(nowMs)),
   }
@@ -94,8 +97,9 @@ export interface CodelOptions {
 
 /**
  * Controlled delay: in order of arrival, but under standing overload those who have waited long already are refused
- * at once, since they would be served too late, and late service of the old makes everyone late. It judges the time
- * in the queue, never its length: a burst that drains is let through, though it may take more than an interval.
+ * at once, since they would be served too late, and late service of the old makes everyone late. Nobody is refused
+ * for nobody's sake: where all have come at once, none is younger, and a queue that becomes shorter, as that of a
+ * burst, is let through, though it may take more than an interval.
  *
  * What is late depends on the caller's patience, so the defaults are shares of acquireTimeoutMs: 50 and 500 ms for
  * one second, and no shedding at all without a timeout. A batch of a thousand acquires under a generous timeout is no
@@ -116,7 +120,10 @@ export function codel(options: CodelOptions = {}): QueuePolicy {
       const standing = standingQueue(targetMs, intervalMs)
       return {
         order: () => 'oldest',
-        admit: (waitMs, nowMs) => (standing.seen(waitMs, nowMs) && waitMs > 2 * targetMs ? 'shed' : 'grant'),
+        admit(waitMs, nowMs, waiters, newestWaitMs = 0) {
+          const isLate = standing.seen(waitMs, nowMs, waiters) && waitMs > 2 * targetMs
+          return isLate && newestWaitMs <= 2 * targetMs ? 'shed' : 'grant'
+        },
         emptied: standing.emptied,
         grown: standing.restart,
       }
@@ -164,30 +171,30 @@ export function readQueuePolicy(owner: string, given: unknown): QueuePolicy {
   throw new TypeError(`${owner}: queue must be ${allowed}, got ${show(given)}`)
 }
 
-/** A queue whose waits have fallen to less than this share of themselves in an interval, by service alone, drains. */
+/** A queue that has fallen to less than this share of its length in an interval, by service alone, drains. */
 const DRAINING_RATIO = 0.75
 
 /**
  * Does a queue stand? The shortest wait of each interval tells: one short wait in it, and the queue is only a burst.
- * Nor does a queue stand that drains: after the resources that it needed were opened, it is long for a while, and
- * everybody in it will be served. What falls since others were shed is no such queue.
+ * Nor does a queue stand that drains: everybody in it will be served, though waits still rise where all came at once.
+ * What falls since others were shed is no such queue.
  * @source folly executors/Codel: judged at the first waiter after an interval's end
  */
 function standingQueue(targetMs: number, intervalMs: number) {
   let minMs = 0
-  let firstMs: number | undefined
+  let waitersFirst: number | undefined
   let intervalEndsAtMs = Number.NEGATIVE_INFINITY
   let isStanding = false
   return {
-    seen(waitMs: number, nowMs: number): boolean {
+    seen(waitMs: number, nowMs: number, waiters: number): boolean {
       if (nowMs >= intervalEndsAtMs) {
-        const isDraining = !isStanding && firstMs !== undefined && waitMs < DRAINING_RATIO * firstMs
+        const isDraining = !isStanding && waitersFirst !== undefined && waiters < DRAINING_RATIO * waitersFirst
         isStanding = minMs > targetMs && minMs < Number.POSITIVE_INFINITY && !isDraining
         minMs = waitMs
-        firstMs = waitMs
+        waitersFirst = waiters
         intervalEndsAtMs = nowMs + intervalMs
       } else {
-        firstMs ??= waitMs
+        waitersFirst ??= waiters
         if (waitMs < minMs) minMs = waitMs
       }
       return isStanding
@@ -198,7 +205,7 @@ function standingQueue(targetMs: number, intervalMs: number) {
     },
     restart(nowMs: number): void {
       minMs = Number.POSITIVE_INFINITY
-      firstMs = undefined
+      waitersFirst = undefined
       isStanding = false
       intervalEndsAtMs = nowMs + intervalMs
     },

@@ -62,7 +62,7 @@ test.each([
 test.each(['order', 'admit'] as const)('a waiter who leaves while %s fails is granted nothing', async (method) => {
   const leaving = new AbortController()
   let isFailing = false
-  const queue = policyOf({ [method]: () => (isFailing ? fails() : WORKS[method](0, 0)) })
+  const queue = policyOf({ [method]: () => (isFailing ? fails() : WORKS[method](0, 0, 1, 0)) })
   const { pool, clock } = newTestPool({ limitMax: 1, queue })
   const held = watch(pool.acquire())
   await clock.advance(0)

@@ -5,14 +5,20 @@ import { adaptiveLifo, codel, fifo, type QueueDecider, readQueuePolicy } from '.
 const ONE_SECOND = { acquireTimeoutMs: 1_000 }
 
 /** One thing that happens to a queue: somebody is about to be served, or nobody waits any more. */
-type Moment = { readonly atMs: number; readonly waitMs: number } | { readonly atMs: number; readonly waitMs: undefined }
+interface Moment {
+  readonly atMs: number
+  /** Undefined: nobody waits any more. */
+  readonly waitMs: number | undefined
+  readonly waiters: number
+  readonly newestWaitMs: number
+}
 
 function answersOf(
   decider: Pick<QueueDecider, 'admit' | 'emptied'>,
   moments: readonly Moment[],
 ): (string | undefined)[] {
-  return moments.map(({ atMs, waitMs }) => {
-    if (waitMs !== undefined) return decider.admit(waitMs, atMs)
+  return moments.map(({ atMs, waitMs, waiters, newestWaitMs }) => {
+    if (waitMs !== undefined) return decider.admit(waitMs, atMs, waiters, newestWaitMs)
     decider.emptied()
     return undefined
   })
@@ -22,8 +28,8 @@ function answersOf(
  * The law itself, without state: the past is read anew for each answer. Time is cut into intervals, each begun by the
  * first waiter to come at or after the end of the one before; overload holds during an interval if every wait of the
  * previous one, and the first to be seen after it excepted, was above the target, and nobody has emptied the queue
- * since that interval began; unless waits have fallen by a quarter from its first to the first after it, and nobody was
- * shed in it.
+ * since that interval began; unless the queue has fallen by a quarter from its first to the first after it, and nobody
+ * was shed in it. Then those are shed who have waited twice the target, if somebody waits who has not.
  */
 function referenceCodel(targetMs: number, intervalMs: number, moments: readonly Moment[]): (string | undefined)[] {
   const intervalOf: number[] = []
@@ -36,7 +42,8 @@ function referenceCodel(targetMs: number, intervalMs: number, moments: readonly 
     }
     intervalOf.push(interval)
   }
-  const firstOf = (wanted: number) => moments.find((m, j) => m.waitMs !== undefined && intervalOf[j] === wanted)?.waitMs
+  const firstOf = (wanted: number) =>
+    moments.find((m, j) => m.waitMs !== undefined && intervalOf[j] === wanted)?.waiters
   const stands = (current: number, i: number): boolean => {
     const wasEmptied = moments.slice(0, i).some((m, j) => m.waitMs === undefined && (intervalOf[j] ?? 0) >= current - 1)
     const before = moments.filter((m, j) => m.waitMs !== undefined && intervalOf[j] === current - 1)
@@ -44,9 +51,10 @@ function referenceCodel(targetMs: number, intervalMs: number, moments: readonly 
     const hasFallen = (firstOf(current) ?? 0) < 0.75 * (firstOf(current - 1) ?? 0)
     return !hasFallen || stands(current - 1, i)
   }
-  return moments.map(({ waitMs }, i) => {
+  return moments.map(({ waitMs, newestWaitMs }, i) => {
     if (waitMs === undefined) return undefined
-    return stands(intervalOf[i] ?? 0, i) && waitMs > 2 * targetMs ? 'shed' : 'grant'
+    const isForSomebody = waitMs > 2 * targetMs && newestWaitMs <= 2 * targetMs
+    return stands(intervalOf[i] ?? 0, i) && isForSomebody ? 'shed' : 'grant'
   })
 }
 
@@ -55,14 +63,16 @@ const anyMoments: fc.Arbitrary<readonly Moment[]> = fc
     fc.record({
       gapMs: fc.oneof(fc.integer({ min: 0, max: 20 }), fc.integer({ min: 0, max: 300 })),
       waitMs: fc.option(fc.integer({ min: 0, max: 60 }), { nil: undefined, freq: 20 }),
+      waiters: fc.integer({ min: 1, max: 20 }),
+      newestShare: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1, noNaN: true })),
     }),
     { maxLength: 60 },
   )
   .map((steps) => {
     let atMs = 0
-    return steps.map(({ gapMs, waitMs }) => {
+    return steps.map(({ gapMs, waitMs, waiters, newestShare }) => {
       atMs += gapMs
-      return { atMs, waitMs }
+      return { atMs, waitMs, waiters, newestWaitMs: newestShare * (waitMs ?? 0) }
     })
   })
 
@@ -90,7 +100,8 @@ function serveQueue(decider: QueueDecider, { length = 0, arrivalMs = Infinity, s
     }
     if (atMs > untilMs) return { granted, shedWaits, left: arrivals.length - i }
     const waitMs = atMs - arrivedAtMs
-    if (decider.admit(waitMs, atMs) === 'grant') {
+    const arrived = arrivals.filter((ms) => ms <= atMs)
+    if (decider.admit(waitMs, atMs, arrived.length - i, atMs - (arrived.at(-1) ?? 0)) === 'grant') {
       granted += 1
       atMs += serviceMs
     } else shedWaits.push(waitMs)
@@ -114,10 +125,10 @@ test('codel sheds from a queue that stands, only who has waited twice the target
 test('codel judges each pool by its own past', () => {
   const policy = codel({ targetMs: 10, intervalMs: 100 })
   const busy = policy.start(ONE_SECOND)
-  busy.admit(50, 0)
-  busy.admit(50, 150)
-  expect(busy.admit(50, 160)).toBe('shed')
-  expect(policy.start(ONE_SECOND).admit(50, 160)).toBe('grant')
+  busy.admit(50, 0, 5, 0)
+  busy.admit(50, 150, 5, 0)
+  expect(busy.admit(50, 160, 5, 0)).toBe('shed')
+  expect(policy.start(ONE_SECOND).admit(50, 160, 5, 0)).toBe('grant')
 })
 
 test.each([
@@ -126,10 +137,12 @@ test.each([
 ])('by default codel takes its target and interval from a timeout of $acquireTimeoutMs ms', (row) => {
   fc.assert(
     fc.property(anyMoments, (moments) => {
-      const scaled = moments.map(({ atMs, waitMs }) => ({
+      const scaled = moments.map(({ atMs, waitMs, waiters, newestWaitMs }) => ({
         atMs: (atMs * row.intervalMs) / 100,
         waitMs: waitMs === undefined ? undefined : (waitMs * row.targetMs) / 10,
-      })) as Moment[]
+        waiters,
+        newestWaitMs: (newestWaitMs * row.targetMs) / 10,
+      }))
       const given = codel({ targetMs: row.targetMs, intervalMs: row.intervalMs }).start(ONE_SECOND)
       expect(answersOf(codel().start(row), scaled)).toEqual(answersOf(given, scaled))
     }),
@@ -166,7 +179,7 @@ test('adaptive lifo turns round while a queue has stood for longer than its inte
     'newest',
     'newest',
   ])
-  expect(decider.admit(1e6, 1e6)).toBe('grant')
+  expect(decider.admit(1e6, 1e6, 1, 1e6)).toBe('grant')
 })
 
 test('adaptive lifo waits for half the acquire timeout by default', () => {
@@ -194,7 +207,7 @@ test('codel does not judge a queue in front of a pool that grows: not until an i
   const answers: string[] = []
   for (let atMs = 0; atMs <= 2_000; atMs += 100) {
     if (atMs === 900) decider.grown?.(atMs)
-    answers.push(decider.admit(200, atMs))
+    answers.push(decider.admit(200, atMs, 20, 0))
   }
   const shedAtMs = answers.flatMap((answer, i) => (answer === 'shed' ? [i * 100] : []))
   expect(shedAtMs).toEqual([500, 600, 700, 800, 1_400, 1_500, 1_600, 1_700, 1_800, 1_900, 2_000])
@@ -203,14 +216,20 @@ test('codel does not judge a queue in front of a pool that grows: not until an i
 test('codel that nobody was admitted by since the growth has nothing to judge', () => {
   const decider = codel({ targetMs: 50, intervalMs: 500 }).start(ONE_SECOND)
   decider.grown?.(0)
-  expect(decider.admit(200, 600)).toBe('grant')
+  expect(decider.admit(200, 600, 20, 0)).toBe('grant')
 })
 
-test('codel lets a queue drain that was long when the pool had grown, and sheds once its waits no longer fall', () => {
+test('codel lets a queue drain, though waits rise, and sheds once it becomes no shorter', () => {
   const decider = codel({ targetMs: 50, intervalMs: 500 }).start(ONE_SECOND)
-  decider.grown?.(0)
-  const falling = [480, 420, 350, 270, 200, 150, 140].map((waitMs, i) => decider.admit(waitMs, 100 * (i + 1)))
+  const falling = [90, 80, 70, 60, 50, 40, 30].map((waiters, i) => decider.admit(150 + 20 * i, 100 * i, waiters, 0))
   expect(falling).toEqual(falling.map(() => 'grant'))
-  const level = Array.from({ length: 12 }, (_, i) => decider.admit(140, 800 + 100 * i))
+  const level = Array.from({ length: 12 }, (_, i) => decider.admit(290, 700 + 100 * i, 30, 0))
   expect(level.at(-1)).toBe('shed')
+})
+
+test('codel refuses nobody for the sake of others who have waited as long', () => {
+  const decider = codel({ targetMs: 50, intervalMs: 500 }).start(ONE_SECOND)
+  const crowd = Array.from({ length: 20 }, (_, i) => decider.admit(100 * i, 100 * i, 1_000 - i, 100 * i))
+  expect(crowd).toEqual(crowd.map(() => 'grant'))
+  expect(decider.admit(2_000, 2_000, 980, 100)).toBe('shed')
 })
