@@ -1,4 +1,5 @@
 import { systemClock } from '../base/clock.ts'
+import { ignore } from '../base/ignore.ts'
 import type { Adapter, Gate, GateSettings, Lease } from '../pool/contract.ts'
 import { LookRound } from './look-round.ts'
 import { type MariadbConnectionLike, type MariadbPoolLike, MariadbSource } from './mariadb-source.ts'
@@ -181,7 +182,7 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
       if (!this.source.isHeld(connection)) return // it has died, or was closed under its holder
       if (this.#gate === undefined) return this.source.releaseToPool(connection)
       if (lease === undefined) return // a second release says nothing, as in mariadb
-      const failure = await connection.rollback().then(noFailure, (error: unknown) => error)
+      const failure = await connection.rollback().then(ignore, (error: unknown) => error)
       if (this.#leases.get(connection) === lease) this.#endLease(connection, failure)
     }
     Object.assign(connection, {
@@ -251,5 +252,3 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
     return Object.assign(made, { code, errno })
   }
 }
-
-function noFailure(): undefined {}

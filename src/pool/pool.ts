@@ -362,7 +362,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #timeOut(waiter: Waiter<T>, nowMs: number): void {
     const waitMs = nowMs - waiter.sinceMs
     const info = this.#errorInfo(this.#creator.latestFailure)
-    const error = withoutFrames(() => new AcquireTimeoutError(waitMs, this.holders(), info))
+    const error = withoutFrames(waiter.caller, () => new AcquireTimeoutError(waitMs, this.holders(), info))
     this.#refuse(waiter, 'timedOut', nowMs, error)
     const { events } = this.#parts
     if (events.has('timedOut')) events.emit('timedOut', { waitMs, tag: waiter.tag, counts: this.counts() })
@@ -379,7 +379,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #shed(waiter: Waiter<T>, nowMs: number): void {
     const waitMs = nowMs - waiter.sinceMs
     const info = this.#errorInfo()
-    const error = withoutFrames(() => new ShedError(waitMs, info))
+    const error = withoutFrames(waiter.caller, () => new ShedError(waitMs, info))
     this.#refuse(waiter, 'shed', nowMs, error)
     const { events } = this.#parts
     if (events.has('shed')) events.emit('shed', { waitMs, tag: waiter.tag, counts: this.counts() })
@@ -643,7 +643,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const waiting = this.#queue.length
     for (let left = waiting; left > 0; left--) {
       const waiter = this.#queue.next('oldest')
-      if (waiter !== undefined) this.#refuse(waiter, kind, nowMs, withoutFrames(why))
+      if (waiter !== undefined) this.#refuse(waiter, kind, nowMs, withoutFrames(waiter.caller, why))
     }
     return waiting
   }

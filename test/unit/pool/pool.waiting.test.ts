@@ -7,7 +7,7 @@ import {
   QueueFullError,
   ShedError,
 } from '../../../src/pool/pool-errors.ts'
-import { adaptiveLifo, codel } from '../../../src/pool/queue-policy.ts'
+import { adaptiveLifo, codel, type QueuePolicy } from '../../../src/pool/queue-policy.ts'
 import { settled } from '../../../src/sim/virtual-clock.ts'
 import { checkInvariants } from '../../support/invariants.ts'
 import { newTestPool, type TestPoolOptions, watch } from '../../support/new-test-pool.ts'
@@ -369,3 +369,26 @@ test('a refusal that comes from the pool’s own turn has no frames, which would
   expect(Error.stackTraceLimit).toBe(stackTraceLimit)
   lease.release()
 })
+
+// Slipped through, since nobody had read an error as whoever has to find out which of his calls it was.
+test.each<[string, TestPoolOptions, (given: Awaited<ReturnType<typeof newBusyPool>>) => unknown]>([
+  ['times out', {}, ({ clock }) => clock.advance(100)],
+  ['is shed', { queue: shedsLate() }, ({ clock, lease }) => clock.advance(50).then(() => lease.release())],
+  ['outlasts a drain', {}, ({ clock, pool }) => Promise.all([pool.drain({ timeoutMs: 10 }), clock.advance(10)])],
+])('the stack of an acquire that %s ends in who asked for it, where that was looked at', async (_, options, refuse) => {
+  const given = await newBusyPool({ acquireTimeoutMs: 100, watch: { callSitesPerSecond: 1_000 }, ...options })
+  async function chargeCard() {
+    await given.pool.acquire()
+  }
+  const waiting = watch(chargeCard())
+  await refuse(given)
+  await settled()
+  const { name, message, stack } = waiting.error as Error
+  const frames = stack?.slice(`${name}: ${message}`.length)
+  expect(frames).toMatch(/^\n {4}at chargeCard \(.*pool\.waiting\.test\.ts:\d+:\d+\)$/)
+})
+
+function shedsLate(): QueuePolicy {
+  const admit = (waitMs: number) => (waitMs < 50 ? 'grant' : 'shed')
+  return { name: 'late', start: () => ({ order: () => 'oldest', admit, emptied: () => {} }) }
+}
