@@ -122,7 +122,9 @@ export class PgSource implements Source<PgClientLike> {
     this.#pool.removeListener('acquire', this.#onAcquire)
     this.#pool.removeListener('remove', this.#onRemove)
     for (const [client, onError] of this.#open) client.removeListener('error', onError)
+    this.#open.clear()
     for (const done of this.#closing.values()) done()
+    this.#whenAllClosed?.()
   }
 
   /**

@@ -112,6 +112,7 @@ class PgAdapter implements Adapter<PgClientLike> {
     this.#options?.undo()
     // pg would never close what is over its max again, and lend all of it.
     for (const { client } of pool._idle.slice(0, Math.max(0, pool.totalCount - pool.options.max))) pool._remove(client)
+    this.#endIfQuiet()
   }
 
   // ------------------------------------------------------------------------------------------------ the doors
@@ -135,14 +136,21 @@ class PgAdapter implements Adapter<PgClientLike> {
   #ask(answer: PgConnectCallback, bring: BringHome): void {
     const gate = this.#gate
     // Somebody who wrapped us while we were here may still call us.
-    if (gate === undefined) {
-      this.#own.connect(answer)
-      return
-    }
+    if (gate === undefined) return this.#askPg(answer)
     this.#waiting += 1
     const lease = gate.setAside()
     if (lease !== undefined) return this.#handOut(lease, answer, bring)
     gate.wait(new PgAsker(this, bring(answer)))
+  }
+
+  /** Detached: pg's own queue has taken over, and an end that is under way awaits whom it got from us. */
+  #askPg(answer: PgConnectCallback): void {
+    this.#waiting += 1
+    this.#own.connect((error, client, done) => {
+      this.#waiting -= 1
+      answer(error, client, done)
+      this.#endIfQuiet()
+    })
   }
 
   grant(answer: PgConnectCallback, lease: GateLease<PgClientLike>): void {
@@ -154,8 +162,7 @@ class PgAdapter implements Adapter<PgClientLike> {
 
   refuse(answer: PgConnectCallback, error: Error): void {
     this.#waiting -= 1
-    // Detached: pg's own queue takes over who still waits.
-    if (this.#gate === undefined) return this.#own.connect(answer)
+    if (this.#gate === undefined) return this.#askPg(answer)
     answer(asPgError(error), undefined, ignore)
     this.#endIfQuiet()
   }
@@ -169,12 +176,11 @@ class PgAdapter implements Adapter<PgClientLike> {
         if (!lease.hasEnded) lease.destroy(error)
         return this.#ask(answer, bring)
       }
-      if (gate === undefined) {
-        client.release = this.source.handOutOf(client).release // detached: as it came from pg
-        return answer(undefined, client, client.release)
-      }
       try {
-        if (lease.hasEnded) {
+        if (gate === undefined) {
+          client.release = this.source.handOutOf(client).release // detached: as it came from pg
+          answer(undefined, client, client.release)
+        } else if (lease.hasEnded) {
           void this.source.destroy(client, 'drain') // a drain out of patience has not waited for it
           answer(new Error(ENDED), undefined, ignore)
         } else {
@@ -232,8 +238,10 @@ class PgAdapter implements Adapter<PgClientLike> {
     await this.source.allClosed()
   }
 
+  /** Detached, nobody tells us of those at pg who are not from us: pg forgets them, as in every end of its own. */
   #endIfQuiet(): void {
-    if (this.#whenQuiet === undefined || this.#waiting > 0 || this.source.waitingAtPg() > 0) return
+    if (this.#whenQuiet === undefined || this.#waiting > 0) return
+    if (this.#gate !== undefined && this.source.waitingAtPg() > 0) return
     const end = this.#whenQuiet
     this.#whenQuiet = undefined
     end()

@@ -146,4 +146,40 @@ describe('end()', () => {
     await pool.end()
     expect(pool.totalCount).toBe(0)
   })
+
+  // Slipped through: detach() was tested on pools that go on, and at its end a pool was never detached.
+  describe('detached while it is under way', () => {
+    test.each([0, 2])('leases are awaited, and %i who wait are served', async (waiters) => {
+      const { pool, control } = adoptedPool({ max: 1 })
+      const client = await pool.connect()
+      const waiting = Array.from({ length: waiters }, () => pool.query('select 1'))
+      const ended = pool.end()
+      control.detach()
+      client.release()
+      await Promise.all(waiting)
+      await ended
+      expect(pool).toMatchObject({ totalCount: 0, ending: true, ended: true })
+    })
+
+    test('a client that pg is handing out is handed out, and one that is being opened is closed', async () => {
+      const { pool, control } = adoptedPool()
+      await pool.query('select 1')
+      void control.warmUp(2).catch(() => {})
+      const handedOut = pool.connect()
+      const ended = pool.end()
+      control.detach()
+      ;(await handedOut).release()
+      await ended
+      expect(pool).toMatchObject({ totalCount: 0, ended: true })
+    })
+
+    test('nobody has anything out: it resolves', async () => {
+      const { pool, control } = adoptedPool()
+      await pool.query('select 1')
+      const ended = pool.end()
+      control.detach()
+      await ended
+      expect(pool).toMatchObject({ totalCount: 0, ended: true })
+    })
+  })
 })
