@@ -34,6 +34,8 @@ export interface PgPoolLike {
   readonly options: {
     max: number
     connectionTimeoutMillis?: number
+    readonly onConnect?: unknown
+    readonly verify?: unknown
     readonly maxUses?: number
     readonly maxLifetimeSeconds?: number
   }
@@ -131,8 +133,7 @@ export class PgSource implements Source<PgClientLike> {
    * pg opens a client. With one at rest (warm-up), its connect would lend that, and pass it from each create to the
    * next for ever; hence `newClient`. Else its connect, which another library may have wrapped.
    *
-   * The signal is not needed: pg gives up by itself after `connectionTimeoutMillis`, which the adapter has set to
-   * createTimeoutMs.
+   * The signal is not needed: pg gives up by itself after `connectionTimeoutMillis`, which the adapter has seen to.
    */
   create(): Promise<PgClientLike> {
     const { totalCount, options } = this.#pool

@@ -68,11 +68,13 @@ class PgAdapter implements Adapter<PgClientLike> {
   }
 
   get inherited() {
-    const { max, connectionTimeoutMillis } = this.#pool.options
-    const timeoutMs = Number(connectionTimeoutMillis) // from an environment variable it may be a string
+    const { options } = this.#pool
+    const max = Number(options.max) // from an environment variable it may be a string
+    const connectMs = connectTimeoutMs(options)
+    const createMs = connectMs + (hasHook(options) ? HOOK_MS : 0)
     return {
-      ...(Number.isInteger(Number(max)) && Number(max) >= 1 ? { limitMax: Number(max) } : {}),
-      ...(timeoutMs > 0 ? { acquireTimeoutMs: timeoutMs, createTimeoutMs: timeoutMs } : {}),
+      ...(Number.isInteger(max) && max >= 1 ? { limitMax: max } : {}),
+      ...(connectMs < Number.POSITIVE_INFINITY ? { acquireTimeoutMs: connectMs, createTimeoutMs: createMs } : {}),
     }
   }
 
@@ -301,13 +303,27 @@ class PgAsker implements Asker<PgClientLike> {
 
 /**
  * pg's ceiling, and the only way to have pg give up a connect: without a timeout, a silent server would hold its slot
- * for good.
+ * for good. Before a hook, pg's own timeout stays: createTimeoutMs covers that, too.
  */
 function setOptions(options: PgPoolLike['options'], { limitMax, createTimeoutMs }: GateSettings): Patch {
+  const timeoutMs = hasHook(options) ? Math.min(connectTimeoutMs(options), createTimeoutMs) : createTimeoutMs
   return patchMembers(options, {
     max: { get: () => limitMax },
-    connectionTimeoutMillis: { value: createTimeoutMs === Number.POSITIVE_INFINITY ? 0 : createTimeoutMs },
+    connectionTimeoutMillis: { value: timeoutMs === Number.POSITIVE_INFINITY ? 0 : timeoutMs },
   })
+}
+
+/** A connect's hooks begin where pg's timeout for it ends, and pg itself lets them take for ever. In ms. */
+const HOOK_MS = 10_000
+
+function hasHook({ onConnect, verify }: PgPoolLike['options']): boolean {
+  return Boolean(onConnect || verify)
+}
+
+/** pg's own, in ms; Infinity: none. */
+function connectTimeoutMs({ connectionTimeoutMillis }: PgPoolLike['options']): number {
+  const timeoutMs = Number(connectionTimeoutMillis) // from an environment variable it may be a string
+  return timeoutMs > 0 ? timeoutMs : Number.POSITIVE_INFINITY
 }
 
 /** What pg's callers know how to catch: pg's own error or text where pg has one, with ours as its cause. */

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, inject, test, vi } from 'vitest'
 import { adapt } from '../../src/adapt.ts'
 import type { AdaptOptions } from '../../src/adopted-pool.ts'
 import { fixed } from '../../src/control/fixed.ts'
+import { VirtualClock } from '../../src/sim/virtual-clock.ts'
 import '../support/servers.ts'
 import { until } from '../support/until.ts'
 
@@ -57,6 +58,33 @@ describe('options', () => {
     const pool = newPool()
     adopt(pool, { createTimeoutMs: 1_234 })
     expect(pool.options).toMatchObject({ connectionTimeoutMillis: 1_234 })
+  })
+
+  // Slipped through: hooks were tested where connectionTimeoutMillis was left out.
+  test.each(['onConnect', 'verify'] as const)('%s may take longer than connectionTimeoutMillis', async (hook) => {
+    let runs = 0
+    let letGo: (value?: unknown) => void = () => {}
+    const gone = new Promise((resolve) => {
+      letGo = resolve
+    })
+    const run = (_client: unknown, done?: () => void) => {
+      runs += 1
+      return gone.then(done)
+    }
+    const pool = newPool({ connectionTimeoutMillis: 5_000, [hook]: run })
+    const clock = new VirtualClock()
+    const control = adopt(pool, { clock })
+    expect(pool.options).toMatchObject({ connectionTimeoutMillis: 5_000 }) // pg's own timer ends before them
+    const early = pool.query('select 1').catch((error) => error)
+    await until(() => runs === 1)
+    await clock.advance(5_000)
+    expect(await early).toMatchObject({ message: 'timeout exceeded when trying to connect' })
+    await clock.advance(1)
+    const late = pool.query('select 1')
+    letGo()
+    await late
+    expect(runs).toBe(1)
+    expect(control.stats()).toMatchObject({ created: 1, createFailed: 0 })
   })
 
   test.each([
