@@ -1,7 +1,7 @@
 import { clamp } from '../base/clamp.ts'
 import { readOptions, show } from '../base/options.ts'
 import { smoothed } from '../measure/average.ts'
-import { type Extreme, largestOf, NO_EXTREME, rolledMax } from '../measure/extreme.ts'
+import { type Extreme, largestOf, NO_EXTREME, rolledMax, smallestOf } from '../measure/extreme.ts'
 import type { Sample } from '../measure/sample.ts'
 import {
   type ForecastState,
@@ -134,8 +134,9 @@ type Step = readonly [HybridState, Decision]
  *    met before it comes: limit raised and resources opened.
  * 2. *Feedback*, by trial: waiting callers cannot tell a small pool from a saturated backend, and neither can lease
  *    times. So under pressure that demand does not explain, the limit is raised by half and kept only if completions
- *    follow; then lowered by a quarter, and kept if they do not suffer. Failed trials become rare. Where no lease ends
- *    there is nothing to compare, and it is doubled until that helps, each time after twice as long.
+ *    follow; then lowered by a quarter, and kept if they do not suffer; not where leases take no longer than unloaded,
+ *    since fewer would be served no faster. Failed trials become rare. Where no lease ends there is nothing to compare,
+ *    and it is doubled until that helps, each time after twice as long.
  * 3. *Ceiling*: while leases take longer than unloaded, demand is believed only up to twice what the backend has been
  *    seen to complete (retries are arrivals too), and not beyond what was tried in vain.
  * 4. *Actuator*: up at once, at most × 4 a step; down by at most a fifth each `calmMs` without pressure, never below
@@ -347,6 +348,8 @@ function press(state: HybridState, sample: Sample, settings: Settings): Step {
 const ARM_MS_MIN = 250
 const ARM_COMPLETIONS_MIN = 20
 const ARM_MS_ENOUGH = 2_000
+/** Less is compared with so many generations of leases: there is no hurry, and little known makes long trials. */
+const GENERATIONS_MIN = 4
 /** A queue that is gone within this, in ms, by itself needs no more resources. */
 const DRAIN_MS = 2_000
 /** Pressure that has lasted for less, in ms, may be a burst. */
@@ -368,8 +371,15 @@ function considerTrial(state: HybridState, sample: Sample): Step {
   const ratio = isExogenous && state.ceiling === undefined ? 2 : 1.5
   const limit = trialUp ? Math.ceil(sample.limit * ratio) : Math.floor(sample.limit * 0.75)
   const bounded = clamp(limit, sample.limitMin, sample.limitMax)
-  if (bounded === sample.limit) return hold({ ...state, trialUp: !trialUp }, sample, 'at-bound')
+  const isInVain = bounded === sample.limit || (bounded < sample.limit && isUnloaded(state.leases))
+  if (isInVain) return hold({ ...state, trialUp: !trialUp }, sample, 'at-bound')
+  if (bounded < sample.limit && arm.completions < GENERATIONS_MIN * arm.limit) return hold(state, sample, 'measuring')
   return move(state, bounded, trialUp ? 'probe-up' : 'probe-down', arm)
+}
+
+/** Leases take no longer than they do on a backend that has nothing else to do: it would do no more for fewer. */
+function isUnloaded({ shortest, recentMs }: LeaseTimes): boolean {
+  return recentMs <= LOADED_RATIO * (smallestOf(shortest) ?? 0)
 }
 
 /** So many times what a lease takes: by then, one of all that are out should have ended. */
@@ -432,16 +442,23 @@ function judge(state: HybridState, from: Arm, sample: Sample, { elasticityMin }:
   const backOffMs = isDecisive ? BACK_OFF_MS_FIRST : state.backOffMs
   const next = { ...state, trialFrom: undefined, trialAtMs, backOffMs }
   if (!isUp) return hold({ ...next, ...backendLimited(arm.limit) }, sample, 'probe-kept')
-  const shortest = { current: arm.leaseMsSum / Math.max(1, arm.completions), ageMs: 0 }
-  const leases = compare(from, arm, UNLOADED_ELASTICITY) >= SIGMAS ? { ...state.leases, shortest } : state.leases
+  const leases = compare(from, arm, UNLOADED_ELASTICITY) >= SIGMAS ? unloadedBy(arm, state.leases) : state.leases
   return hold({ ...next, leases, limitedBy: 'pool', ceiling: undefined }, sample, 'probe-kept')
 }
 
-/** A trial of more that brought nothing shows the ceiling; one of less that cost something shows nothing new. */
+/** A trial has shown that leases take by themselves what they took in it. */
+function unloadedBy({ leaseMsSum, completions }: Arm, leases: LeaseTimes): LeaseTimes {
+  return { ...leases, shortest: { current: leaseMsSum / Math.max(1, completions), ageMs: 0 } }
+}
+
+/** A trial of more that brought nothing shows the ceiling; one of less that cost in proportion, an idle backend. */
 function takeBack(state: HybridState, from: Arm, { atMs }: Sample, isUp: boolean): Step {
   const backOffMs = Math.min(2 * state.backOffMs, BACK_OFF_MS_MAX)
   const next = { ...state, trialAtMs: atMs + state.backOffMs, trialUp: !isUp, backOffMs }
-  return move(isUp ? { ...next, ...backendLimited(from.limit) } : next, from.limit, 'probe-failed')
+  if (isUp) return move({ ...next, ...backendLimited(from.limit) }, from.limit, 'probe-failed')
+  const isBackendIdle = compare(state.arm, from, UNLOADED_ELASTICITY) >= LIKELY_SIGMAS
+  const leases = isBackendIdle ? unloadedBy(state.arm, state.leases) : state.leases
+  return move({ ...next, leases }, from.limit, 'probe-failed')
 }
 
 /** More than `ceiling` was tried in vain. What the pool began with is not given back unasked after that. */
@@ -470,14 +487,16 @@ function relax(seen: HybridState, sample: Sample, settings: Settings): Step {
 }
 
 /**
- * Nobody waits any more, so the trial cannot be judged. More than was needed even now is taken back, lest each burst
- * near the peak of the backend leave the limit half as large again; what is in use is what has ended the pressure.
+ * Nobody waits any more, so the trial cannot go on. More than was needed even now is taken back, lest each burst near
+ * the peak of the backend leave the limit half as large again; what is in use is what has ended the pressure. Less is
+ * taken back if it seems to have served less: else each burst would be the occasion for the next such trial.
  */
 function endTrial(state: HybridState, from: Arm, sample: Sample): Step {
-  const isNeeded = sample.inUseMax > from.limit
-  return isNeeded || from.limit > sample.limit
-    ? hold({ ...state, trialFrom: undefined }, sample, 'calm')
-    : move({ ...state, trialAtMs: sample.atMs + state.backOffMs }, from.limit, 'probe-unneeded')
+  const isLess = from.limit > sample.limit
+  const hasServedLess = isLess && state.arm.ms > 0 && compare(state.arm, from, 0) > 0
+  if (hasServedLess) return takeBack(state, from, sample, false)
+  if (isLess || sample.inUseMax > from.limit) return hold({ ...state, trialFrom: undefined }, sample, 'calm')
+  return move({ ...state, trialAtMs: sample.atMs + state.backOffMs }, from.limit, 'probe-unneeded')
 }
 
 function hold(state: HybridState, sample: Sample, reason: string): Step {

@@ -223,3 +223,54 @@ test('what the pool began with is not given back once a trial has shown it to be
   })
   expect(summary.goodput).toBeGreaterThan(0.87)
 })
+
+/** A pool at its ceiling; its backend has room for far more. What `fn` is given holds a lease for so long, in ms. */
+async function atCeiling(fn: (work: (ms: number) => Promise<void>, clock: VirtualClock) => void, forMs: number) {
+  const clock = new VirtualClock()
+  const pool = createPool({ create: async () => ({}), destroy: () => {}, limitInitial: 10, limitMax: 10, clock })
+  fn(async (ms) => {
+    const lease = await pool.acquire()
+    await new Promise<void>((resolve) => clock.startTimer(ms, resolve))
+    lease.release()
+  }, clock)
+  await clock.advance(forMs)
+  const stats = pool.stats()
+  const end = pool.drain({ timeoutMs: 1 })
+  await clock.advance(1)
+  await end
+  return stats
+}
+
+describe('callers who wait for a pool that may not grow are hardly held up by trials of less', () => {
+  test('jobs that all wait at once, and would end just in time', async () => {
+    const all = (work: (ms: number) => Promise<void>) => {
+      for (let i = 0; i < 500; i++) work(500).catch(() => {})
+    }
+    const { released, timedOut } = await atCeiling(all, 26_500) // ten at a time: 25 s
+    expect({ released, timedOut }).toEqual({ released: 500, timedOut: 0 })
+  })
+
+  test('workers that ask again and again', async () => {
+    const workers = (work: (ms: number) => Promise<void>) => {
+      const again = (): Promise<void> => work(500).then(again)
+      for (let i = 0; i < 40; i++) again().catch(() => {})
+    }
+    expect((await atCeiling(workers, 60_000)).released).toBeGreaterThan(0.96 * 1_200)
+  })
+
+  test('a page that asks for fifty every two seconds', async () => {
+    const tookMs: number[] = []
+    const page = (work: (ms: number) => Promise<void>, clock: VirtualClock) => {
+      const load = async (): Promise<void> => {
+        const startedAtMs = clock.nowMs()
+        await Promise.all(Array.from({ length: 50 }, () => work(200)))
+        tookMs.push(clock.nowMs() - startedAtMs)
+        await new Promise<void>((resolve) => clock.startTimer(1_000, resolve))
+        return load()
+      }
+      load().catch(() => {})
+    }
+    await atCeiling(page, 60_000)
+    expect(tookMs.filter((ms) => ms > 1_100).length).toBeLessThanOrEqual(3) // one second, if all ten serve it
+  })
+})
