@@ -59,7 +59,8 @@ export interface Lease<T> {
   [Symbol.dispose](): void
   /**
    * Runs `fn`, a query on the resource, and books its time under `text` for `profile()`: what is left of the lease is
-   * time for which it was held without a query running. Adopted drivers' queries are seen without it.
+   * time for which it was held without a query running. Queries may overlap, or lie within another. Adopted drivers'
+   * queries are seen without it.
    *
    * @param text the query, or what to call it; literals are taken out before it is kept
    * @throws TypeError for a text that is no string
@@ -174,12 +175,14 @@ export interface LeaseInfo {
 export interface LeaseWork {
   /** Time with a query running so far, in ms; that of the one that is running not counted. 0 without `ended`. */
   queryMs: number
-  /** Since when one has been running; undefined: none is. */
+  /** Since when one or another has been running; undefined: none is. */
   runningSinceMs: number | undefined
   /** As it was asked, with its values; the text of the one that is running, or ran last. */
   text: string
   /** Those that have ended, the first few of them; undefined: of a lease like most, which nobody will ask about. */
   readonly ended: { readonly text: string; readonly queryMs: number }[] | undefined
+  /** Texts of those under way that tell of their own ends; undefined: there was none yet. */
+  measured?: string[] | undefined
 }
 
 /** One acquire that is not served yet. */
@@ -218,6 +221,11 @@ export interface WorkObserver {
   queryBegan(lease: LeaseInfo, text: string): void
   /** No query runs any more. */
   queriesEnded(lease: LeaseInfo): void
+  /**
+   * A query begins of which its own end will be told, by what is answered: others may run beside it, or within it. What
+   * a driver tells meanwhile is part of it.
+   */
+  measureBegan(lease: LeaseInfo, text: string): () => void
 }
 
 /**

@@ -68,19 +68,18 @@ export class PoolLease<T> implements GateLease<T> {
     if (typeof text !== 'string') throw new TypeError(`measure: text must be a string, got ${show(text)}`)
     const { work } = this.#lender
     if (work === undefined || this.hasEnded) return fn()
-    work.queryBegan(this, text)
+    const ended = work.measureBegan(this, text)
     let result: R
     try {
       result = fn()
     } catch (error) {
-      work.queriesEnded(this)
+      ended()
       throw error
     }
     if (!isThenable(result)) {
-      work.queriesEnded(this)
+      ended()
       return result
     }
-    const ended = () => work.queriesEnded(this)
     // The caller gets a promise of its own, and with it the rejection to handle.
     return result.then(
       (value) => {

@@ -100,20 +100,35 @@ export class Profiler implements WorkObserver {
 
   queryBegan(lease: LeaseInfo, text: string): void {
     const nowMs = this.#clock.nowMs()
-    const { work } = lease
-    if (work === undefined) {
-      lease.work = { queryMs: 0, runningSinceMs: nowMs, text, ended: this.#isTold(lease) ? [] : undefined }
-      return
-    }
+    const work = this.#workOf(lease)
+    if (isMeasured(work)) return
     closeQuery(work, nowMs) // of a pipeline, each is taken to last until the next begins
     work.runningSinceMs = nowMs
     work.text = text
   }
 
   queriesEnded({ work }: LeaseInfo): void {
-    if (work === undefined) return
+    if (work === undefined || isMeasured(work)) return
     if (work.ended === undefined) work.runningSinceMs = undefined
     else closeQuery(work, this.#clock.nowMs())
+  }
+
+  measureBegan(lease: LeaseInfo, text: string): () => void {
+    const sinceMs = this.#clock.nowMs()
+    const work = this.#workOf(lease)
+    work.measured ??= []
+    const { measured } = work
+    measured.push(text)
+    work.runningSinceMs ??= sinceMs
+    work.text = text
+    return () => {
+      const nowMs = this.#clock.nowMs()
+      addEnded(work, text, nowMs - sinceMs)
+      measured.splice(measured.lastIndexOf(text), 1)
+      const other = measured.at(-1)
+      if (other === undefined) stopRunning(work, nowMs)
+      else work.text = other
+    }
   }
 
   leaseEnded(lease: LeaseInfo, nowMs: number, weight: number): void {
@@ -181,6 +196,17 @@ export class Profiler implements WorkObserver {
     return this.#holders.get(holder)?.lease.max
   }
 
+  #workOf(lease: LeaseInfo): LeaseWork {
+    lease.work ??= {
+      queryMs: 0,
+      runningSinceMs: undefined,
+      text: '',
+      ended: this.#isTold(lease) ? [] : undefined,
+      measured: undefined,
+    }
+    return lease.work
+  }
+
   /** Will it be told of when it ends? Of a busy pool's leases, only those of which it is known who asked. */
   #isTold({ tag, caller }: LeaseInfo): boolean {
     return tag !== undefined || caller !== undefined || !this.#hasCallSites
@@ -241,12 +267,25 @@ export class Profiler implements WorkObserver {
   }
 }
 
+function isMeasured({ measured }: LeaseWork): boolean {
+  return measured !== undefined && measured.length > 0
+}
+
 function closeQuery(work: LeaseWork, nowMs: number): void {
   if (work.ended === undefined || work.runningSinceMs === undefined) return
-  const queryMs = Math.max(0, nowMs - work.runningSinceMs)
+  addEnded(work, work.text, stopRunning(work, nowMs))
+}
+
+/** Answers for how long one or another was running, in ms. */
+function stopRunning(work: LeaseWork, nowMs: number): number {
+  const runMs = Math.max(0, nowMs - (work.runningSinceMs ?? nowMs))
   work.runningSinceMs = undefined
-  work.queryMs += queryMs
-  if (work.ended.length < QUERIES_PER_LEASE) work.ended.push({ text: work.text, queryMs })
+  work.queryMs += runMs
+  return runMs
+}
+
+function addEnded({ ended }: LeaseWork, text: string, queryMs: number): void {
+  if (ended !== undefined && ended.length < QUERIES_PER_LEASE) ended.push({ text, queryMs })
 }
 
 interface HolderTally {

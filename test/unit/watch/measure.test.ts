@@ -51,3 +51,56 @@ test('where the working directory is gone, leases end, and call sites have their
   expect(failures).toEqual([])
   expect(pool.profile().holders[0]?.holder).toMatch(/[\\/]test[\\/]unit[\\/]watch[\\/]measure\.test\.ts:\d+:\d+/)
 })
+
+/** A lease of `/cart`, and queries on it that take so long. */
+async function leased(watch: { readonly leaseAgeMs?: number } = {}) {
+  const { pool, clock } = newTestPool({ watch, limitMax: 2 })
+  const lease = await pool.acquire({ tag: '/cart' })
+  const sleep = (ms: number) => new Promise<void>((resolve) => clock.startTimer(ms, resolve))
+  return { pool, clock, lease, sleep }
+}
+
+// Slipped through: queries were measured one after another, as drivers run them.
+test('queries measured side by side are told each with its own time, and the lease’s time in queries is that with any', async () => {
+  const { pool, clock, lease, sleep } = await leased()
+  void lease.measure('a', () => sleep(50))
+  void lease.measure('b', () => sleep(200))
+  await clock.advance(220)
+  void lease.measure('c', () => sleep(30))
+  await clock.advance(30)
+  lease.release()
+  const [entry] = pool.profile().holders
+  expect(entry).toMatchObject({ leaseMs: { total: 250 }, queryMs: { total: 230 }, heldMs: { total: 20 } })
+  expect(entry?.queries.map(({ text, count, meanMs }) => [text, count, meanMs])).toEqual([
+    ['b', 1, 200],
+    ['a', 1, 50],
+    ['c', 1, 30],
+  ])
+})
+
+test('queries measured within another count once, and are told beside it', async () => {
+  const { pool, clock, lease, sleep } = await leased()
+  void lease.measure('tx', async () => {
+    await lease.measure('q', () => sleep(10))
+    await sleep(190)
+  })
+  await clock.advance(200)
+  lease.release()
+  const [entry] = pool.profile().holders
+  expect(entry).toMatchObject({ queryMs: { total: 200 }, heldMs: { total: 0 } })
+  expect(entry?.queries.map(({ text, count, meanMs }) => [text, count, meanMs])).toEqual([
+    ['tx', 1, 200],
+    ['q', 1, 10],
+  ])
+})
+
+test.each([
+  ['then a short one', ['big', 'small']],
+  ['after a short one', ['small', 'big']],
+])('a lease with a long measured query under way, begun %s, is no leak', async (_, texts) => {
+  const { pool, clock, lease, sleep } = await leased({ leaseAgeMs: 1_000 })
+  const warnings = recordEvents(pool, 'warning')
+  for (const text of texts) void lease.measure(text, () => sleep(text === 'big' ? 60_000 : 10))
+  await clock.advance(5_000)
+  expect(warnings.map(({ payload }) => payload)).not.toContainEqual(expect.objectContaining({ kind: 'leak-suspected' }))
+})

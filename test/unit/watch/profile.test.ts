@@ -122,3 +122,20 @@ test('without call sites every lease is told of, with its queries', () => {
   profiler.leaseEnded(lease, clock.nowMs(), 1)
   expect(profiler.profile().holders[0]?.queries[0]).toMatchObject({ text: 'select ?', maxMs: 10 })
 })
+
+test('what a driver tells within a measured query is part of it', () => {
+  const { clock, profiler } = newProfiler()
+  const lease: LeaseInfo = { tag: 'a', sinceMs: 0 }
+  const ended = profiler.measureBegan(lease, 'tx')
+  clock.leap(5)
+  profiler.queryBegan(lease, 'select 1')
+  clock.leap(10)
+  profiler.queriesEnded(lease)
+  clock.leap(5)
+  ended()
+  clock.leap(20)
+  profiler.leaseEnded(lease, clock.nowMs(), 1)
+  const [entry] = profiler.profile().holders
+  expect(entry).toMatchObject({ queryMs: { total: 20 }, heldMs: { total: 20 } })
+  expect(entry?.queries).toMatchObject([{ text: 'tx', count: 1, meanMs: 20 }])
+})
