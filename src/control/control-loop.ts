@@ -1,6 +1,5 @@
 import { clamp } from '../base/clamp.ts'
 import { type Clock, TIMER_DELAY_MS_MAX, type Timer } from '../base/clock.ts'
-import { show } from '../base/options.ts'
 import type { Sample } from '../measure/sample.ts'
 import type { Sampler } from '../measure/sampler.ts'
 import type { ControlSignals, Decision, LiveCounts } from '../pool/contract.ts'
@@ -205,7 +204,6 @@ export class ControlLoop implements ControlSignals {
   #stepSafely(inner: Controller, state: unknown, sample: Sample): readonly [unknown, Decision] {
     try {
       const [next, decision] = stepOf(inner, state, sample)
-      requireDecision(inner.name, decision)
       this.#isFailing = false
       this.#wanted = decision
       return [next, decision]
@@ -246,8 +244,14 @@ export class ControlLoop implements ControlSignals {
     if (this.#isIdle()) this.#rest()
   }
 
+  /**
+   * Nothing was asked for, and nothing is under way: the next window would be the same. What is under way is asked now,
+   * not of the sample: a listener told of it may have come back to the pool since.
+   */
   #isIdle(): boolean {
-    return isQuiet(this.#records.at(-1)?.sample) && (this.#parts.mayRest?.() ?? true)
+    const { counts, mayRest } = this.#parts
+    const underWay = counts.waiters + counts.inUse + counts.creating
+    return underWay === 0 && this.#records.at(-1)?.sample.arrivals === 0 && (mayRest?.() ?? true)
   }
 
   #startFastTimer(nowMs: number, atMs: number): void {
@@ -292,24 +296,5 @@ export class ControlLoop implements ControlSignals {
     this.#fastTimer?.cancel()
     this.#fastTimer = undefined
     this.#fastAtMs = Number.POSITIVE_INFINITY
-  }
-}
-
-/** Nothing was asked for, and nothing is under way: the next window would be the same. */
-function isQuiet(sample: Sample | undefined): boolean {
-  return sample !== undefined && sample.arrivals + sample.waiters + sample.inUse + sample.creating === 0
-}
-
-function requireDecision(name: string, decision: Decision): void {
-  if (typeof decision.limit !== 'number' || Number.isNaN(decision.limit)) {
-    throw new TypeError(`controller ${name}: limit must be a number, got ${show(decision.limit)}`)
-  }
-  for (const key of ['liveMin', 'wakeInMs'] as const) {
-    const given: unknown = decision[key]
-    if (given === undefined || (typeof given === 'number' && given >= 0)) continue
-    throw new TypeError(`controller ${name}: ${key} must be a number >= 0, got ${show(given)}`)
-  }
-  if (typeof decision.reason !== 'string') {
-    throw new TypeError(`controller ${name}: reason must be a string, got ${show(decision.reason)}`)
   }
 }

@@ -12,8 +12,8 @@ export interface Bounds {
 }
 
 /**
- * Makes every limit an integer within limitMin..limitMax; NaN means: stay. The control loop applies it to every
- * controller, with the pool's own bounds.
+ * Makes every limit an integer within limitMin..limitMax. The control loop applies it to every controller, with the
+ * pool's own bounds.
  *
  * @throws TypeError RangeError for bounds that are none, or what is no controller
  */
@@ -28,8 +28,7 @@ export function withBounds<S>(inner: Controller<S>, bounds: Bounds): Controller<
     initial: inner.initial,
     step(state, sample) {
       const [next, decision] = stepOf(inner, state, sample)
-      const wanted = Number.isNaN(decision.limit) ? sample.limit : Math.round(decision.limit)
-      return [next, { ...decision, limit: clamp(wanted, limitMin, limitMax) }]
+      return [next, { ...decision, limit: clamp(Math.round(decision.limit), limitMin, limitMax) }]
     },
   }
 }
@@ -135,15 +134,33 @@ export function requireController(owner: string, given: unknown): asserts given 
 }
 
 /**
- * One step of a controller that somebody else has written.
+ * One step of a controller that somebody else has written. Its answer is checked here, by whatever is wrapped around it:
+ * further out, what bounds, holds or keeps a limit would hide that there was none.
  *
  * @throws TypeError for what is no answer
  */
 export function stepOf<S>(controller: Controller<S>, state: S, sample: Sample): readonly [S, Decision] {
   const answer = controller.step(state, sample)
-  if (Array.isArray(answer)) return answer
+  if (Array.isArray(answer)) {
+    requireDecision(controller.name, answer[1])
+    return answer
+  }
   Promise.resolve(answer).catch(ignore) // of an async step: what it rejects with must not end the process
   throw new TypeError(`controller ${controller.name}: step must answer [state, decision], got ${show(answer)}`)
+}
+
+function requireDecision(name: string, decision: Decision): void {
+  if (typeof decision.limit !== 'number' || Number.isNaN(decision.limit)) {
+    throw new TypeError(`controller ${name}: limit must be a number, got ${show(decision.limit)}`)
+  }
+  for (const key of ['liveMin', 'wakeInMs'] as const) {
+    const given: unknown = decision[key]
+    if (given === undefined || (typeof given === 'number' && given >= 0)) continue
+    throw new TypeError(`controller ${name}: ${key} must be a number >= 0, got ${show(given)}`)
+  }
+  if (typeof decision.reason !== 'string') {
+    throw new TypeError(`controller ${name}: reason must be a string, got ${show(decision.reason)}`)
+  }
 }
 
 /** A ceiling on the limit, put up because the backend has refused a connection for having too many. */

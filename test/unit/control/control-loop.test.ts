@@ -369,6 +369,24 @@ describe('a controller that fails', () => {
     },
   )
 
+  // Slipped through: what was wrapped was tested with promises only, and bounds, a cooldown and a shadow hid the rest.
+  test.each(
+    Object.entries({
+      withBounds: (inner: Controller) => withBounds(inner, { limitMin: 1, limitMax: 20 }),
+      withStepMax: (inner: Controller) => withStepMax(inner, { raiseMax: 1, lowerMax: 1 }),
+      withCooldown: (inner: Controller) => withCooldown(inner) as Controller,
+      shadow,
+    }).flatMap(([name, wrapped]) => nonsense.map(([what, say]) => ({ name, wrapped, what, say }))),
+  )('because it $what is reported once, also behind $name()', async ({ wrapped, say }) => {
+    const { counts, arrive, clock, resizes, failures, loop } = newLoop(wrapped(scripted(say)))
+    arrive()
+    counts.inUse = 1
+    await clock.advance(4 * WINDOW_MS)
+    expect(resizes).toEqual([])
+    expect(failures).toHaveLength(1)
+    expect(loop.decisions(1)).toMatchObject([{ to: 10, reason: 'controller-failed' }])
+  })
+
   test('is reported again only after it has worked again', async () => {
     const controller = scripted(({ limit, atMs }) => ({
       limit: atMs === 3 * WINDOW_MS ? limit : Number.NaN,

@@ -36,9 +36,8 @@ describe('withBounds', () => {
     [5.4, 5],
     [1, 4],
     [99, 8],
-    [Number.NaN, 6],
     [Number.NEGATIVE_INFINITY, 4],
-  ])('makes %d of 4..8 a %d, where 6 is in force', (wanted, limit) => {
+  ])('makes %d of 4..8 a %d', (wanted, limit) => {
     const bounded = withBounds(always(wanted), { limitMin: 4, limitMax: 8 })
     expect(bounded.step(null, sampleOf({ limit: 6 }))[1]).toEqual({ limit, reason: 'so' })
   })

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { captureAsyncScope } from '../../../src/base/async-scope.ts'
 import { Emitter } from '../../../src/base/emitter.ts'
 import { readOptions } from '../../../src/base/options.ts'
+import { hybrid } from '../../../src/control/hybrid.ts'
 import type { ControlSignals, Lease, PoolEvents, PoolObserver } from '../../../src/pool/contract.ts'
 import { factorySource } from '../../../src/pool/factory-source.ts'
 import { Pool } from '../../../src/pool/pool.ts'
@@ -338,4 +339,28 @@ test('a callback that asks again as soon as it is refused waits like anybody els
   await clock.advance(100)
   expect(refusals).toBe(2)
   expect(engine.counts().waiters).toBe(1)
+})
+
+// Slipped through: whoever came back to the pool in these tests did so while its windows went on anyway.
+test('whoever asks in a listener told at the end of a quiet window is seen by controller and watch', async () => {
+  const { pool, clock } = newTestPool({
+    limitMax: 20,
+    limitInitial: 1,
+    controller: hybrid(),
+    watch: { reclaimAfterMs: 20_000 },
+  })
+  const first = await pool.acquire()
+  first.release()
+  const reclaimed: string[] = []
+  pool.on('destroyed', ({ reason }) => reclaimed.push(reason))
+  let hasAsked = false
+  pool.on('decided', ({ sample }) => {
+    if (sample.arrivals > 0 || hasAsked) return
+    hasAsked = true
+    for (let i = 0; i < 20; i++) watch(pool.acquire())
+  })
+  await clock.advance(15_000)
+  expect(pool.counts()).toMatchObject({ limit: 20, inUse: 20, waiters: 0 })
+  await clock.advance(20_000)
+  expect(reclaimed.filter((reason) => reason === 'reclaimed')).toHaveLength(20)
 })
