@@ -134,8 +134,8 @@ export function requireController(owner: string, given: unknown): asserts given 
 }
 
 /**
- * One step of a controller that somebody else has written. Its answer is checked here, by whatever is wrapped around it:
- * further out, what bounds, holds or keeps a limit would hide that there was none.
+ * One step of a controller that somebody else has written. Its answer is checked here, by whatever is wrapped around
+ * it: further out, what bounds, holds or keeps a limit would hide that there was none.
  *
  * @throws TypeError for what is no answer
  */

@@ -308,8 +308,8 @@ export interface PoolEvents {
   /** A drain is over, and the pool closed. Not by detach(): the driver's pool goes on. */
   drained: { readonly leasesCut: number }
   /**
-   * A listener of yours threw, or its promise rejected; or your `destroyOnError` threw, which is then `event`; or
-   * `profile()` could not count a lease in: `event` is 'profile'.
+   * A listener of yours threw, or its promise rejected; or your `destroyOnError` threw or was async, which is then
+   * `event`; or `profile()` could not count a lease in: `event` is 'profile'.
    */
   listenerFailed: { readonly event: string; readonly error: unknown }
 }

@@ -1,3 +1,4 @@
+import { isThenable } from '../base/at-once.ts'
 import { show } from '../base/options.ts'
 import type { Caller, GateLease, LeaseInfo, LeaseWork, WorkObserver } from './contract.ts'
 import type { Entry } from './ledger.ts'
@@ -101,8 +102,4 @@ export class PoolLease<T> implements GateLease<T> {
     // and no error.
     if (entry.lease === this) this.#lender.endLease(entry, this, end, reason)
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
 }

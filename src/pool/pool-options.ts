@@ -42,7 +42,7 @@ export interface PoolOptions {
   readonly usesMax?: number
   /** Resources opened before anybody asks. Integer, 0..limitInitial. @defaultValue 0 */
   readonly warmUp?: number
-  /** Whether an error inside use() means that the resource is broken. @defaultValue never */
+  /** Whether an error inside use() means that the resource is broken. It must not be async. @defaultValue never */
   readonly destroyOnError?: (error: unknown) => boolean
 }
 

@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.ts'
 import { type AsyncScope, clockInScope } from '../base/async-scope.ts'
+import { atOnce } from '../base/at-once.ts'
 import { type Clock, TIMER_DELAY_MS_MAX, type Timer } from '../base/clock.ts'
 import { type Deferred, deferred } from '../base/deferred.ts'
 import type { Emitter } from '../base/emitter.ts'
@@ -282,7 +283,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   #isBroken(error: unknown): boolean {
     try {
-      return this.#options.destroyOnError?.(error) ?? false
+      return atOnce('destroyOnError', this.#options.destroyOnError?.(error)) ?? false
     } catch (thrown) {
       this.#events.report(thrown, 'destroyOnError') // the caller gets the first error
       return true // whoever cannot say so does not know the resource to be good

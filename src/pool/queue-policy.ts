@@ -1,3 +1,4 @@
+import { atOnce } from '../base/at-once.ts'
 import { type OptionsReader, readOptions, requireNone, show } from '../base/options.ts'
 
 /** Who is served next, and who is refused instead. */
@@ -51,8 +52,10 @@ export function startQueue(
   const failing = new Set<string>()
   const ask = <A>(method: keyof QueueDecider, answers: readonly A[], otherwise: A, question: () => A): A => {
     try {
-      const answer = question()
-      if (!answers.includes(answer)) throw new TypeError(`queue: ${policy.name}.${method} answered ${show(answer)}`)
+      const answer = atOnce(method, question())
+      if (answers !== ANY && !answers.includes(answer)) {
+        throw new TypeError(`queue: ${policy.name}.${method} answered ${show(answer)}`)
+      }
       failing.delete(method)
       return answer
     } catch (error) {
@@ -64,15 +67,15 @@ export function startQueue(
   return {
     order: (waitingMs) => ask('order', ORDERS, 'oldest', () => decider.order(waitingMs)),
     admit: (...seen) => ask('admit', ADMISSIONS, 'grant', () => decider.admit(...seen)),
-    emptied: () => ask('emptied', NOTHING, undefined, () => void decider.emptied()),
-    grown: (nowMs) => ask('grown', NOTHING, undefined, () => void decider.grown?.(nowMs)),
+    emptied: () => ask('emptied', ANY, undefined, () => decider.emptied()),
+    grown: (nowMs) => ask('grown', ANY, undefined, () => decider.grown?.(nowMs)),
   }
 }
 
 const METHODS = ['order', 'admit', 'emptied'] as const
 const ORDERS = ['oldest', 'newest'] as const
 const ADMISSIONS = ['grant', 'shed'] as const
-const NOTHING = [undefined] as const
+const ANY = [] as const
 
 /**
  * In order of arrival, and nobody is shed.

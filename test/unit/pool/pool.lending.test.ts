@@ -224,6 +224,25 @@ test('use() destroys the resource when destroyOnError itself throws, and the cal
   expect(failed).toEqual([{ event: 'destroyOnError', error: bad }])
 })
 
+// Slipped through, since the types refuse it: false by promise was true.
+test.each([
+  ['answers false', async () => false],
+  ['rejects', () => Promise.reject(new Error('bad predicate'))],
+])('a destroyOnError that is async and %s is told of, as one that throws', async (_, destroyOnError) => {
+  const unhandled: unknown[] = []
+  const note = (reason: unknown): void => void unhandled.push(reason)
+  process.on('unhandledRejection', note)
+  const { pool, factory } = newTestPool({ destroyOnError: destroyOnError as unknown as () => boolean })
+  const failed: unknown[] = []
+  pool.on('listenerFailed', (failure) => failed.push(failure))
+  await expect(pool.use(() => Promise.reject(new Error('no such table')))).rejects.toThrow('no such table')
+  await new Promise(setImmediate) // Node tells of what is unhandled once all promises have been seen to
+  process.off('unhandledRejection', note)
+  const error = new TypeError('destroyOnError must answer at once, got a promise: it must not be async')
+  expect({ failed, unhandled }).toEqual({ failed: [{ event: 'destroyOnError', error }], unhandled: [] })
+  expect(factory.count('open')).toBe(0)
+})
+
 test.each(['release', 'destroy'] as const)('what use() runs may end the lease itself: %s', async (end) => {
   const { pool, factory } = newTestPool({ destroyOnError: () => true })
   const ending = pool.use((_, lease) => {

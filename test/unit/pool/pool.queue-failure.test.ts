@@ -37,6 +37,29 @@ test.each([
   },
 )
 
+// Slipped through: the asynchronous answer that was tested did not reject, and what answers nothing was never async.
+test.each(['order', 'admit', 'emptied', 'grown'] as const)(
+  'what an async %s rejects with ends no process: it is no answer, told once',
+  async (method) => {
+    const unhandled: unknown[] = []
+    const note = (reason: unknown): void => void unhandled.push(reason)
+    process.on('unhandledRejection', note)
+    const { pool, clock } = newTestPool({ limitMax: 1, queue: policyOf({ [method]: async () => fails() }) })
+    const failures = recordEvents(pool, 'queueFailed')
+    for (let i = 0; i < 2; i++) {
+      const waiting = pool.acquire()
+      await clock.advance(0)
+      ;(await waiting).destroy()
+      await clock.advance(0)
+    }
+    await new Promise(setImmediate) // Node tells of what is unhandled once all promises have been seen to
+    process.off('unhandledRejection', note)
+    expect(unhandled).toEqual([])
+    const error = new TypeError(`${method} must answer at once, got a promise: it must not be async`)
+    expect(failures.map(({ payload }) => payload)).toEqual([{ policy: 'mine', error }])
+  },
+)
+
 test('a policy that has worked again and fails anew is told of anew', async () => {
   const answers = [fails, () => 'grant', fails, fails]
   const { pool, clock } = newTestPool({ limitMax: 1, queue: policyOf({ admit: () => answers.shift()?.() }) })
