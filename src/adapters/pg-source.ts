@@ -13,10 +13,10 @@ export interface PgClientLike {
   release: PgRelease
   query(...args: unknown[]): unknown
   on(event: 'error', listener: (error: Error) => void): unknown
-  /** Of a client whose queries have all been answered. */
-  on(event: 'drain', listener: () => void): unknown
+  /** `drain`: its queries have all been answered; `end`: its socket is closed. */
+  on(event: 'drain' | 'end', listener: () => void): unknown
   removeListener(event: 'error', listener: (error: Error) => void): unknown
-  removeListener(event: 'drain', listener: () => void): unknown
+  removeListener(event: 'drain' | 'end', listener: () => void): unknown
   /** Undocumented; pg-pool itself reaches for it to end a connect that takes too long. */
   readonly connection?: { readonly stream?: { destroy(): void } }
   /** Private: see `isSound`. */
@@ -100,8 +100,8 @@ export class PgSource implements Source<PgClientLike> {
   #releasing = 0
   /** Clients that pg began to open for us, since ever. */
   #opened = 0
-  /** Clients seen whose sockets are open, and what hears of their death; and what waits for them to close. */
-  readonly #open = new Map<PgClientLike, (error: Error) => void>()
+  /** Clients seen whose sockets are open, and what stops us listening to them; and what waits for them to close. */
+  readonly #open = new Map<PgClientLike, () => void>()
   readonly #closing = new Map<PgClientLike, () => void>()
   #whenAllClosed: (() => void) | undefined
   #destroyTimeoutMs = Number.POSITIVE_INFINITY
@@ -115,15 +115,13 @@ export class PgSource implements Source<PgClientLike> {
   attach(destroyTimeoutMs: number): void {
     this.#destroyTimeoutMs = destroyTimeoutMs
     this.#pool.on('acquire', this.#onAcquire)
-    this.#pool.on('remove', this.#onRemove)
     for (const { client } of this.#pool._idle) this.#watch(client)
   }
 
   detach(): void {
     this.#lingering.giveAllBack()
     this.#pool.removeListener('acquire', this.#onAcquire)
-    this.#pool.removeListener('remove', this.#onRemove)
-    for (const [client, onError] of this.#open) client.removeListener('error', onError)
+    for (const unwatch of this.#open.values()) unwatch()
     this.#open.clear()
     for (const done of this.#closing.values()) done()
     this.#whenAllClosed?.()
@@ -290,7 +288,11 @@ export class PgSource implements Source<PgClientLike> {
     return handOut
   }
 
-  #close(client: PgClientLike, close: () => void): Promise<void> {
+  #close(client: PgClientLike, close: () => void): Promise<void> | undefined {
+    if (!this.#open.has(client)) {
+      close() // it has died already, or pg could not tell us of it
+      return undefined
+    }
     const cut = () => client.connection?.stream?.destroy()
     return cutLate(this.#destroyTimeoutMs, cut, (closed) => {
       this.#closing.set(client, closed)
@@ -305,6 +307,9 @@ export class PgSource implements Source<PgClientLike> {
   }
 
   /**
+   * That a socket is closed is heard of its client: pg's `remove` event comes from an emitter which is the user's, who
+   * may take all listeners away.
+   *
    * A client that dies says so by an `error` event, fatal without a listener, and pg has one on those that it has at
    * rest. Of those that are lent the queries fail, so that nobody misses the news; one that lingers is at rest for all
    * others, who are told as pg would.
@@ -315,15 +320,18 @@ export class PgSource implements Source<PgClientLike> {
       this.#giveBackToPg(client)
       this.#pool.emit('error', error, client)
     }
-    this.#open.set(client, onError)
+    const onEnd = (): void => {
+      this.#open.delete(client)
+      this.#closing.get(client)?.()
+      this.#closing.delete(client)
+      if (this.#open.size === 0) this.#whenAllClosed?.()
+    }
     client.on('error', onError)
-  }
-
-  readonly #onRemove = (client: PgClientLike): void => {
-    this.#open.delete(client)
-    this.#closing.get(client)?.()
-    this.#closing.delete(client)
-    if (this.#open.size === 0) this.#whenAllClosed?.()
+    client.on('end', onEnd)
+    this.#open.set(client, () => {
+      client.removeListener('error', onError)
+      client.removeListener('end', onEnd)
+    })
   }
 }
 

@@ -182,4 +182,20 @@ describe('end()', () => {
       expect(pool).toMatchObject({ totalCount: 0, ended: true })
     })
   })
+
+  // Slipped through: that a socket has closed was heard of as a listener on the pool, and no test took those away.
+  test.each(['all', 'remove', 'acquire', 'release'])('whose listeners were taken away (%s) resolves', async (event) => {
+    const { pool, control } = adoptedPool({ max: 1 })
+    await pool.query('select 1')
+    if (event === 'all') pool.removeAllListeners()
+    else pool.removeAllListeners(event)
+    const client = await pool.connect()
+    const next = pool.query('select 1')
+    client.release(true) // the next one's place
+    await next
+    await pool.end()
+    expect(control.counts()).toMatchObject({ size: 0, waiters: 0 })
+    expect(pool).toMatchObject({ totalCount: 0, ended: true })
+    await until(async () => (await connectionsAtServer()) === 0)
+  })
 })
