@@ -923,7 +923,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   }
 
   #startDrain(): Drain {
-    const drain = newDrain()
+    const drain: Drain = { done: deferred(), cutAtMs: Number.POSITIVE_INFINITY, timer: undefined, isOver: false }
     this.#drain = drain
     this.#liveMin = 0
     this.#liveAhead = 0
@@ -989,8 +989,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   abandon(): void {
     if (this.#isAbandoned) return
     this.#isAbandoned = true
-    this.#drain ??= newDrain()
-    this.#restForGood(this.#drain, this.#refuseWaiters('draining', this.#clock.nowMs(), this.#drainingError))
+    const drain = this.#drain ?? this.#startDrain()
+    this.#restForGood(drain, this.#refuseWaiters('draining', this.#clock.nowMs(), this.#drainingError))
   }
 
   #restForGood(drain: Drain, waitersRefused: number): void {
@@ -1073,8 +1073,4 @@ interface Drain {
   timer: Timer | undefined
   /** Resolved. Where it was cut short, the rest is still being closed. */
   isOver: boolean
-}
-
-function newDrain(): Drain {
-  return { done: deferred(), cutAtMs: Number.POSITIVE_INFINITY, timer: undefined, isOver: false }
 }

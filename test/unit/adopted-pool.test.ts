@@ -200,6 +200,14 @@ test('detach tells of no drain: the driver goes on', async () => {
   expect(drained).toEqual([])
 })
 
+// Slipped through: waiters were refused, and nobody asked what became of who awaits a warm-up.
+test('a warm-up under way when the pool is detached is refused, as by a drain', async () => {
+  const { control } = newAdopted({ limitMax: 3 })
+  const warm = control.warmUp(3)
+  control.detach()
+  await expect(warm).rejects.toMatchObject({ code: 'ERR_POOL_DRAINING' })
+})
+
 test('a detached pool sets no timer and makes no decision any more', async () => {
   const { control, clock, acquire } = newAdopted()
   ;(await acquire()).release()
