@@ -13,7 +13,8 @@ export interface ClosedLoopOptions {
 
 /**
  * So many clients, each of which waits for its answer, thinks, and asks again: batch workers, consumers of a queue.
- * They go quiet while the backend is in trouble, so that they say nothing of what other callers would suffer.
+ * They go quiet while the backend is in trouble, so that they say nothing of what other callers would suffer. Whoever
+ * is refused at once asks again a millisecond later at the soonest.
  *
  * @throws TypeError | RangeError for wrong options
  */

@@ -127,6 +127,12 @@ class SimulatedPool extends AdaptivePool<SimulatedResource> {
   }
 }
 
+/**
+ * Whoever is refused in the instant of asking, and need not think, comes again so long after, in ms: in no time at all,
+ * as often as you like, and time would stand still. A real process takes that long to fail, and to try again.
+ */
+const REFUSED_PAUSE_MS = 1
+
 /** Timers fired in a row before the real event loop gets a turn. */
 const TIMERS_PER_TURN = 50_000
 
@@ -298,14 +304,14 @@ class Simulation {
     if (visit.job.isLeaked !== true) lease.release()
     else this.#pool.answered(lease)
     this.#tally.completed(visit.arrivedAtMs, this.#clock.nowMs())
-    this.#answer(visit.kind)
+    this.#answer(visit)
   }
 
   #failed(visit: Visit, loss: Loss): void {
     const { retries } = this.#options
     if (visit.retriesMade >= retries.count) {
       this.#tally.lost(loss)
-      this.#answer(visit.kind)
+      this.#answer(visit)
       return
     }
     const delayMs = retryDelayMs(retries, visit.retriesMade, this.#retryDelays.next())
@@ -314,10 +320,11 @@ class Simulation {
   }
 
   /** A caller who waits for answers comes again. */
-  #answer(kind: RequestKind | undefined): void {
+  #answer({ arrivedAtMs, kind }: Visit): void {
     if (this.#arrivals.answered === undefined) return
     const nowMs = this.#clock.nowMs()
-    const atMs = this.#arrivals.answered(nowMs, kind)
+    const pauseMs = arrivedAtMs === nowMs ? REFUSED_PAUSE_MS : 0
+    const atMs = Math.max(this.#arrivals.answered(nowMs, kind), nowMs + pauseMs)
     if (atMs < this.#options.durationMs) this.#clock.startTimer(atMs - nowMs, () => this.#arrive(atMs, kind))
   }
 }

@@ -17,7 +17,8 @@ export interface Arrivals {
   readonly kind?: RequestKind | undefined
   /**
    * Only of callers that wait for their answers: a request has ended, well or badly. When its caller comes again, in ms
-   * from the start of the run; Infinity: never.
+   * from the start of the run; Infinity: never. Under `simulate()`, whoever was refused in the instant of asking comes
+   * a millisecond later at the soonest.
    */
   answered?(atMs: number, kind: RequestKind | undefined): number
 }

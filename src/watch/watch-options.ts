@@ -28,7 +28,8 @@ export interface WatchOptions {
   readonly leaseAgeMs?: number
   /**
    * A lease held for this long, in ms, > 0, is taken back: its resource is destroyed, and its holder's next use of it
-   * fails with a LeaseEndedError. Not less than a finite leaseAgeMs. Infinity: none is. @defaultValue Infinity
+   * fails with a LeaseEndedError. Looked at once a window, hence up to `windowMs` later. Not less than a finite
+   * leaseAgeMs. Infinity: none is. @defaultValue Infinity
    */
   readonly reclaimAfterMs?: number
   /**

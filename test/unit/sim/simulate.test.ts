@@ -2,8 +2,9 @@ import { describe, expect, test } from 'vitest'
 import { fixed } from '../../../src/control/fixed.ts'
 import { codel, fifo } from '../../../src/pool/queue-policy.ts'
 import { uslBackend } from '../../../src/sim/backend.ts'
+import { closedLoop } from '../../../src/sim/closed-loop.ts'
 import { type SimulatedPoolOptions, type SimulateOptions, simulate } from '../../../src/sim/simulate.ts'
-import { fromCounts, poisson } from '../../../src/sim/workload.ts'
+import { fromCounts, poisson, type Workload } from '../../../src/sim/workload.ts'
 
 /** A pool of n resources, open from the start, of which nothing moves. */
 function fixedPool(n: number, more: Partial<SimulatedPoolOptions> = {}): SimulatedPoolOptions {
@@ -173,4 +174,30 @@ test.each<[Partial<Record<keyof SimulateOptions, unknown>>, string]>([
   [{ pool: { limitMx: 1 } }, 'unknown option limitMx'],
 ])('wrong options are refused: %j', async (wrong, message) => {
   await expect(simulate({ ...SHORT, ...wrong } as SimulateOptions)).rejects.toThrow(message)
+})
+
+// Slipped through, since callers that wait for answers were never turned away.
+test('a caller who is refused at once comes again a millisecond later, not in the same instant for ever', async () => {
+  let answers = 0
+  const impatient: Workload = {
+    start(random, durationMs) {
+      const inner = closedLoop({ clients: 10 }).start(random, durationMs)
+      return {
+        nextAtMs: () => inner.nextAtMs(),
+        answered(atMs, kind) {
+          answers += 1
+          if (answers > 10_000) throw new Error('for ever')
+          return inner.answered?.(atMs, kind) ?? Number.POSITIVE_INFINITY
+        },
+      }
+    },
+  }
+  const { summary } = await simulate({
+    durationMs: 1_000,
+    workload: impatient,
+    backend: uslBackend({ serviceMsMean: 10 }),
+    pool: fixedPool(2, { waitersMax: 2 }),
+  })
+  expect(summary.completed).toBeGreaterThan(150) // two resources, 10 ms each
+  expect(answers).toBeLessThan(7_000) // six are turned away, once a ms
 })
