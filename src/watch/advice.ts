@@ -34,7 +34,7 @@ function adviceOn(verdict: Verdict, view: View): readonly string[] {
       ]
     case 'leak':
       return [
-        `End every lease in a finally block, with \`using\`, or by pool.use(): start with ${leakedBy(view)}.`,
+        `End every lease in a finally block, with \`using\`, or by pool.use(): start with ${view.insight.overdue.leakedBy}.`,
         'Until that is deployed, watch.reclaimAfterMs takes such leases back; a restart does, too.',
         'A larger limitMax only puts it off.',
       ]
@@ -79,10 +79,6 @@ function slowLeases({ insight }: View): readonly string[] {
     'If it is at work, look for its slow queries and locks; more resources will not help.',
     'Start with the holders that have the oldest leases.',
   ]
-}
-
-function leakedBy({ insight }: View): string {
-  return insight.overdue.leakedBy ?? 'the holders of the oldest leases'
 }
 
 function knotPlaces({ insight }: View): string {

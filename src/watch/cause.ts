@@ -55,8 +55,8 @@ export function findState(view: View): Findings {
   if (view.isPaused) return findCause(view)
   if (isAtRest(view) && !isInTrouble(view)) return alone('idle', 0.95, [fact('limit', view.counts.limit)])
   const isPressed = view.isExhausted || isUnderPressure(sample) || isStanding(view)
-  if (isRefused(view) || isInTrouble(view) || isPressed || isLeaking(view)) return findCause(view)
-  if (isStalling(view.signals.stall)) return findCause(view)
+  if (isRefused(view) || isInTrouble(view) || isPressed || isStalling(view.signals.stall)) return findCause(view)
+  if (view.insight.overdue.isLeaking) return findCause(view, 'leak')
   const quiet = [...demand(view), fact('waiting time (p95)', sample.waitMsP95, 'ms')]
   const { counts, signals } = view
   if (sample.arrivals + counts.inUse + counts.waiters === 0) return alone('idle', 0.95, quiet)
@@ -78,7 +78,7 @@ function isStanding({ counts }: View): boolean {
   return counts.waiters > 0 && counts.idle === 0 && counts.inUse >= counts.limit
 }
 
-/** One lost lease of many is worth a warning, but does not make a pool sick. */
+/** One lost lease of many is worth a warning, but is not why callers wait. */
 function isLeaking({ insight, counts }: View): boolean {
   return insight.overdue.isLeaking && insight.overdue.leaked >= 0.2 * counts.limit
 }
@@ -189,11 +189,10 @@ const KEPT_SHARE_MIN = 0.3
 
 /** Leases that do not come back, one after the other, while those that do come back take their usual time. */
 function findLeak(view: View): Finding | undefined {
-  const { counts, insight, signals } = view
+  const { counts, insight } = view
   const { kept } = insight.overdue
-  const flows = timesNorm(signals.leaseNorm, signals.leaseMs) < 2
-  const isMany = kept >= Math.max(2, KEPT_SHARE_MIN * counts.inUse)
-  const isByAndBy = isGradual(insight.overdue) && flows
+  const isMany = kept.size >= Math.max(2, KEPT_SHARE_MIN * counts.inUse)
+  const isByAndBy = isForgetting(view)
   const isProven = isLeaking(view) || (isMany && (isByAndBy || insight.overdue.isLeaking))
   if (!isProven) return undefined
   return {
@@ -203,13 +202,18 @@ function findLeak(view: View): Finding | undefined {
   }
 }
 
+/** Leases are forgotten by and by, while what does come back comes as soon as ever. */
+export function isForgetting({ insight, signals }: View): boolean {
+  return isGradual(insight.overdue) && timesNorm(signals.leaseNorm, signals.leaseMs) < 2
+}
+
 function leakFacts({ insight }: View): Evidence[] {
   const { kept, leakedBy, leakedSite, oldestMs } = insight.overdue
   return [
-    fact('leases that do not come back', kept),
+    fact('leases that do not come back', kept.size),
     fact('oldest lease', oldestMs, 'ms'),
-    ...(leakedBy === undefined ? [] : [fact('oldest held by', leakedBy)]),
-    ...(leakedSite === undefined || leakedSite === leakedBy ? [] : [fact('asked for at', leakedSite)]),
+    fact('oldest held by', leakedBy),
+    ...(leakedSite === undefined ? [] : [fact('asked for at', leakedSite)]),
   ]
 }
 
@@ -257,7 +261,7 @@ function findSaturation(view: View): Finding {
  * time; but not where what is out was forgotten, or its holders wait for each other.
  */
 export function seenLeaseMs({ signals: { leaseMs, silentMs }, insight, counts: { inUse } }: View): number {
-  const isExplained = insight.overdue.kept > inUse / 2 || isKnotted(insight.knot, inUse)
+  const isExplained = insight.overdue.kept.size > inUse / 2 || isKnotted(insight.knot, inUse)
   return isExplained ? leaseMs : Math.max(leaseMs, silentMs)
 }
 

@@ -79,10 +79,10 @@ export function describeKnot(poolName: string, { counts, insight }: View): strin
 
 export function describeLeak(poolName: string, { insight, counts }: View): string {
   const { kept, leakedBy, leakedSite, oldestMs } = insight.overdue
-  const where = leakedSite === undefined || leakedSite === leakedBy ? '' : `, asked for at ${leakedSite}`
+  const where = leakedSite === undefined ? '' : `, asked for at ${leakedSite}`
   return (
-    `Pool '${poolName}' seems to leak: ${kept} of ${counts.inUse} leases have not come back for far longer than usual ` +
-    `(the oldest is ${formatMs(oldestMs)} old, held by ${leakedBy ?? 'unknown'}${where}).`
+    `Pool '${poolName}' seems to leak: ${kept.size} of ${counts.inUse} leases have not come back for far longer than usual ` +
+    `(the oldest is ${formatMs(oldestMs)} old, held by ${leakedBy}${where}).`
   )
 }
 

@@ -4,15 +4,15 @@ import { holderOf } from './holders.ts'
 /** Leases that have been out for much longer than usual. */
 export interface Overdue {
   /** With no query running on them, as far as is known: kept, or forgotten. */
-  readonly kept: number
+  readonly kept: ReadonlySet<LeaseInfo>
   /** With a query running. */
   readonly running: number
-  /** Of those kept, so long that they pass for leaked. */
+  /** Of those kept, so long that they pass for leaked, or already suspected. */
   readonly leaked: number
   /** They are too many to be somebody's habit: a connection kept for notifications, a lock. */
   readonly isLeaking: boolean
-  /** The holder of the oldest that is kept, and where it asked. */
-  readonly leakedBy: string | undefined
+  /** The holder of the oldest that is kept; and where it asked, if it goes by its tag. */
+  readonly leakedBy: string
   readonly leakedSite: string | undefined
   readonly oldestMs: number
   /** Between the oldest and the youngest that is kept, over the age of the oldest: 0: at once; towards 1: by and by. */
@@ -23,11 +23,11 @@ export interface Overdue {
 }
 
 export const NONE_OVERDUE: Overdue = {
-  kept: 0,
+  kept: new Set(),
   running: 0,
   leaked: 0,
   isLeaking: false,
-  leakedBy: undefined,
+  leakedBy: 'unknown',
   leakedSite: undefined,
   oldestMs: 0,
   spread: 0,
@@ -38,6 +38,8 @@ export const NONE_OVERDUE: Overdue = {
 /** What counts as long. */
 export interface OverdueRule {
   readonly overdueMs: number
+  /** Leases that a leak was told of: until they end, or work, they pass for leaked. */
+  readonly suspects: ReadonlySet<LeaseInfo>
   /** The longest that a lease of this holder has taken and ended, in ms; 0: none is known to have ended. */
   longestMs(holder: string): number
   /** From when on a lease passes for leaked whose holder has held one for so long and ended it. */
@@ -55,21 +57,28 @@ export function isGradual({ spread }: Overdue): boolean {
   return spread >= SPREAD_MIN
 }
 
+/** Leases of an age differ less as they age: what the leak was told of stays suspected while any of it is out. */
+export function suspectsOf(
+  suspects: ReadonlySet<LeaseInfo>,
+  { kept }: Overdue,
+  isLeak: boolean,
+): ReadonlySet<LeaseInfo> {
+  if (!isLeak) return NONE_OVERDUE.kept
+  for (const lease of suspects) if (kept.has(lease)) return suspects
+  return kept
+}
+
 /** Looks through the leases that have not ended. */
 export function findOverdue(leases: Iterable<LeaseInfo>, nowMs: number, rule: OverdueRule): Overdue {
-  let kept = 0
+  const kept = new Set<LeaseInfo>()
   let running = 0
   let leaked = 0
-  let oldestLeak: LeaseInfo | undefined
-  let oldestMs = 0
-  let oldestKeptMs = 0
-  let youngestKeptMs = Number.POSITIVE_INFINITY
   let runningText: string | undefined
   let runningMs = 0
   for (const lease of leases) {
     const ageMs = nowMs - lease.sinceMs
-    oldestMs = Math.max(oldestMs, ageMs)
-    if (ageMs < rule.overdueMs) continue
+    const isSuspect = rule.suspects.has(lease)
+    if (!isSuspect && ageMs < rule.overdueMs) continue
     const { runningSinceMs, text } = lease.work ?? {}
     if (runningSinceMs !== undefined && nowMs - runningSinceMs > rule.overdueMs / 2) {
       running += 1
@@ -80,22 +89,21 @@ export function findOverdue(leases: Iterable<LeaseInfo>, nowMs: number, rule: Ov
       continue
     }
     const longestMs = rule.longestMs(holderOf(lease))
-    if (ageMs < LONGEST_TIMES * longestMs) continue // that long, it has been seen to come back
-    kept += 1
-    oldestKeptMs = Math.max(oldestKeptMs, ageMs)
-    youngestKeptMs = Math.min(youngestKeptMs, ageMs)
-    if (oldestLeak === undefined || lease.sinceMs < oldestLeak.sinceMs) oldestLeak = lease
-    if (ageMs >= rule.leakedMs(longestMs)) leaked += 1
+    if (!isSuspect && ageMs < LONGEST_TIMES * longestMs) continue // that long, it has been seen to come back
+    kept.add(lease)
+    if (isSuspect || ageMs >= rule.leakedMs(longestMs)) leaked += 1
   }
+  const [oldest, ...younger] = [...kept].sort((a, b) => a.sinceMs - b.sinceMs)
+  const oldestMs = oldest ? nowMs - oldest.sinceMs : 0
   return {
     kept,
     running,
     leaked,
     isLeaking: leaked > rule.leakedMax,
-    leakedBy: oldestLeak === undefined ? undefined : holderOf(oldestLeak),
-    leakedSite: oldestLeak?.caller?.site,
+    leakedBy: oldest ? holderOf(oldest) : NONE_OVERDUE.leakedBy,
+    leakedSite: oldest?.tag ? oldest.caller?.site : undefined,
     oldestMs,
-    spread: kept < 2 ? 0 : (oldestKeptMs - youngestKeptMs) / oldestKeptMs,
+    spread: oldest ? ((younger.at(-1) ?? oldest).sinceMs - oldest.sinceMs) / oldestMs : 0,
     runningText,
     runningMs,
   }

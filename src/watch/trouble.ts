@@ -1,12 +1,11 @@
 import { failedOf, isBurning } from './burn.ts'
-import { isBackendFull, isBackendToBlame, isStuck, seenLeaseMs, type View } from './cause.ts'
+import { isBackendFull, isBackendToBlame, isForgetting, isStuck, seenLeaseMs, type View } from './cause.ts'
 import { isFlapping, isStorm } from './churn.ts'
 import { isCreationTrouble, wasRefused } from './creation.ts'
 import type { EpisodeRule } from './episode.ts'
 import type { Outlook } from './forecast.ts'
 import { isKnotted } from './knot.ts'
 import { timesNorm } from './norm.ts'
-import { isGradual } from './overdue.ts'
 import { isUnderPressure, resourcesWanted } from './signals.ts'
 import { isStalling } from './stall.ts'
 import type { WarningKind } from './warning.ts'
@@ -112,13 +111,13 @@ function isStandingStill({ sample, decision, ceiling }: View): boolean {
   return limit >= ceiling || Math.round(decision.limit) <= limit
 }
 
-/** Of the limit, kept by and by, while what does come back comes as soon as ever. */
+/** Of the limit. */
 const KEPT_SHARE = 0.3
 
-function isLeakingByAndBy({ sample, signals, insight }: View): boolean {
-  const { overdue } = insight
-  const isFlowing = sample.completions > 0 && timesNorm(signals.leaseNorm, signals.leaseMs) < 2
-  return isFlowing && overdue.kept >= Math.max(3, KEPT_SHARE * sample.limit) && isGradual(overdue)
+function isLeakingByAndBy(view: View): boolean {
+  const { sample, insight } = view
+  const isMany = insight.overdue.kept.size >= Math.max(3, KEPT_SHARE * sample.limit)
+  return sample.completions > 0 && isMany && isForgetting(view)
 }
 
 /** Times of the norm from which slow leases have a warning of their own; and the share of the ceiling they fill. */

@@ -29,7 +29,7 @@ import { type Insight, NO_INSIGHT, slownessOf } from './insight.ts'
 import { findKnot } from './knot.ts'
 import { NO_KNOT } from './knot-found.ts'
 import { NO_SAMPLE } from './no-sample.ts'
-import { findOverdue } from './overdue.ts'
+import { findOverdue, NONE_OVERDUE, suspectsOf } from './overdue.ts'
 import type { Profiler } from './profile.ts'
 import { isSurge, isUnderPressure, NO_SIGNALS, type Signals, servedPerMs, stepSignals } from './signals.ts'
 import { EPISODE_RULES, TREND_RULE, troublesOf, WATCHED_KINDS, type WatchedKind } from './trouble.ts'
@@ -120,6 +120,8 @@ export class Watch {
   #observed: Observed | undefined
   #controllerError: unknown
   #insight: Insight = NO_INSIGHT
+  /** Those that the leak was told of, while it lasts. */
+  #suspects: ReadonlySet<LeaseInfo> = NONE_OVERDUE.kept
   #lookedAtMs = Number.NEGATIVE_INFINITY
   /** At most one, and none while nobody has to wait. */
   #exhaustionTimer: Timer | undefined
@@ -251,7 +253,7 @@ export class Watch {
     const { profiler, counts, options } = this.#parts
     const isStill = completions === 0 && waiters > 0
     // Whether leases are forgotten by and by is judged while others come back.
-    const isSuspicious = completions > 0 && this.#insight.overdue.kept > 1
+    const isSuspicious = completions > 0 && this.#insight.overdue.kept.size > 1
     const isDue = isStill || isSuspicious || atMs - this.#lookedAtMs >= Math.min(LOOK_MS, options.leaseAgeMs ?? LOOK_MS)
     if (isDue) {
       this.#lookedAtMs = atMs
@@ -275,6 +277,7 @@ export class Watch {
         longMs === 0 ? LEAKED_MS_MIN : Math.max(OVERDUE_MS_MIN, OVERDUE_TIMES_LONG * longMs),
       ),
       leakedMax: leaseAgeMs !== undefined || limit <= SMALL_LIMIT ? 0 : 1,
+      suspects: this.#suspects,
       longestMs: (holder) => profiler?.longestOf(holder) ?? 0,
       leakedMs: (longestMs) => leaseAgeMs ?? Math.max(learnedMs, LEAKED_TIMES_LONGEST * longestMs),
     })
@@ -301,6 +304,7 @@ export class Watch {
       // It takes a search, and matters to what has been foretold only.
       isCrowded: isForetold && isCrowded(this.#signals, ceiling, this.#parts.options.waitSloMs),
     })
+    this.#suspects = suspectsOf(this.#suspects, insight.overdue, troubles['leak-suspected'])
     return WATCHED_KINDS.map((kind) => this.#stepEpisode(kind, troubles[kind], sample.atMs))
   }
 

@@ -204,7 +204,8 @@ test('parallel queries of one request on a busy pool are no deadlock', async () 
 
 test('a leaked lease is suspected once, with who asked for it', async () => {
   const clock = new VirtualClock()
-  const { pool, warnings } = await warnedPool({ clock, watch: { callSitesPerSecond: 1_000, leaseAgeMs: 5_000 } })
+  const watch = { callSitesPerSecond: 1_000, leaseAgeMs: 5_000 }
+  const { pool, warnings } = await warnedPool({ clock, limitMax: 10, limitInitial: 10, watch })
   await clock.advance(1)
   async function forgets() {
     await pool.acquire()
@@ -217,7 +218,49 @@ test('a leaked lease is suspected once, with who asked for it', async () => {
   }
   expect(warnings.map(({ kind }) => kind)).toEqual(['leak-suspected'])
   expect(warnings[0]?.holders?.[0]?.callSite).toMatch(/^forgets \(/)
+  expect(pool.diagnose().verdict).toBe('leak')
   expect(warnings[0]?.evidence).toContainEqual({ what: 'leases that do not come back', value: 1 })
+})
+
+// Slipped through, since no test looked on for longer than until the warning: as leases age, they differ less in age.
+test('a leak is one episode and one verdict, from the first suspicion until its leases have ended', async () => {
+  const clock = new VirtualClock()
+  const { pool, warnings } = await warnedPool({ clock, limitMax: 8 })
+  await clock.advance(1)
+  const ended: string[] = []
+  pool.on('warningEnded', ({ kind }) => ended.push(kind))
+  const page = async () => {
+    const lease = await pool.acquire({ tag: 'page' })
+    await new Promise<void>((resolve) => clock.startTimer(10, resolve))
+    lease.release()
+  }
+  const serve = async (forMs: number, look: () => void = () => {}) => {
+    for (let ms = 0; ms < forMs; ms += 20) {
+      page().catch(() => {})
+      await clock.advance(20)
+      if (ms % 500 === 0) look()
+    }
+  }
+  await serve(1_500)
+  const forgotten = []
+  for (let i = 0; i < 3; i++) {
+    forgotten.push(await pool.acquire({ tag: 'export' }))
+    await serve(300)
+  }
+  await serve(2_000)
+  const verdicts = new Set<string>()
+  const isSaid = () => verdicts.add(pool.diagnose().verdict)
+  await serve(15_000, isSaid)
+  for (let i = 0; i < 30; i++) await clock.advance(500).then(isSaid) // callers go home
+  await serve(2_000, isSaid)
+  expect(warnings.map(({ kind }) => kind)).toEqual(['leak-suspected'])
+  expect([...verdicts]).toEqual(['leak'])
+  expect(ended).toEqual([])
+  for (const lease of forgotten) lease.release()
+  await serve(1_000)
+  expect(pool.diagnose().verdict).toBe('healthy')
+  await serve(6_000)
+  expect(ended).toEqual(['leak-suspected'])
 })
 
 test('a lease past reclaimAfterMs is taken back: its holder’s next use fails clearly, its late end does not', async () => {

@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest'
 import type { LeaseInfo } from '../../../src/pool/contract.ts'
-import { findOverdue, isGradual, type OverdueRule } from '../../../src/watch/overdue.ts'
+import { findOverdue, isGradual, NONE_OVERDUE, type OverdueRule, suspectsOf } from '../../../src/watch/overdue.ts'
 
 const NOW_MS = 100_000
 const RULE: OverdueRule = {
   overdueMs: 1_000,
   leakedMax: 1,
+  suspects: new Set(),
   longestMs: (holder) => (holder === '/report' ? 30_000 : 0),
   leakedMs: () => 10_000,
 }
@@ -25,7 +26,7 @@ test('leases kept by and by are told from those that were stuck at once', () => 
 
 test('a lease whose query does not end is not leaked', () => {
   expect(look([lease(20_000, '/cart', 19_000)])).toMatchObject({
-    kept: 0,
+    kept: new Set(),
     leaked: 0,
     running: 1,
     runningText: 'select 1',
@@ -34,11 +35,31 @@ test('a lease whose query does not end is not leaked', () => {
 })
 
 test('who has been seen to hold for long is not suspected for holding as long', () => {
-  expect(look([lease(40_000, '/report')]).kept).toBe(0)
-  expect(look([lease(50_000, '/report')]).kept).toBe(1)
+  expect(look([lease(40_000, '/report')]).kept.size).toBe(0)
+  expect(look([lease(50_000, '/report')]).kept.size).toBe(1)
 })
 
 test('one old lease may be a habit, two are a leak', () => {
   expect(look([lease(50_000)])).toMatchObject({ leaked: 1, isLeaking: false })
   expect(look([lease(50_000), lease(20_000, '/other')])).toMatchObject({ isLeaking: true, leakedBy: '/cart' })
+})
+
+test('what a leak was told of passes for leaked until it has ended, or works', () => {
+  const both = [lease(2_000), lease(3_000)]
+  const suspects = new Set(both)
+  const rule = { ...RULE, overdueMs: 4_000, suspects }
+  expect(findOverdue(both, NOW_MS, rule)).toMatchObject({ leaked: 2, isLeaking: true })
+  expect(findOverdue(both.slice(1), NOW_MS, rule)).toMatchObject({ leaked: 1, isLeaking: false })
+  const working = new Set([lease(5_000, '/cart', 4_000), lease(5_000, '/cart', 4_000)])
+  expect(findOverdue(working, NOW_MS, { ...rule, suspects: working })).toMatchObject({ leaked: 0, isLeaking: false })
+})
+
+test('suspects stay while one of them is out and the leak lasts; then, others may be', () => {
+  const [first, second, other] = [lease(2_000), lease(3_000), lease(4_000)]
+  const suspects = new Set([first, second])
+  const kept = (...leases: readonly LeaseInfo[]) => ({ ...NONE_OVERDUE, kept: new Set(leases) })
+  expect(suspectsOf(new Set(), kept(first, second), true)).toEqual(suspects)
+  expect(suspectsOf(suspects, kept(second, other), true)).toBe(suspects)
+  expect(suspectsOf(suspects, kept(other), true)).toEqual(new Set([other]))
+  expect(suspectsOf(suspects, kept(first, second), false).size).toBe(0)
 })
