@@ -41,45 +41,36 @@ export function warningOf(kind: WatchedKind, input: AlarmInput): Warning {
     return { kind, severity: 'warn', message, evidence: [fact('limit kept', counts.limit)], advice, counts }
   }
   const finding = findCause(view, view.isPaused && kind === 'slow-leases' ? kind : OWN_CAUSE[kind])
-  const severity = severityOf(kind, view, outlook)
-  const advice = adviceFor(finding.verdict, view)
   const isDecided = finding.confidence >= CONFIDENCE_MIN
   const story = {
     kind,
-    severity,
+    severity: severityOf(kind, view, outlook),
     evidence: finding.evidence,
-    advice,
+    advice: adviceFor(finding.verdict, view),
     counts,
+    holders,
     ...(isDecided && { cause: finding.verdict }),
     ...(isDecided && finding.others.length > 0 && { otherCauses: finding.others }),
   }
-  switch (kind) {
-    case 'backend-refusing':
-      return { ...story, message: describeRefusal(poolName, view) }
-    case 'creation-failing':
-      return { ...story, message: describeCreationTrouble(poolName, view) }
-    case 'backend-saturated':
-      return { ...story, message: describeSaturation(poolName, view), holders }
-    case 'self-deadlock':
-      return { ...story, message: describeKnot(poolName, view), holders }
-    case 'leak-suspected':
-      return { ...story, message: describeLeak(poolName, view), holders }
-    case 'slow-leases':
-      return { ...story, message: describeSlowness(poolName, view), holders }
-    case 'event-loop-stall':
-      return { ...story, message: describeStall(poolName, view) }
-    case 'wait-slo-burn':
-      return { ...story, message: describeBurn(poolName, view), holders }
-    case 'connect-storm':
-      return { ...story, message: describeStorm(poolName, view) }
-    case 'flapping':
-      return { ...story, message: describeFlapping(poolName, view) }
-    case 'limit-ceiling':
-      return { ...story, message: describeCeiling(poolName, view), holders }
-    case 'exhaustion-forecast':
-      assert(outlook !== undefined, 'a forecast is told while there is one')
-      return foretell(story, outlook, input)
-  }
+  if (kind !== 'exhaustion-forecast') return { ...story, message: DESCRIBE[kind](poolName, view) }
+  assert(outlook !== undefined, 'a forecast is told while there is one')
+  return foretell(story, outlook, input)
+}
+
+type Describe = (poolName: string, view: View) => string
+
+const DESCRIBE: Readonly<Record<Exclude<WatchedKind, 'controller-failed' | 'exhaustion-forecast'>, Describe>> = {
+  'backend-refusing': describeRefusal,
+  'creation-failing': describeCreationTrouble,
+  'backend-saturated': describeSaturation,
+  'self-deadlock': describeKnot,
+  'leak-suspected': describeLeak,
+  'slow-leases': describeSlowness,
+  'event-loop-stall': describeStall,
+  'wait-slo-burn': describeBurn,
+  'connect-storm': describeStorm,
+  'limit-ceiling': describeCeiling,
+  flapping: describeFlapping,
 }
 
 /** Of what a warning is itself about, there is no doubt; of the others, the evidence decides. */
@@ -92,30 +83,22 @@ const OWN_CAUSE: Partial<Record<WatchedKind, Verdict>> = {
 
 type Story = Omit<Warning, 'message'>
 
-function foretell(story: Story, outlook: Outlook, { poolName, view, holders }: AlarmInput): Warning {
+function foretell(story: Story, outlook: Outlook, { poolName, view }: AlarmInput): Warning {
   const { exhaustedInMs, confidence, failsInMs } = outlook
   const evidence = Number.isFinite(failsInMs)
     ? [...story.evidence, fact('first caller times out in', failsInMs, 'ms')]
     : story.evidence
   const message = describeOutlook(poolName, outlook, view, story.cause)
-  return { ...story, message, evidence, forecast: { exhaustedInMs, confidence }, holders }
+  return { ...story, message, evidence, forecast: { exhaustedInMs, confidence } }
 }
 
-function severityOf(kind: WatchedKind, { sample, counts }: View, outlook: Outlook | undefined): Severity {
-  const hasFailed = failedOf(sample) > 0
-  const hasNone = counts.live - counts.creating === 0
-  switch (kind) {
-    case 'exhaustion-forecast':
-      return outlook?.basis === 'queue' ? 'critical' : 'warn'
-    case 'creation-failing':
-    case 'backend-refusing':
-      return hasNone || hasFailed ? 'critical' : 'warn'
-    case 'self-deadlock':
-      return 'critical'
-    case 'flapping':
-    case 'connect-storm':
-      return 'warn'
-    default:
-      return hasFailed ? 'critical' : 'warn'
-  }
+/** Who fails within so many ms, fails before anybody could do much. */
+const FAILS_SOON_MS = 10_000
+
+/** What is at stake: callers who fail, or will soon, or stand in line. */
+function severityOf(kind: WatchedKind, { sample, counts, isExhausted }: View, outlook: Outlook | undefined): Severity {
+  const hasNone = counts.live === counts.creating && (kind === 'creation-failing' || kind === 'backend-refusing')
+  const isNear = outlook !== undefined && outlook.failsInMs <= FAILS_SOON_MS
+  const isFelt = kind === 'self-deadlock' || isExhausted || failedOf(sample) > 0
+  return isFelt || isNear || hasNone ? 'critical' : 'warn'
 }

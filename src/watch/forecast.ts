@@ -92,6 +92,8 @@ export interface QueueInput {
   readonly ceiling: number
   /** Leases that end, per ms, at the present number out. */
   readonly servedPerMs: number
+  /** For how long none has ended, in ms. */
+  readonly silentMs: number
   readonly exhaustedAfterMs: number
   /** Longest that a caller waits, in ms. */
   readonly deadlineMs: number
@@ -127,7 +129,8 @@ export function outlookOfQueue(input: QueueInput): Outlook | undefined {
   const forMs = sample.atMs - waitingSinceMs
   const patienceMs = Math.min(input.exhaustedAfterMs, input.deadlineMs)
   if (patienceMs === Number.POSITIVE_INFINITY) return undefined
-  const backlogMs = servedPerMs > 0 ? waiters / servedPerMs : Number.POSITIVE_INFINITY
+  // What is out has been at work for as long as none has ended.
+  const backlogMs = waiters / servedPerMs - input.silentMs
   const deviations = excess / Math.sqrt(excess + 2 * servedPerMs * forMs)
   if (deviations < deviationsMin(input.isSurge, forMs) || backlogMs < BACKLOG_SHARE_MIN * patienceMs) return undefined
   const growthPerMs = growthOf(input)
@@ -166,7 +169,6 @@ function growthOf({ sample, queue, before }: QueueInput): number | undefined {
 /** First come, first served; another order, or shedding, makes it sooner for some. */
 function firstFailureInMs(input: QueueInput, forMs: number, growthPerMs: number): number {
   const { deadlineMs, servedPerMs, sample } = input
-  if (servedPerMs === 0) return Math.max(0, deadlineMs - sample.oldestWaitMs)
   const lengthMax = deadlineMs * servedPerMs // who joins a longer queue is not served in time
   if (sample.waiters > lengthMax) return Math.max(0, deadlineMs - forMs * (1 - lengthMax / sample.waiters))
   if (growthPerMs === 0) return Number.POSITIVE_INFINITY

@@ -121,13 +121,12 @@ export function isUnderPressure(sample: Sample): boolean {
   return waiters > PRESSED_WAITERS_SHARE * limit || waitMsP95 > PRESSED_WAIT_MS || failedOf(sample) > 0
 }
 
-/** If none has ended for this many times the usual lease, the law tells nothing: nothing is served. */
-const SILENT_LEASES = 5
-
-/** Leases that end per ms when everything is out: as seen, or by Little's law where the window was too short to see. */
+/**
+ * Leases that end per ms when everything is out: as seen, or by Little's law where the window was too short to see.
+ * Where none ends, leases take at least as long as that.
+ */
 export function servedPerMs({ leaseMs, silentMs }: Signals, { completions, windowMs, inUse }: Sample): number {
-  if (leaseMs === 0 || silentMs > SILENT_LEASES * leaseMs) return completions / windowMs
-  return Math.max(completions / windowMs, inUse / leaseMs)
+  return Math.max(completions / windowMs, inUse / (Math.max(leaseMs, silentMs) || 1))
 }
 
 /**

@@ -236,6 +236,7 @@ export class Watch {
       limitNext: Math.min(Math.round(decision.limit), within),
       ceiling: within,
       servedPerMs: servedPerMs(this.#signals, sample),
+      silentMs: this.#signals.silentMs,
       exhaustedAfterMs: options.exhaustedAfterMs,
       deadlineMs: acquireTimeoutMs,
       confidenceMin: options.forecastConfidenceMin,

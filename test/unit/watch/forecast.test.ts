@@ -93,6 +93,7 @@ describe('of a queue', () => {
       limitNext: 10,
       ceiling: 10,
       servedPerMs: 0.5,
+      silentMs: 0,
       exhaustedAfterMs: 1_000,
       deadlineMs: 1_000,
       confidenceMin: 0.8,
@@ -112,8 +113,8 @@ describe('of a queue', () => {
   })
 
   test('when nothing is served, the oldest waiter is the first to fail', () => {
-    const input = atStep({ completions: 0, oldestWaitMs: 40 }, { servedPerMs: 0 })
-    expect(outlookOfQueue(input)?.failsInMs).toBe(960)
+    const input = atStep({ completions: 0 }, { servedPerMs: 0 })
+    expect(outlookOfQueue(input)?.failsInMs).toBe(950)
   })
 
   test('a burst that is over already is not foretold: it will be served in time', () => {
