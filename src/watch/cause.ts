@@ -27,6 +27,8 @@ export interface View {
   readonly isExhausted: boolean
   /** By pause(). */
   readonly isPaused: boolean
+  /** A deadlock has been told, and is not over for long. */
+  readonly wasKnotted: boolean
 }
 
 /** What the evidence speaks for. */
@@ -54,7 +56,7 @@ export function findState(view: View): Findings {
   const { sample } = view
   if (view.isPaused) return findCause(view)
   if (isAtRest(view) && !isInTrouble(view)) return alone('idle', 0.95, [fact('limit', view.counts.limit)])
-  const isPressed = view.isExhausted || isUnderPressure(sample) || isStanding(view)
+  const isPressed = !isEmpty(view) && (view.isExhausted || isUnderPressure(sample) || isStanding(view))
   if (isRefused(view) || isInTrouble(view) || isPressed || isStalling(view.signals.stall)) return findCause(view)
   if (view.insight.overdue.isLeaking) return findCause(view, 'leak')
   const quiet = [...demand(view), fact('waiting time (p95)', sample.waitMsP95, 'ms')]
@@ -68,9 +70,14 @@ function alone(verdict: Verdict, confidence: number, evidence: readonly Evidence
   return { verdict, confidence, evidence, others: [] }
 }
 
-/** Nothing is out, and the window that would have said so was not worth a timer. */
-function isAtRest({ nowMs, sample, counts }: View): boolean {
-  return nowMs - sample.atMs > sample.windowMs && counts.inUse + counts.waiters + counts.creating === 0
+/** Nothing is out, and nobody wants it to be: whatever callers felt in the last window is over. */
+function isEmpty({ counts }: View): boolean {
+  return counts.inUse + counts.waiters + counts.creating === 0
+}
+
+/** And the window that would have said so was not worth a timer. */
+function isAtRest(view: View): boolean {
+  return view.nowMs - view.sample.atMs > view.sample.windowMs && isEmpty(view)
 }
 
 /** All is out and somebody waits, whatever the last window saw: it may have ended before. */
@@ -138,11 +145,12 @@ function pause(view: View): Finding {
   return { verdict: 'idle', confidence: 0.95, evidence: [fact('paused by hand', 'until resume()'), ...line(view)] }
 }
 
-/** Who holds a lease waits for another, and all of them do: nobody can go on. */
+/** Who holds a lease waits for another, all of them do, and nobody can go on; what is felt just after comes of it. */
 function findKnot(view: View): Finding | undefined {
   const { counts, sample, insight } = view
   const { knot } = insight
-  if (counts.waiters === 0 || counts.inUse < counts.limit || !isKnotted(knot, counts.inUse)) return undefined
+  const isTied = counts.waiters > 0 && counts.inUse >= counts.limit && isKnotted(knot, counts.inUse)
+  if (!isTied && !view.wasKnotted) return undefined
   const isAll = knot.known >= counts.inUse
   const confidence = isAll ? 0.95 : sample.completions === 0 ? 0.9 : 0.6
   const evidence = [

@@ -367,6 +367,7 @@ export class Watch {
     const isExhausted = this.#exhaustion.episode !== undefined
     const isPaused = this.#parts.isPaused()
     const creation = this.#creation
-    return { nowMs, insight, counts, sample, decision, ceiling, signals, creation, isExhausted, isPaused }
+    const wasKnotted = this.#episodes['self-deadlock'].phase === 'open'
+    return { nowMs, insight, counts, sample, decision, ceiling, signals, creation, isExhausted, isPaused, wasKnotted }
   }
 }
