@@ -35,7 +35,7 @@ function adviceOn(verdict: Verdict, view: View): readonly string[] {
     case 'leak':
       return [
         `End every lease in a finally block, with \`using\`, or by pool.use(): start with ${view.insight.overdue.leakedBy}.`,
-        'Until that is deployed, watch.reclaimAfterMs takes such leases back; a restart does, too.',
+        'Until that is deployed, watch.reclaimAfterMs takes such leases back.',
         'A larger limitMax only puts it off.',
       ]
     case 'self-deadlock':

@@ -106,7 +106,7 @@ export function describeSlowness(poolName: string, { insight, signals, counts, n
 export function describeStall(poolName: string, { signals, counts }: View): string {
   return (
     `The event loop of this process was blocked for ${formatMs(signals.stall.worstMs)}: ${callers(counts.waiters)} for ` +
-    `pool '${poolName}', ${counts.idle} of whose resources are idle. It is not the pool, and not the backend.`
+    `pool '${poolName}', ${counts.idle} of whose resources are idle.`
   )
 }
 

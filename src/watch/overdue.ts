@@ -93,8 +93,10 @@ export function findOverdue(leases: Iterable<LeaseInfo>, nowMs: number, rule: Ov
     kept.add(lease)
     if (isSuspect || ageMs >= rule.leakedMs(longestMs)) leaked += 1
   }
-  const [oldest, ...younger] = [...kept].sort((a, b) => a.sinceMs - b.sinceMs)
+  const byAge = [...kept].sort((a, b) => a.sinceMs - b.sinceMs)
+  const oldest = byAge[0]
   const oldestMs = oldest ? nowMs - oldest.sinceMs : 0
+  const youngestMs = nowMs - (byAge.at(-1)?.sinceMs ?? nowMs)
   return {
     kept,
     running,
@@ -103,7 +105,7 @@ export function findOverdue(leases: Iterable<LeaseInfo>, nowMs: number, rule: Ov
     leakedBy: oldest ? holderOf(oldest) : NONE_OVERDUE.leakedBy,
     leakedSite: oldest?.tag ? oldest.caller?.site : undefined,
     oldestMs,
-    spread: oldest ? ((younger.at(-1) ?? oldest).sinceMs - oldest.sinceMs) / oldestMs : 0,
+    spread: oldestMs > 0 ? 1 - youngestMs / oldestMs : 0,
     runningText,
     runningMs,
   }
