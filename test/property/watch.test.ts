@@ -124,12 +124,19 @@ test('who is told that the backend is saturated is not advised as if it were not
   )
 })
 
+/**
+ * An alarm about what is to come is over two minutes after the last sign of it. Such a sign is demand near the limit,
+ * by its slow trend, which forgets in 15 s: from forty leases to less than one, that is a minute more. And a third.
+ */
+const QUIET_MS_MAX = 240_000
+
+// Failed with a seed now and then: it waited for the two minutes only.
 test('whatever has happened, a pool that is left alone becomes quiet, with every episode ended', () => {
   fc.assert(
     fc.property(fc.array(anyWindow, { maxLength: 60 }), (windows) => {
       const given = replay(windows)
-      // An alarm about what is to come is over two minutes after the last sign of it, in windows of a quarter second.
-      for (let i = 0; i < 500 && !given.watch.isQuiet; i++) given.see({})
+      const leftAtMs = given.clock.nowMs()
+      while (!given.watch.isQuiet && given.clock.nowMs() - leftAtMs < QUIET_MS_MAX) given.see({})
       expect(given.watch.isQuiet).toBe(true)
       const count = (event: string) => given.told.filter((told) => told.event === event).length
       expect(count('warningEnded')).toBe(count('warning'))
