@@ -9,7 +9,7 @@ export interface Manner {
   readonly creates: 'paced' | 'perWaiter'
   /** How many priorities there are. Integer >= 1. */
   readonly levels: number
-  /** May one more not even wait? @defaultValue waiters >= waitersMax */
+  /** May one more not even wait? @defaultValue waitersMax wait for whom nothing is idle or validating */
   readonly isFull?: (counts: LiveCounts) => boolean
 }
 

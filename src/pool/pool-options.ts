@@ -14,8 +14,9 @@ export interface PoolOptions {
   /** Longest an acquire may wait, in ms, creation included; > 0. @defaultValue 30_000 */
   readonly acquireTimeoutMs?: number
   /**
-   * Most acquires that may wait; one more is refused at once. Integer >= 0, or Infinity. With 0 only what is idle is
-   * lent, nobody waits for a create either, and who is refused has one opened for the next. @defaultValue Infinity
+   * Most acquires that may wait, beside those for whom what is idle is being validated; one more is refused at once.
+   * Integer >= 0, or Infinity. With 0 only what is idle is lent, nobody waits for a create unless a validation has
+   * failed him, and who is refused has one opened for the next. @defaultValue Infinity
    */
   readonly waitersMax?: number
   /** Who is served next, and who is shed: 'fifo', codel(…), adaptiveLifo(…). @defaultValue codel() */

@@ -344,7 +344,10 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     if (signal?.aborted) {
       return { kind: 'aborted', error: new AcquireAbortedError(0, this.#errorInfo(signal.reason)) }
     }
-    const isFull = this.#manner.isFull?.(this.#view) ?? this.#queue.length >= waitersMax
+    const { waiters, validating, idle, isPaused } = this.#view
+    // So many have what is idle, or about to be lent: they take nobody's place.
+    const served = isPaused ? 0 : validating + idle
+    const isFull = this.#manner.isFull?.(this.#view) ?? waiters >= waitersMax + served
     if (!isFull) return undefined
     return { kind: 'queueFull', error: new QueueFullError(waitersMax, this.#errorInfo()) }
   }

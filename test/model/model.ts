@@ -17,8 +17,8 @@ export interface Ask {
   readonly deadlineAtMs: number
   readonly priority: number
   readonly signal: AbortSignal | undefined
-  /** Who was waiting already. */
-  readonly waitersBefore: number
+  /** As many were waiting already as may, beside those for whom something was ready, or about to be. */
+  readonly isFull: boolean
   readonly isAfterDrain: boolean
   /** left: timed out or shed, says an event; refused: says its promise, or that it never waited. */
   state: 'waiting' | 'trying' | 'granted' | 'ended' | 'left' | 'refused'
@@ -115,6 +115,8 @@ export class Model {
   // ------------------------------------------------------------------------------------------- what callers do
 
   ask(wanted: Partial<Pick<Ask, 'deadlineAtMs' | 'priority' | 'signal'>>, state: 'waiting' | 'trying'): Ask {
+    const { idle, validating } = this.#pool.counts()
+    const served = this.isPaused ? 0 : idle + validating
     const ask: Ask = {
       id: this.asks.length,
       tag: `ask-${this.asks.length}`,
@@ -122,7 +124,7 @@ export class Model {
       deadlineAtMs: wanted.deadlineAtMs ?? Number.POSITIVE_INFINITY,
       priority: wanted.priority ?? 0,
       signal: wanted.signal,
-      waitersBefore: this.#waiting.size,
+      isFull: this.#waiting.size >= this.#setting.waitersMax + served,
       isAfterDrain: this.isDraining,
       state,
       grantedAtMs: 0,
@@ -197,7 +199,7 @@ export class Model {
     if (ask.state !== 'waiting') return `${code} while ${ask.state}`
     if (code === 'ERR_POOL_ABORTED') return ask.signal?.aborted ? undefined : 'aborted by nobody'
     if (code === 'ERR_POOL_QUEUE_FULL') {
-      return ask.waitersBefore >= this.#setting.waitersMax ? undefined : `full with ${ask.waitersBefore}`
+      return ask.isFull ? undefined : 'refused a place in a queue that had one'
     }
     if (code === 'ERR_POOL_DRAINING') {
       if (!ask.isAfterDrain) this.drainRefused += 1
@@ -244,8 +246,8 @@ export class Model {
   }
 
   /** It is, or it will be told so as soon as its promise can. */
-  #isRefusedAtOnce({ signal, isAfterDrain, waitersBefore }: Ask): boolean {
-    return isAfterDrain || signal?.aborted === true || waitersBefore >= this.#setting.waitersMax
+  #isRefusedAtOnce({ signal, isAfterDrain, isFull }: Ask): boolean {
+    return isAfterDrain || signal?.aborted === true || isFull
   }
 
   #ended(ask: Ask): void {
@@ -349,7 +351,7 @@ export class Model {
     checkInvariants(this.#pool, this.#factory, {
       isPaused: this.isPaused,
       isBackingOff: isOverdue || nowMs < this.#retryAtMs,
-      waitersMax: this.#setting.waitersMax,
+      waitersMax: this.#setting.waitersMax + this.#setting.limitMax, // for whom something was readied, come on top
     })
     const { waiters, inUse, size } = this.#pool.counts()
     if (waiters !== this.#waiting.size) throw new Error(`${waiters} waiters in the pool, ${this.#waiting.size} callers`)

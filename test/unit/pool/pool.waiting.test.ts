@@ -352,6 +352,43 @@ test('with waitersMax 0 only what is idle is lent', async () => {
   lease.release()
 })
 
+// Slipped through, since waitersMax was never tested together with validate.
+test('with waitersMax 0 all that is idle is lent, where it is validated first, too', async () => {
+  const { pool, clock } = newTestPool({ waitersMax: 0, warmUp: 3, validates: true })
+  await clock.advance(1_000)
+  const leases = await Promise.all([pool.acquire(), pool.acquire(), pool.acquire()])
+  expect(leases.map(({ resource }) => resource.id)).toEqual([3, 2, 1])
+  await expect(pool.acquire()).rejects.toBeInstanceOf(QueueFullError)
+})
+
+test('those for whom an idle resource is being validated take no place in the queue', async () => {
+  const { pool, factory, clock } = newTestPool({ limitMax: 3, waitersMax: 2, warmUp: 3, validates: true })
+  await clock.advance(1_000)
+  factory.behaviour.validate = 'slow'
+  const served = [1, 2, 3].map(() => watch(pool.acquire()))
+  const waiting = [watch(pool.acquire()), watch(pool.acquire())]
+  await expect(pool.acquire()).rejects.toMatchObject({ code: 'ERR_POOL_QUEUE_FULL', counts: { waiters: 5 } })
+  await clock.advance(30)
+  expect(served.every(({ value }) => value !== undefined)).toBe(true)
+  expect(waiting).toEqual([{}, {}])
+  await expect(pool.acquire()).rejects.toBeInstanceOf(QueueFullError)
+})
+
+test('who waits for a validation that fails has a resource made for him, in a full queue, too', async () => {
+  const { pool, factory, clock } = newTestPool({ waitersMax: 0, warmUp: 1, validates: true })
+  await clock.advance(1_000)
+  factory.behaviour.validate = 'answerFalse'
+  expect((await pool.acquire()).resource.id).toBe(2)
+})
+
+test('a paused pool lends nothing that is idle: who comes takes a place in the queue', async () => {
+  const { pool } = newTestPool({ waitersMax: 1, warmUp: 2 })
+  await settled()
+  pool.pause()
+  void watch(pool.acquire())
+  await expect(pool.acquire()).rejects.toBeInstanceOf(QueueFullError)
+})
+
 test('an acquire of a pool that drains is refused at once', async () => {
   const { pool, lease } = await newBusyPool()
   void pool.drain()
