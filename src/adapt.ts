@@ -58,10 +58,10 @@ export class AdoptedOne extends PoolHandle<unknown> implements AdoptedPool {
   #isDetached = false
 
   constructor(adapter: Adapter<unknown>, options: ResolvedOptions, forget: () => void) {
-    const { limitMax, createTimeoutMs, destroyTimeoutMs, warmUp, waitersMax } = options.pool
+    const { limitMax, createTimeoutMs, destroyTimeoutMs, warmUp } = options.pool
     super(options, () => adapter.source, {
       ...OWN_MANNER,
-      isFull: (counts) => counts.waiters >= waitersMax || adapter.isFull?.(counts) === true,
+      isFull: (counts) => adapter.isFull?.(counts) || undefined,
     })
     this.kind = adapter.kind
     this.#adapter = adapter

@@ -9,8 +9,8 @@ export interface Manner {
   readonly creates: 'paced' | 'perWaiter'
   /** How many priorities there are. Integer >= 1. */
   readonly levels: number
-  /** May one more not even wait? @defaultValue waitersMax wait for whom nothing is idle or validating */
-  readonly isFull?: (counts: LiveCounts) => boolean
+  /** May one more not even wait? @defaultValue or undefined: waitersMax wait for whom nothing is idle or validating */
+  readonly isFull?: (counts: LiveCounts) => boolean | undefined
 }
 
 export const OWN_MANNER: Manner = { lends: 'newest', creates: 'paced', levels: PRIORITY_LEVELS }

@@ -561,12 +561,10 @@ export class Pool<T> implements Gate<T>, Lender<T> {
       if (entry.lease !== lease || entry.isAdopted) continue
       const leaseOut = entry.lease as PoolLease<T>
       leaseOut.reclaimError = error
-      this.#observer.ended(nowMs, nowMs - lease.sinceMs)
       this.#leasesQuietSinceMs = nowMs
-      entry.lease = undefined
-      this.#witness?.ended(lease, nowMs)
+      const { leaseMs, tag } = this.#cutLease(entry, nowMs)
       this.#destroy(entry, 'reclaimed', nowMs, error)
-      this.#tellReleased(nowMs - lease.sinceMs, lease.tag)
+      this.#tellReleased(leaseMs, tag)
       this.#pulse(nowMs)
       return true
     }
@@ -1000,10 +998,6 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#sweeper.stop()
     this.#retryTimer?.cancel()
     this.#endDrain(drain, { leasesCut: 0, holders: [], waitersRefused, unfinished: this.#view.size })
-  }
-
-  get isDraining(): boolean {
-    return this.#drain !== undefined
   }
 
   // ---------------------------------------------------------------------------------------------- looking
