@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { type AsyncScope, captureAsyncScope, clockInScope } from './base/async-scope.ts'
 import { type Clock, systemClock, type Timer } from './base/clock.ts'
-import { Emitter, type Observable } from './base/emitter.ts'
+import { Emitter, type Labelled, type Observable } from './base/emitter.ts'
 import { ignore } from './base/ignore.ts'
 import { type OptionsReader, readOptions, requireInteger, show } from './base/options.ts'
 import { harmlessRandom, type Random, systemRandom } from './base/random.ts'
@@ -21,11 +21,13 @@ import { Watch } from './watch/watch.ts'
 import { type ResolvedWatchOptions, resolveWatchOptions, type WatchOptions } from './watch/watch-options.ts'
 import { Witness } from './watch/witness.ts'
 
-/** What a pool of either kind tells: the engine's events, the watch's, and every decision. */
-export interface PoolHandleEvents extends PoolEvents, WatchEvents {
+interface HandleEvents extends PoolEvents, WatchEvents {
   /** A window closed, and the controller decided. Comes every window, whether or not the limit moved. */
   decided: DecisionRecord
 }
+
+/** What a pool of either kind tells: the engine's events, the watch's, every decision; each with its name. */
+export type PoolHandleEvents = Labelled<HandleEvents>
 
 /** How a pool of either kind is measured, controlled and watched. */
 export interface ControlOptions {
@@ -109,7 +111,7 @@ export type Engine<out T> = Omit<Pool<T>, 'endLease' | 'leaseEndedError'>
 export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposable {
   readonly name: string
   protected readonly engine: Engine<T>
-  readonly #events: Emitter<PoolHandleEvents>
+  readonly #events: Emitter<HandleEvents>
   readonly #limits: ResolvedPoolOptions
   readonly #watch: Watch
   // Made while the engine is made, which hands them its live counts.
@@ -130,7 +132,7 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
     this.name = name
     this.#limits = pool
     this.#profiler = new Profiler(clock, control.watch.callSitesPerSecond > 0)
-    this.#events = new Emitter<PoolHandleEvents>((error, event) => this.#reportListener(error, event))
+    this.#events = new Emitter<HandleEvents>(name, (error, event) => this.#reportListener(error, event))
     this.engine = new Pool<T>({
       name,
       source: sourceIn(scope),

@@ -4,6 +4,9 @@ import { type AsyncScope, captureAsyncScope } from './async-scope.ts'
 /** A map of event names to the one object that each event carries. */
 export type EventMap<E> = { [K in keyof E]: object }
 
+/** Each event says of which pool it tells: one listener may serve many. */
+export type Labelled<E> = { readonly [K in keyof E]: E[K] & { readonly pool: string } }
+
 /** What users may do with events. */
 export interface Observable<E> {
   on<K extends keyof E>(event: K, listener: (payload: E[K]) => void): void
@@ -16,10 +19,11 @@ export interface Observable<E> {
  * listeners after it, and is reported by `onListenerError`; listeners run in the async context in which the emitter
  * was made, never in that of the caller whose release they ride on.
  */
-export class Emitter<E extends EventMap<E>> implements Observable<E> {
+export class Emitter<E extends EventMap<E>> implements Observable<Labelled<E>> {
   // tiny-typed-emitter is node's EventEmitter with types, which need a map that is known here; E is not.
   readonly #inner: UntypedEmitter = new TypedEmitter() as unknown as UntypedEmitter
   readonly #scope: AsyncScope = captureAsyncScope('AdaptivePoolEvents')
+  readonly #pool: string
   readonly #onListenerError: (error: unknown, event: string) => void
   /**
    * The events that somebody may be listening to: what `has()` says at a tenth of the price, for the events of every
@@ -27,22 +31,23 @@ export class Emitter<E extends EventMap<E>> implements Observable<E> {
    */
   readonly heard: { [K in keyof E]?: boolean } = {}
 
-  constructor(onListenerError: (error: unknown, event: string) => void) {
+  constructor(pool: string, onListenerError: (error: unknown, event: string) => void) {
+    this.#pool = pool
     this.#onListenerError = onListenerError
     this.#inner.setMaxListeners(0) // a pool shared by a hundred modules is no leak
   }
 
-  on<K extends keyof E>(event: K, listener: (payload: E[K]) => void): void {
+  on<K extends keyof E>(event: K, listener: (payload: Labelled<E>[K]) => void): void {
     this.#inner.on(event as string, requireListener(event as string, listener) as AnyListener)
     this.heard[event] = true
   }
 
-  once<K extends keyof E>(event: K, listener: (payload: E[K]) => void): void {
+  once<K extends keyof E>(event: K, listener: (payload: Labelled<E>[K]) => void): void {
     this.#inner.once(event as string, requireListener(event as string, listener) as AnyListener)
     this.heard[event] = true
   }
 
-  off<K extends keyof E>(event: K, listener: (payload: E[K]) => void): void {
+  off<K extends keyof E>(event: K, listener: (payload: Labelled<E>[K]) => void): void {
     this.#inner.off(event as string, listener as AnyListener)
     this.#noteLeft(event)
   }
@@ -54,9 +59,10 @@ export class Emitter<E extends EventMap<E>> implements Observable<E> {
 
   emit<K extends keyof E>(event: K, payload: E[K]): void {
     if (this.heard[event] !== true) return
+    const labelled = { pool: this.#pool, ...payload }
     this.#scope.run(() => {
       // rawListeners is a copy, with the wrappers of once(), which take themselves out when called.
-      for (const listener of this.#inner.rawListeners(event as string)) this.#call(listener, event as string, payload)
+      for (const listener of this.#inner.rawListeners(event as string)) this.#call(listener, event as string, labelled)
     })
     this.#noteLeft(event) // listeners of once() have taken themselves out
   }

@@ -45,7 +45,7 @@ export function newTestWatch(options: WatchOptions | false = {}, leases: readonl
   const profiler = new Profiler(clock)
   const told: ToldEvent[] = []
   const listenerErrors: unknown[] = []
-  const events = new Emitter<WatchEvents>((error) => listenerErrors.push(error))
+  const events = new Emitter<WatchEvents>('orders', (error) => listenerErrors.push(error))
   for (const event of ['warning', 'warningEnded', 'exhausted', 'recovered'] as const) {
     events.on(event, (payload) => told.push({ atMs: clock.nowMs(), event, payload } as ToldEvent))
   }

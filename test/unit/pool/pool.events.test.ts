@@ -27,6 +27,21 @@ test('a resource that passes from its holder to a waiter is told of as released,
   expect(waiting.value?.resource).toBe(lease.resource)
 })
 
+test('each event says of which pool it tells, and a decision that is kept stays as it was', async () => {
+  const { pool, clock } = newTestPool({ name: 'orders', limitMax: 2 })
+  const told: PoolHandleEvents[keyof PoolHandleEvents][] = []
+  for (const event of ['created', 'acquired', 'released', 'decided', 'limitChanged'] as const) {
+    pool.on(event, (payload) => told.push(payload))
+  }
+  const lease = await pool.acquire()
+  lease.release()
+  pool.resize(1)
+  await clock.advance(300)
+  expect(told.length).toBeGreaterThanOrEqual(5)
+  expect(told.map((payload) => payload.pool)).toEqual(told.map(() => 'orders'))
+  expect(pool.decisions(1)[0]).not.toHaveProperty('pool')
+})
+
 test('a resource’s way through the pool is told in events, each once', async () => {
   const { pool, factory, clock } = newTestPool({ limitMin: 1, idleTimeoutMs: 1_000, lifetimeMs: 5_000 })
   const events = recordEvents(pool, 'created', 'acquired', 'released', 'evicted', 'destroyed')
@@ -74,7 +89,7 @@ test('what is lent at once has waited for 0 ms', async () => {
   const acquired = recordEvents(pool, 'acquired')
   await pool.acquire()
   pool.tryAcquire()
-  expect(acquired.map(({ payload }) => payload)).toEqual([{ waitMs: 0, tag: undefined }])
+  expect(acquired.map(({ payload }) => payload)).toMatchObject([{ waitMs: 0, tag: undefined }])
 })
 
 test('a refusal is told once its waiter has left', async () => {
@@ -197,7 +212,7 @@ test('a listener that throws harms neither the pool nor other listeners, and is 
   await clock.advance(5_000)
   await pool.drain()
   checkInvariants(pool, factory)
-  expect(failed.map(({ payload }) => payload)).toEqual(good.map(({ name }) => ({ event: name, error: bad })))
+  expect(failed.map(({ payload }) => payload)).toMatchObject(good.map(({ name }) => ({ event: name, error: bad })))
   expect(good.length).toBeGreaterThan(8)
 })
 
@@ -211,7 +226,7 @@ test('the rejection of an async listener is reported, not left unhandled', async
   const failed = recordEvents(pool, 'listenerFailed')
   await pool.acquire()
   await settled()
-  expect(failed.map(({ payload }) => payload)).toEqual([{ event: 'acquired', error: bad }])
+  expect(failed.map(({ payload }) => payload)).toMatchObject([{ event: 'acquired', error: bad }])
 })
 
 test.each([

@@ -221,7 +221,7 @@ test('use() destroys the resource when destroyOnError itself throws, and the cal
   await expect(pool.use(() => Promise.reject(new Error('no such table')))).rejects.toThrow('no such table')
   await settled()
   expect(factory.count('open')).toBe(0)
-  expect(failed).toEqual([{ event: 'destroyOnError', error: bad }])
+  expect(failed).toMatchObject([{ event: 'destroyOnError', error: bad }])
 })
 
 // Slipped through, since the types refuse it: false by promise was true.
@@ -239,7 +239,7 @@ test.each([
   await new Promise(setImmediate) // Node tells of what is unhandled once all promises have been seen to
   process.off('unhandledRejection', note)
   const error = new TypeError('destroyOnError must answer at once, got a promise: it must not be async')
-  expect({ failed, unhandled }).toEqual({ failed: [{ event: 'destroyOnError', error }], unhandled: [] })
+  expect({ failed, unhandled }).toMatchObject({ failed: [{ event: 'destroyOnError', error }], unhandled: [] })
   expect(factory.count('open')).toBe(0)
 })
 

@@ -270,7 +270,7 @@ function newEngine(given: PoolOptions = {}) {
     clock,
     random: { next: () => 0 },
     scope,
-    events: new Emitter<PoolEvents>((error) => expect.fail(String(error))),
+    events: new Emitter<PoolEvents>('orders', (error) => expect.fail(String(error))),
     instruments: () => ({ observer, control }),
     holders: () => [],
   })
