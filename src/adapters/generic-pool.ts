@@ -129,12 +129,11 @@ export class GenericPoolFace implements PoolFace<unknown> {
   }
 
   get inherited() {
-    const { acquireTimeoutMillis } = this.#pool._config
+    const { acquireTimeoutMillis = 0 } = this.#pool._config
     return {
       limitMax: this.#max,
-      ...(acquireTimeoutMillis !== undefined && acquireTimeoutMillis > 0
-        ? { acquireTimeoutMs: acquireTimeoutMillis }
-        : {}),
+      acquireTimeoutMs: acquireTimeoutMillis > 0 ? acquireTimeoutMillis : Number.POSITIVE_INFINITY,
+      createTimeoutMs: Number.POSITIVE_INFINITY, // it has none
     }
   }
 

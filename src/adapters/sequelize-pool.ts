@@ -130,6 +130,7 @@ export class SequelizePoolFace implements PoolFace<object> {
     return {
       limitMax: maxSize,
       ...(acquireTimeoutMillis > 0 ? { acquireTimeoutMs: acquireTimeoutMillis } : {}),
+      createTimeoutMs: Number.POSITIVE_INFINITY, // it has none
     }
   }
 

@@ -3,6 +3,7 @@ import { createPool } from 'generic-pool'
 import { expect, test } from 'vitest'
 import { adapt } from '../../../src/adapt.ts'
 import { fixed } from '../../../src/control/fixed.ts'
+import { VirtualClock } from '../../../src/sim/virtual-clock.ts'
 
 const OPTIONS = { controller: fixed(), watch: false } as const
 const CANNOT = new Error('cannot be closed')
@@ -41,4 +42,16 @@ test('whom maxWaitingClients turns away is counted', async () => {
   expect(control.stats().queueFull).toBe(1)
   await pool.release(first)
   await pool.release(await waiting)
+})
+
+test('without acquireTimeoutMillis, who waits does so for as long as it takes', async () => {
+  const clock = new VirtualClock()
+  const pool = createPool({ create: async () => ({}), destroy: async () => {} }, { max: 1 })
+  adapt(pool, { ...OPTIONS, clock })
+  const held = await pool.acquire()
+  const waiting = pool.acquire()
+  await clock.advance(120_000)
+  expect(pool.pending).toBe(1)
+  pool.release(held)
+  expect(await waiting).toBe(held)
 })
