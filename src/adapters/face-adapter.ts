@@ -72,7 +72,7 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
   // ------------------------------------------------------------------------------------------------ for the doors
 
   readonly limit = (): number => this.#gate?.counts().limit ?? this.settings.limitMax
-  readonly waiters = (): number => this.#gate?.counts().waiters ?? 0
+  readonly waiters = (): number => (this.#gate?.counts().waiters ?? 0) + this.source.strangersWaiting()
 
   ask(options: AskOptions, translate: (error: Error) => unknown): Promise<T> {
     const gate = this.#gate

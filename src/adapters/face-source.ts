@@ -59,6 +59,11 @@ export class FaceSource<T> implements Source<T> {
     return Math.max(0, this.#face.idle() - this.owed())
   }
 
+  /** Who is in the pool's own queue since before adoption: whoever else is there, waits at the gate. */
+  strangersWaiting(): number {
+    return Math.max(0, this.#face.queued() - this.#asked)
+  }
+
   /**
    * Taken, or being opened, past the gate or before there was one. So is what is being opened for a request that has
    * been answered otherwise meanwhile: it is nobody's, until it is idle.

@@ -260,7 +260,7 @@ export class GenericPoolFace implements PoolFace<unknown> {
         doors.lookSoon()
         await Promise.allSettled(pool._factoryDestroyOperations)
       },
-      pending: { get: () => doors.waiters() + this.#readQueued() },
+      pending: { get: doors.waiters },
     })
     return {
       undo: () => {

@@ -41,6 +41,7 @@ export interface Doors<T> {
   readonly settings: GateSettings
   /** The limit of this moment. */
   readonly limit: () => number
+  /** Who waits, at the gate or since before there was one. */
   readonly waiters: () => number
   /** A resource, by way of the engine. `translate` puts an error of ours into words that the pool's callers know. */
   ask(options: AskOptions, translate: (error: Error) => unknown): Promise<T>

@@ -237,7 +237,7 @@ export class SequelizePoolFace implements PoolFace<object> {
         // one, and what is created would be nobody's.
         if (this.#readWaiting() > this.coming()) this.#own._dispense()
       },
-      waiting: { get: () => doors.waiters() + this.#readWaiting() },
+      waiting: { get: doors.waiters },
     })
     return {
       undo: () => {

@@ -208,7 +208,7 @@ export class TarnFace implements PoolFace<object> {
       _tryAcquireOrCreate: () => this.#serveOwed(),
       acquire: () => gatedAcquire(doors, translate),
       release: (resource: object) => doors.end(resource, 'release') || this.#own.release(resource),
-      numPendingAcquires: () => doors.waiters() + this.#own.numPendingAcquires(),
+      numPendingAcquires: doors.waiters,
       destroy: async () => {
         await doors.drain()
         return this.#own.destroy()

@@ -1,10 +1,10 @@
 import { createPool as createGenericPool } from 'generic-pool'
 import { Pool as SequelizePool } from 'sequelize-pool'
 import { Pool as TarnPool } from 'tarn'
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { adapt } from '../../../src/adapt.ts'
 import { fixed } from '../../../src/control/fixed.ts'
-import { VirtualClock } from '../../../src/sim/virtual-clock.ts'
+import { settled, VirtualClock } from '../../../src/sim/virtual-clock.ts'
 
 interface Asked {
   readonly pool: object
@@ -33,20 +33,35 @@ const POOLS: Readonly<Record<string, (factory: Factory) => Asked>> = {
   },
 }
 
-/** A pool whose creates take `createMs`, adopted. */
-function adopted(newPool: (factory: Factory) => Asked, createMs: number) {
+/** A pool whose creates take `createMs`, and what adopts it. */
+function newPool(name: string, createMs: number) {
   const clock = new VirtualClock()
   const create = () => new Promise<object>((resolve) => clock.startTimer(createMs, () => resolve({})))
-  const asked = newPool({ create, destroy: async () => {} })
-  adapt(asked.pool, { controller: fixed(), watch: false, clock })
-  return { ...asked, clock }
+  const make = POOLS[name] as (factory: Factory) => Asked
+  const asked = make({ create, destroy: async () => {} })
+  const adopt = () => adapt(asked.pool, { controller: fixed(), watch: false, clock })
+  return { ...asked, adopt, clock }
 }
 
-describe.each(['generic-pool', 'sequelize-pool'])('%s', (name) => {
-  test('which knows no timeout of creates: one that takes a minute serves who waits', async () => {
-    const { acquire, clock } = adopted(POOLS[name] as never, 60_000)
+test.each(['generic-pool', 'sequelize-pool'])(
+  '%s, which knows no timeout of creates: one that takes a minute serves who waits',
+  async (name) => {
+    const { adopt, acquire, clock } = newPool(name, 60_000)
+    adopt()
     const asked = acquire()
     await clock.advance(60_000)
     expect(await asked).toEqual({})
-  })
+  },
+)
+
+test.each(Object.keys(POOLS))('%s tells of each who waits once, also while his is being opened', async (name) => {
+  const { adopt, acquire, waiters, clock } = newPool(name, 50)
+  const early = acquire()
+  adopt()
+  const all = [early, acquire(), acquire()]
+  await settled()
+  expect(waiters()).toBe(3)
+  await clock.advance(50)
+  await Promise.all(all)
+  expect(waiters()).toBe(0)
 })
