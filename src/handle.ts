@@ -303,10 +303,15 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
     const read = readOptions('drain', options, { timeoutMs: Number.POSITIVE_INFINITY })
     const timeoutMs = read.durationMs('timeoutMs', { min: Number.MIN_VALUE })
     const result = await this.engine.drain(timeoutMs)
+    this.stop()
+    return result
+  }
+
+  /** Nothing is left to decide, or to watch. */
+  protected stop(): void {
     this.#loop.stop()
     this.#witness?.rest()
     this.#watch.stop()
-    return result
   }
 
   /** Drains. */

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import { asGenericPoolError, DRAINING } from '../adapters/generic-pool-errors.ts'
 import { captureAsyncScope, clockInScope } from '../base/async-scope.ts'
 import { type Clock, TIMER_DELAY_MS_MAX, type Timer, wallClockMs } from '../base/clock.ts'
+import { ignore } from '../base/ignore.ts'
 import { show } from '../base/options.ts'
 import { type Engine, PoolHandle } from '../handle.ts'
 import type { ResolvedAcquire } from '../pool/acquire-options.ts'
@@ -35,6 +36,7 @@ export function createPool<T>(factory: Factory<T>, opts?: Options): Pool<T> {
 export class Pool<T> extends EventEmitter {
   /** The same handle that adapt() gives: counts(), stats(), diagnose(), resize(), on('warning'), … */
   readonly control: PoolHandle<unknown>
+  readonly #handle: EngineHandle<T>
   readonly #engine: Engine<Slot<T>>
   readonly #options: ResolvedOptions
   readonly #source: SlotSource<T>
@@ -89,6 +91,7 @@ export class Pool<T> extends EventEmitter {
     })
     const handle = new EngineHandle<T>({ pool, control }, () => this.#source, manner)
     handle.on('createFailed', ({ error }) => this.#tell('factoryCreateError', error))
+    this.#handle = handle
     this.control = handle as unknown as PoolHandle<unknown> // whose resources are nobody's business
     this.#engine = handle.inside
     this.#wanted = Array.from({ length: priorityRange }, (_, priority) => ({
@@ -192,7 +195,7 @@ export class Pool<T> extends EventEmitter {
   use<U>(fn: (resource: T) => U | Promise<U>, priority?: number): Promise<U> {
     return this.acquire(priority).then((resource) => {
       const failed = (error: unknown): never => {
-        this.#end(resource, 'destroy')
+        unheard(this.destroy(resource))
         throw error
       }
       let answer: U | Promise<U>
@@ -202,7 +205,7 @@ export class Pool<T> extends EventEmitter {
         return failed(error)
       }
       const succeeded = (result: U): U => {
-        this.#end(resource, 'release') // if `fn` has not done so itself
+        unheard(this.release(resource))
         return result
       }
       return isThenable(answer) ? (answer as Promise<U>).then(succeeded, failed) : succeeded(answer)
@@ -218,6 +221,7 @@ export class Pool<T> extends EventEmitter {
   drain(): Promise<void> {
     this.#isDraining = true
     this.#engine.keepLive(0)
+    this.#engine.resume() // nobody would, and who waits is to be served
     return new this.#Promise<void>((resolve) => {
       this.#whenQuiet.push(resolve)
       this.#quietly()
@@ -268,6 +272,7 @@ export class Pool<T> extends EventEmitter {
   #quietly(): void {
     if (this.pending + this.borrowed > 0) return
     this.#evictionTimer?.cancel()
+    this.#handle.rest()
     for (const resolve of this.#whenQuiet.splice(0)) resolve()
   }
 
@@ -335,6 +340,17 @@ class EngineHandle<T> extends PoolHandle<Slot<T>> {
   get inside(): Engine<Slot<T>> {
     return this.engine
   }
+
+  /** Nothing is opened ahead any more. */
+  rest(): void {
+    this.stop()
+    this.engine.openAhead(0)
+  }
+}
+
+/** Work that has released by itself has been heard already. */
+function unheard(answer: Promise<void>): void {
+  if (isThenable(answer)) answer.then(undefined, ignore)
 }
 
 const NOT_OURS = 'Resource not currently part of this pool'

@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest'
+import type { Controller } from '../../../src/control/controller.ts'
 import type { Factory, Options } from '../../../src/generic-pool/index.ts'
 import * as ours from '../../../src/generic-pool/index.ts'
 import { asCaught, type FakeConnection, fakeConnections, inItsOwnTime } from '../../support/side-by-side.ts'
@@ -294,7 +295,35 @@ fixed('a listener that throws is an uncaught exception of its own, and the pool 
   expect(await pool.acquire()).toMatchObject({ id: 2 })
 })
 
+fixed('drain() of a paused pool serves who waits: nobody would resume it', async (s) => {
+  const pool = s.newPool({ max: 1 })
+  const held = await pool.acquire()
+  const waiting = pool.acquire()
+  pool.control.pause()
+  await pool.release(held)
+  const drained = pool.drain()
+  await pool.release(await waiting)
+  await drained
+  expect(pool).toMatchObject({ pending: 0, borrowed: 0 })
+})
+
 // ------------------------------------------------------------------------------------------------ adaptive
+
+fixed('adaptive: once drained, nothing is opened ahead', async (s) => {
+  let liveMin = 0
+  const controller: Controller<undefined> = {
+    name: 'foreseeing',
+    initial: undefined,
+    step: (state, { limit }) => [state, { limit, reason: 'foreseen', liveMin }],
+  }
+  const pool = s.newPool({ max: 9, adaptive: { controller, watch: false } })
+  await pool.release(await pool.acquire())
+  const drained = pool.drain()
+  liveMin = 5
+  await drained
+  await s.advance(1_000)
+  expect(s.factory.all).toHaveLength(1)
+})
 
 fixed('adaptive: the limit moves with the traffic, between the bounds given', async (s) => {
   const pool = s.newPool({ max: 4, adaptive: { limitMax: 40, name: 'moves', watch: false } })

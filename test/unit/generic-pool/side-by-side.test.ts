@@ -439,6 +439,22 @@ same('use: destroys when the work fails, and passes the error on', { options: { 
   return [await s.outcome(answer), gauges(s.pool), await s.outcome(s.pool.acquire())]
 })
 
+same('use: by way of release and destroy, replaced ones too', { options: { max: 1 } }, async (s) => {
+  const calls: string[] = []
+  for (const name of ['release', 'destroy'] as const) {
+    const own = s.pool[name].bind(s.pool)
+    s.pool[name] = (connection) => {
+      calls.push(name)
+      return own(connection)
+    }
+  }
+  return [
+    await s.outcome(s.pool.use(async ({ id }) => id)),
+    await s.outcome(s.pool.use(() => Promise.reject(new Error('no')))),
+    calls,
+  ]
+})
+
 same('use: has a priority', { options: { max: 1, priorityRange: 2 } }, async (s) => {
   const order: string[] = []
   const held = await s.pool.acquire()
