@@ -129,7 +129,7 @@ export class SequelizePoolFace implements PoolFace<object> {
     const { maxSize, acquireTimeoutMillis } = this.#pool
     return {
       limitMax: maxSize,
-      ...(acquireTimeoutMillis > 0 ? { acquireTimeoutMs: acquireTimeoutMillis } : {}),
+      acquireTimeoutMs: acquireTimeoutMillis > 0 ? acquireTimeoutMillis : Number.POSITIVE_INFINITY,
       createTimeoutMs: Number.POSITIVE_INFINITY, // it has none
     }
   }
@@ -191,15 +191,6 @@ export class SequelizePoolFace implements PoolFace<object> {
     for (let left = count; left > 0; left--) this.#own._dispense()
   }
 
-  /** It tells nobody of what it creates for nobody, nor of whom it refuses since he waits from before adoption. */
-  async #create(factory: SequelizePoolFactory, doors: Doors<object>): Promise<object> {
-    try {
-      return await factory.create()
-    } finally {
-      doors.lookSoon()
-    }
-  }
-
   attach(doors: Doors<object>) {
     const pool = this.#pool
     this.#destroyTimeoutMs = doors.settings.destroyTimeoutMs
@@ -210,7 +201,8 @@ export class SequelizePoolFace implements PoolFace<object> {
     const own = Object.getOwnPropertyDescriptors(factory)
     const gated: SequelizePoolFactory = Object.create(Object.getPrototypeOf(factory), {
       ...own,
-      create: { value: () => this.#create(factory, doors), enumerable: true },
+      // It tells nobody of what it creates for nobody, nor of whom it refuses since he waits from before adoption.
+      create: { value: () => (async () => factory.create())().finally(() => doors.lookSoon()), enumerable: true },
       validate: { value: (resource: object) => isFit(factory, resource), enumerable: true },
       max: {
         get: () => (this.#isOpening ? doors.settings.limitMax : doors.limit()),

@@ -24,7 +24,13 @@ const POOLS: Readonly<Record<string, (factory: Factory) => Asked>> = {
     return { pool, acquire: async () => pool.acquire(), waiters: () => pool.pending }
   },
   'sequelize-pool': (factory) => {
-    const pool = new SequelizePool({ ...factory, validate: () => true, min: 0, max: 5, acquireTimeoutMillis: 3_600_000 })
+    const pool = new SequelizePool({
+      ...factory,
+      validate: () => true,
+      min: 0,
+      max: 5,
+      acquireTimeoutMillis: 3_600_000,
+    })
     return { pool, acquire: () => pool.acquire(), waiters: () => pool.waiting }
   },
   tarn: (factory) => {
@@ -61,7 +67,7 @@ test.each(Object.keys(POOLS))('%s tells of each who waits once, also while his i
   const all = [early, acquire(), acquire()]
   await settled()
   expect(waiters()).toBe(3)
-  await clock.advance(50)
+  await clock.advance(1_000)
   await Promise.all(all)
   expect(waiters()).toBe(0)
 })
