@@ -71,7 +71,7 @@ class PgAdapter implements Adapter<PgClientLike> {
     const { options } = this.#pool
     const max = Number(options.max) // from an environment variable it may be a string
     const connectMs = connectTimeoutMs(options)
-    const createMs = connectMs + (hasHook(options) ? HOOK_MS : 0)
+    const createMs = hasHook(options) ? connectMs + HOOK_MS : connectMs
     return {
       ...(Number.isInteger(max) && max >= 1 ? { limitMax: max } : {}),
       ...(connectMs < Number.POSITIVE_INFINITY ? { acquireTimeoutMs: connectMs, createTimeoutMs: createMs } : {}),
@@ -113,7 +113,7 @@ class PgAdapter implements Adapter<PgClientLike> {
     this.source.detach()
     this.#options?.undo()
     // pg would never close what is over its max again, and lend all of it.
-    for (const { client } of pool._idle.slice(0, Math.max(0, pool.totalCount - pool.options.max))) pool._remove(client)
+    while (pool._idle[0] && pool.totalCount > pool.options.max) pool._remove(pool._idle[0].client)
     this.#endIfQuiet()
   }
 
@@ -205,7 +205,9 @@ class PgAdapter implements Adapter<PgClientLike> {
       if (isReleased) throw new Error(RELEASED)
       isReleased = true
       // A drain out of patience, or a reclaim, may have ended the hand-out already: not the holder's mistake.
-      if (this.#gate === undefined && !lease.hasEnded) return handOut.release(error)
+      if (this.#gate === undefined && !lease.hasEnded) {
+        return handOut.release(error || this.#pool.totalCount > this.#pool.options.max || error)
+      }
       handOut.argument = error
       if (error) lease.destroy(error)
       else this.source.release(lease)
@@ -316,8 +318,8 @@ function setOptions(options: PgPoolLike['options'], { limitMax, createTimeoutMs 
 /** A connect's hooks begin where pg's timeout for it ends, and pg itself lets them take for ever. In ms. */
 const HOOK_MS = 10_000
 
-function hasHook({ onConnect, verify }: PgPoolLike['options']): boolean {
-  return Boolean(onConnect || verify)
+function hasHook({ onConnect, verify }: PgPoolLike['options']): unknown {
+  return onConnect || verify
 }
 
 /** pg's own, in ms; Infinity: none. */

@@ -377,6 +377,16 @@ describe('detach()', () => {
     expect(pool.totalCount).toBe(2)
   })
 
+  // Slipped through: nobody counted after leases had come back to a pool that had been adopted above its max.
+  test("what is out is closed when it comes back over pg's own max", async () => {
+    const pool = newPool()
+    const control = adopt(pool, { limitMax: 6, limitInitial: 6 })
+    const out = await Promise.all(Array.from({ length: 6 }, () => pool.connect()))
+    control.detach()
+    for (const client of out) client.release()
+    expect(pool).toMatchObject({ totalCount: 2, idleCount: 2 })
+  })
+
   test('a detached pool can be adopted anew, and ends as if it had never been', async () => {
     const pool = newPool()
     const first = adopt(pool)
