@@ -75,7 +75,7 @@ export class AdoptedOne extends PoolHandle<unknown> implements AdoptedPool {
     })
     if (adapter.liveMin !== undefined) this.engine.keepLive(adapter.liveMin)
     // What fails is an event, and is tried again for the first acquire.
-    if (warmUp > 0) this.engine.warmUp(warmUp).catch(() => {})
+    if (warmUp > 0) this.engine.openFirst(warmUp)
   }
 
   detach(): void {

@@ -282,7 +282,7 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
    *
    * @param count integer within 0..limitMax
    * @throws TypeError | RangeError for any other
-   * @throws CreateFailedError (as rejection) when creating fails
+   * @throws CreateFailedError (as rejection) when creating is denied, or has failed createBackoff.refuseAfter times
    */
   async warmUp(count: number): Promise<void> {
     const { limitMax } = this.#limits

@@ -11,8 +11,8 @@ export interface CreateBackoff {
   /** Share of each pause left to chance, 0..1, so that a fleet does not return in step. @defaultValue 0.5 */
   readonly jitter: number
   /**
-   * With nothing live to wait for, waiters are refused with ERR_POOL_CREATE_FAILED once this many creates have
-   * failed in a row; integer >= 1, or Infinity: they wait for their deadline. @defaultValue 3
+   * Once this many creates have failed in a row, a warm-up is given up with ERR_POOL_CREATE_FAILED, and waiters are
+   * refused with it if nothing live is left to wait for; integer >= 1, or Infinity: never. @defaultValue 3
    */
   readonly refuseAfter: number
 }
@@ -108,6 +108,11 @@ export function creatingWanted({ waiters, inUse, leaseMs, quietMs, createMs }: S
   return Math.max(1, Math.ceil(waiters - releases))
 }
 
+/** Has creating failed in such a way, or so often in a row, that whoever warms up is told that it is of no use? */
+export function isHopeless(failure: CreateFailureClass, failures: number, backoff: CreateBackoff): boolean {
+  return failure === 'denied' || failures >= backoff.refuseAfter
+}
+
 /**
  * Are all waiters refused after this failure? Only with nothing live left to wait for. Who was denied cannot be
  * helped by waiting; a backend with too many connections will have room again, so its waiters keep their deadline.
@@ -118,6 +123,5 @@ export function refusesWaiters(
   live: number,
   backoff: CreateBackoff,
 ): boolean {
-  if (live > 0 || failure === 'refusing') return false
-  return failure === 'denied' || failures >= backoff.refuseAfter
+  return live === 0 && failure !== 'refusing' && isHopeless(failure, failures, backoff)
 }

@@ -28,7 +28,7 @@ import type {
   WaiterInfo,
   WorkObserver,
 } from './contract.ts'
-import { creatingWanted, refusesWaiters } from './creation-pace.ts'
+import { creatingWanted, isHopeless, refusesWaiters } from './creation-pace.ts'
 import { type CreateFailure, Creator } from './creator.ts'
 import { Deadlines } from './deadlines.ts'
 import { Destroyer } from './destroyer.ts'
@@ -623,21 +623,17 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #heedFailure(error: unknown, failure: CreateFailureClass, nowMs: number): void {
     const { failures, retryAtMs } = this.#creator.pace
     if (failure === 'refusing') this.#control.backendRefused(nowMs)
-    if (refusesWaiters(failure, failures, this.#view.live, this.#options.createBackoff)) this.#refuseAll(nowMs)
+    const { createBackoff } = this.#options
+    const info = this.#errorInfo(error)
+    const why = () => new CreateFailedError(failures, info)
+    if (isHopeless(failure, failures, createBackoff)) this.#endWarmUp(why)
+    if (refusesWaiters(failure, failures, info.counts.live, createBackoff)) {
+      this.#refuseWaiters('createFailed', nowMs, why)
+    }
     const { events } = this.#parts
     if (!events.has('createFailed')) return
     const retryInMs = Math.max(0, retryAtMs - nowMs)
     events.emit('createFailed', { error, failure, failures, retryInMs, counts: this.counts() })
-  }
-
-  /** Nothing is left that could serve them, and making something has failed for long enough. */
-  #refuseAll(nowMs: number): void {
-    const info = this.#errorInfo(this.#creator.latestFailure)
-    const { failures } = this.#creator.pace
-    const why = () => new CreateFailedError(failures, info)
-    this.#warmUp?.done.reject(why())
-    this.#warmUp = undefined
-    this.#refuseWaiters('createFailed', nowMs, why)
   }
 
   /** So many and no more: a callback that asks again as soon as it is refused would keep this going for ever. */
@@ -790,8 +786,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #retryLater(nowMs: number): void {
     const { retryAtMs } = this.#creator.pace
     if (nowMs >= retryAtMs && this.#retryTimer === undefined) return
-    const isUrgent = this.#queue.length > 0 || this.#warmUp !== undefined
-    const isWanted = isUrgent || this.#view.live < Math.max(this.#liveMin, this.#liveAhead)
+    const isUrgent = this.#queue.length > 0 || this.#warmUp?.done !== undefined
+    const isWanted = isUrgent || this.#view.live < this.#view.liveWanted
     if (!isWanted || nowMs >= retryAtMs) return this.#retryNoMore()
     if (this.#retryTimer !== undefined && (this.#isRetryUrgent || !isUrgent)) return
     this.#retryNoMore()
@@ -845,6 +841,12 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     return done.promise
   }
 
+  /** The option `warmUp`: as the method, but nobody awaits it, and it keeps no process alive. */
+  openFirst(liveWanted: number): void {
+    this.#warmUp = { liveWanted, done: undefined }
+    this.#pulse(this.#clock.nowMs())
+  }
+
   /**
    * Keeps so many live, opened ahead of any waiter and replaced when they go, as far as the limit allows; until it is
    * told otherwise, or drained.
@@ -876,7 +878,12 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const { liveWanted, done } = this.#warmUp as WarmUp
     if (this.#view.live - this.#view.creating < Math.min(liveWanted, this.#view.limit)) return
     this.#warmUp = undefined
-    done.resolve()
+    done?.resolve()
+  }
+
+  #endWarmUp(why: () => PoolError): void {
+    this.#warmUp?.done?.reject(why())
+    this.#warmUp = undefined
   }
 
   #adoptLease(nowMs: number): Lease<T> {
@@ -929,8 +936,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#liveMin = 0
     this.#liveAhead = 0
     this.#view.isPaused = false // nobody would resume a pool that is closing, and its waiters are to be served
-    this.#warmUp?.done.reject(this.#drainingError())
-    this.#warmUp = undefined
+    this.#endWarmUp(this.#drainingError)
     return drain
   }
 
@@ -1060,7 +1066,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
 interface WarmUp {
   readonly liveWanted: number
-  readonly done: Deferred<void>
+  /** Undefined: nobody awaits it. */
+  readonly done: Deferred<void> | undefined
 }
 
 interface Drain {

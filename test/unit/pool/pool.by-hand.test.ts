@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
+import type { Timer } from '../../../src/base/clock.ts'
 import type { Controller } from '../../../src/control/controller.ts'
 import { CreateFailedError, DrainingError } from '../../../src/pool/pool-errors.ts'
-import { settled } from '../../../src/sim/virtual-clock.ts'
+import { settled, VirtualClock } from '../../../src/sim/virtual-clock.ts'
 import { checkInvariants } from '../../support/invariants.ts'
 import { newTestPool, recordEvents, watch } from '../../support/new-test-pool.ts'
 
@@ -206,6 +207,61 @@ test('warmUp() rejects when creating fails for good, and the pool goes on', asyn
   const lease = watch(pool.acquire())
   await clock.advance(100)
   expect(lease.value).toBeDefined()
+})
+
+// Slipped through: warm-ups failed with nothing live, and by a backend that does not answer; never beside a resource.
+test.each(['fail', 'refuse'] as const)('warmUp() rejects beside what is live, too: create %s', async (how) => {
+  const { pool, factory, clock } = newTestPool({ createBackoff: { refuseAfter: 2 } })
+  await pool.warmUp(1)
+  factory.behaviour.create = how
+  const done = watch(pool.warmUp(2))
+  await clock.advance(99)
+  expect(done).toEqual({})
+  await clock.advance(1)
+  expect(done.error).toBeInstanceOf(CreateFailedError)
+  expect(done.error).toMatchObject({ failures: 2, counts: { live: 1 } })
+  const { createFailed } = pool.stats()
+  await clock.advance(60_000)
+  expect(pool.stats().createFailed).toBe(createFailed) // nobody wants it any more
+})
+
+test('warmUp() rejects at once when creating is denied', async () => {
+  const { pool, factory } = newTestPool()
+  await pool.warmUp(1)
+  factory.behaviour.create = 'deny'
+  await expect(pool.warmUp(2)).rejects.toMatchObject({ failures: 1 })
+})
+
+test('who waits is not refused with a warm-up, as long as something is live', async () => {
+  const { pool, factory, clock } = newTestPool({ createBackoff: { refuseAfter: 1 } })
+  const lease = await pool.acquire()
+  factory.behaviour.create = 'fail'
+  const waiting = watch(pool.acquire())
+  await expect(pool.warmUp(3)).rejects.toBeInstanceOf(CreateFailedError)
+  await clock.advance(1_000)
+  expect(waiting).toEqual({})
+  lease.release()
+  await settled()
+  expect(waiting.value).toBeDefined()
+})
+
+test('for the option warmUp, which nobody awaits, no timer keeps the process alive', async () => {
+  const lasting = new Set<object>()
+  const clock = new (class extends VirtualClock {
+    override startTimer(delayMs: number, fire: () => void, isHousekeeping = false): Timer {
+      const timer = super.startTimer(delayMs, fire)
+      if (!isHousekeeping) lasting.add(timer)
+      return timer
+    }
+  })()
+  newTestPool({
+    clock,
+    warmUp: 2,
+    create: () => Promise.reject(new Error('down')),
+    createTimeoutMs: Number.POSITIVE_INFINITY,
+  })
+  await clock.advance(10_000)
+  expect(lasting.size).toBe(0)
 })
 
 test('a warm-up that fails as the pool is made is an event, and no unhandled rejection', async () => {
