@@ -13,7 +13,7 @@ export function harmlessRandom(random: Random): Random {
     next() {
       try {
         const share = random.next()
-        if (typeof share === 'number' && share >= 0 && share <= 1) return share
+        if (typeof share === 'number' && share >= 0 && share < 1) return share
       } catch {
         // A pool without chance is worth more than none.
       }

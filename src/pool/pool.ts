@@ -532,10 +532,12 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   /** The short way: a pulse would do nothing else than lend it to a waiter, after it has rested for no time at all. */
   #isPassedOn(entry: Entry<T>): boolean {
-    const { waiters, validating, idle, isPaused } = this.#view
-    if (waiters <= validating || idle > 0 || isPaused || this.#isPulsing) return false
+    const { waiters, validating, isPaused } = this.#view
+    if (waiters === 0 || isPaused || this.#isPulsing) return false
+    // Past what is being validated, too: that may hang.
     if (this.#source.isReady?.(0) === true) return true
-    return !entry.isAdopted && this.#source.mayPassOn?.(entry.resource as T) === true
+    // What a driver readies is as good as lent.
+    return waiters > validating && !entry.isAdopted && this.#source.mayPassOn?.(entry.resource as T) === true
   }
 
   #tellReleased(leaseMs: number, tag: string | undefined): void {
@@ -861,7 +863,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   openAhead(liveAhead: number): void {
     if (this.#drain !== undefined) return
     this.#liveAhead = liveAhead
-    this.#pulse(this.#clock.nowMs())
+    this.#sweep() // what was kept for a higher one may be overdue, and has no timer
   }
 
   /** Destroys each idle resource that `judge` condemns, asked once about each, the longest idle first. */
@@ -1002,7 +1004,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   #restForGood(drain: Drain, waitersRefused: number): void {
     this.#sweeper.stop()
-    this.#retryTimer?.cancel()
+    this.#retryNoMore()
     this.#endDrain(drain, { leasesCut: 0, holders: [], waitersRefused, unfinished: this.#view.size })
   }
 

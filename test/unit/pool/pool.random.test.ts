@@ -8,6 +8,7 @@ test.each([
   },
   () => Number.NaN,
   () => 7,
+  () => 1,
   () => '0.5' as unknown as number,
   () => 0n as unknown as number,
 ])('a random that throws or answers no share counts as one half', async (next) => {
@@ -23,4 +24,12 @@ test.each([
   await clock.advance(1_800_000)
   expect(pool.stats().evicted).toBe(1) // the last one goes with its lifetime
   await pool.drain()
+})
+
+// Slipped through: 1 was taken for a share, and with all of an endless lifetime left to chance, Infinity × 0 is NaN.
+test('a random that answers 1 ends no lifetime', async () => {
+  const { pool } = newTestPool({ random: { next: () => 1 }, lifetimeMs: Number.POSITIVE_INFINITY, lifetimeJitter: 1 })
+  const lease = await pool.acquire()
+  lease.release()
+  expect(pool.counts().idle).toBe(1)
 })

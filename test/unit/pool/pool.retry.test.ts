@@ -5,7 +5,7 @@ test('a pause that begins anew after a success ends at its own time, not at that
   let chance = 0
   const { pool, factory, clock } = newTestPool({
     limitMax: 2,
-    createBackoff: { initialMs: 100, jitter: 0.5 },
+    createBackoff: { initialMs: 100, jitter: 1 },
     random: { next: () => chance },
   })
   factory.behaviour.create = 'hang'
@@ -13,7 +13,7 @@ test('a pause that begins anew after a success ends at its own time, not at that
   factory.behaviour.create = 'fail'
   const second = watch(pool.acquire()) // fails: the next try is due at 100 ms
   await clock.advance(10)
-  chance = 1
+  chance = 0.5
   factory.letGo() // all is well again, and the create that follows fails: the next try is due at 60 ms
   await clock.advance(49)
   expect(first.value).toBeDefined()

@@ -67,6 +67,25 @@ test('a waiter that leaves during validation leaves an idle resource behind', as
   expect(pool.counts()).toMatchObject({ validating: 0, idle: 1, waiters: 0 })
 })
 
+// Slipped through: a validation that hangs was tested with one resource, never with a good one that comes back meanwhile.
+test('who waits for a validation that hangs has whatever good resource is released meanwhile', async () => {
+  const { pool, factory, clock } = newTestPool({ ...VALIDATING, limitMin: 3 })
+  const [kept, ...others] = await Promise.all([pool.acquire(), pool.acquire(), pool.acquire()])
+  for (const other of others) other.release()
+  await clock.advance(500)
+  factory.behaviour.validate = 'hang'
+  const waiting = watch(pool.acquire())
+  await clock.advance(10)
+  expect(pool.counts()).toMatchObject({ validating: 1, idle: 1, waiters: 1 })
+  kept.release()
+  await settled()
+  expect(waiting.value?.resource.id).toBe(1)
+  factory.letGo()
+  await settled()
+  expect(pool.counts()).toMatchObject({ idle: 2, inUse: 1, validating: 0 })
+  checkInvariants(pool, factory)
+})
+
 test('one resource is validated for each waiter, and no more', async () => {
   const { pool, factory, clock } = newTestPool(VALIDATING)
   await pool.warmUp(5)
@@ -136,6 +155,31 @@ test('those kept as the last limitMin are evicted when more are live again', asy
   expect(pool.counts()).toMatchObject({ idle: 1 })
   await clock.advance(5_000)
   expect(pool.counts()).toMatchObject({ idle: 1 })
+})
+
+// Slipped through, since a liveMin was only ever tested as it rises.
+test('what was kept for a liveMin is evicted once that has fallen, as far as it has idled for too long', async () => {
+  let liveMin = 5
+  const { pool, clock } = newTestPool({
+    limitMin: 1,
+    idleTimeoutMs: 1_000,
+    lifetimeMs: Number.POSITIVE_INFINITY,
+    windowMs: 100,
+    controller: {
+      name: 'ahead',
+      initial: undefined,
+      step: (state, { limit }) => [state, { limit, reason: 'ahead', liveMin, wakeInMs: 100 }],
+    },
+  })
+  ;(await pool.acquire()).release()
+  await clock.advance(5_000)
+  expect(pool.counts().idle).toBe(5)
+  liveMin = 3
+  await clock.advance(100)
+  expect(pool.counts().idle).toBe(3)
+  liveMin = 0
+  await clock.advance(100)
+  expect(pool.counts()).toMatchObject({ idle: 1, size: 1 })
 })
 
 test('an idle pool at rest has no timer running', async () => {
