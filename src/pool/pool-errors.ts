@@ -131,7 +131,7 @@ export class CreateFailedError extends PoolError {
 
   constructor(failures: number, info: PoolErrorInfo) {
     super(
-      `Pool '${info.pool}' cannot create a resource (${failures} failed in a row) and has none left: ` +
+      `Pool '${info.pool}' cannot create a resource (${failures} failed in a row)${info.counts.live === 0 ? ' and has none left' : ''}: ` +
         `${messageOf(info.cause)}. Is the backend up, and are its address and credentials right?`,
       info,
     )
