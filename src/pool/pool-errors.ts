@@ -130,8 +130,9 @@ export class CreateFailedError extends PoolError {
   readonly failures: number
 
   constructor(failures: number, info: PoolErrorInfo) {
+    const left = info.counts.live === 0 ? ' and has none left' : ''
     super(
-      `Pool '${info.pool}' cannot create a resource (${failures} failed in a row)${info.counts.live === 0 ? ' and has none left' : ''}: ` +
+      `Pool '${info.pool}' cannot create a resource (${failures} failed in a row)${left}: ` +
         `${messageOf(info.cause)}. Is the backend up, and are its address and credentials right?`,
       info,
     )

@@ -26,6 +26,7 @@ const COUNTS: PoolCounts = {
   waiters: 3,
 }
 const INFO: PoolErrorInfo = { pool: 'orders', counts: COUNTS }
+const NOTHING_LEFT: PoolErrorInfo = { ...INFO, counts: { ...COUNTS, size: 0, live: 0, idle: 0, inUse: 0 } }
 const CAUSE = Object.assign(new Error('connect refused'), { code: 'ECONNREFUSED' })
 
 const ERRORS: readonly { readonly error: PoolError; readonly name: string; readonly code: string }[] = [
@@ -113,7 +114,7 @@ test.each([
   ['LeaseEndedError', new LeaseEndedError(INFO), /has ended already.* release it in one place/],
   [
     'CreateFailedError',
-    new CreateFailedError(3, { ...INFO, cause: CAUSE }),
+    new CreateFailedError(3, { ...NOTHING_LEFT, cause: CAUSE }),
     /\(3 failed in a row\) .*: connect refused \(ECONNREFUSED\)\. Is the backend up, and are its address and cred/,
   ],
 ])('%s says what was seen and what to do', (_, error, text) => {
@@ -130,13 +131,20 @@ test.each([
   ['that cannot be a string', Object.create(null), 'an object'],
   ['whose message is none', { message: Symbol('a') }, 'an object'],
 ])('a cause %s is told as it is', (_, cause, text) => {
-  expect(new CreateFailedError(1, { ...INFO, cause }).message).toContain(`has none left: ${text}. Is the backend up`)
+  expect(new CreateFailedError(1, { ...NOTHING_LEFT, cause }).message).toContain(
+    `has none left: ${text}. Is the backend up`,
+  )
+})
+
+test('a create that has failed beside what is open does not say that nothing is left', () => {
+  const { message } = new CreateFailedError(3, { ...INFO, cause: CAUSE })
+  expect(message).toMatch(/cannot create a resource \(3 failed in a row\): /)
 })
 
 test('a cause that throws when it is looked at does not hide the error', () => {
   const { proxy, revoke } = Proxy.revocable({}, {})
   revoke()
-  expect(new CreateFailedError(1, { ...INFO, cause: proxy }).message).toContain('has none left: an object. ')
+  expect(new CreateFailedError(1, { ...NOTHING_LEFT, cause: proxy }).message).toContain('has none left: an object. ')
 })
 
 // ---------------------------------------------------------------------------------------------- instanceof
