@@ -8,8 +8,6 @@ export interface Arm {
   readonly ms: number
   readonly completions: number
   readonly leaseMsSum: number
-  /** Sum of their squares, in ms². */
-  readonly leaseMsSquares: number
   /** Time integral of leases out, in lease-ms. */
   readonly inUseMs: number
 }
@@ -19,7 +17,7 @@ const WAITING_RATIO = 0.5
 
 /** @param settleMs one lease time: completions lag behind what is lent by that much */
 export function newArm(limit: number, settleMs: number): Arm {
-  return { limit, settleMs, ms: 0, completions: 0, leaseMsSum: 0, leaseMsSquares: 0, inUseMs: 0 }
+  return { limit, settleMs, ms: 0, completions: 0, leaseMsSum: 0, inUseMs: 0 }
 }
 
 /** Share of the limit that must be out while somebody waits: less, and they do not wait for leases but for creates. */
@@ -39,13 +37,17 @@ export function measured(arm: Arm, sample: Sample): Arm {
     ms: arm.ms + sample.windowMs,
     completions: arm.completions + sample.completions,
     leaseMsSum: arm.leaseMsSum + sample.completions * sample.leaseMsMean,
-    leaseMsSquares: arm.leaseMsSquares + sample.completions * (sample.leaseMsVariance + sample.leaseMsMean ** 2),
     inUseMs: arm.inUseMs + sample.inUseMean * sample.windowMs,
   }
 }
 
 export function completionsPerMs(arm: Arm): number {
   return arm.ms > 0 ? arm.completions / arm.ms : 0
+}
+
+/** How long leases took, in ms; NaN where none ended. */
+export function leaseMsMean(arm: Arm): number {
+  return arm.leaseMsSum / arm.completions
 }
 
 /** Below this ratio of leases out, two arms are the same. */
@@ -57,30 +59,10 @@ const GROWTH_MIN = 1.01
  * completions that stay, when it is none.
  */
 export function compare(smaller: Arm, larger: Arm, elasticityMin: number): number {
-  // Half a completion more keeps an arm without any finite.
+  // Counts are Poisson: relative variance 1 / count. Half a completion more keeps an arm without any finite.
   const countSmaller = smaller.completions + 0.5
   const countLarger = larger.completions + 0.5
   const gain = Math.log(countLarger / larger.ms / (countSmaller / smaller.ms))
   const growth = Math.log(Math.max(GROWTH_MIN, larger.inUseMs / larger.ms / (smaller.inUseMs / smaller.ms)))
-  const variance = varianceOf(smaller) / countSmaller ** 2 + varianceOf(larger) / countLarger ** 2
-  return (gain - elasticityMin * growth) / Math.sqrt(variance)
-}
-
-/** Leases that all take as long still end a little sooner or later than they should: nothing is as regular as that. */
-const REGULARITY_MAX = 0.1
-
-/**
- * How much the count of completions varies by chance: where all resources are always out, each is a renewal process,
- * Poisson's if lease times are exponential, and the more regular the more these are alike; but for the leases under way
- * at either end, all of which may end together.
- *
- * @source Cox 1962, "Renewal theory": the variance of the number of renewals is that number times the square of the
- *   coefficient of variation
- */
-function varianceOf({ completions, leaseMsSum, leaseMsSquares, limit }: Arm): number {
-  const poisson = completions + 0.5
-  const squaresIfAlike = leaseMsSum ** 2 / Math.max(1, completions)
-  if (squaresIfAlike === 0) return poisson
-  const irregularity = Math.max(REGULARITY_MAX, leaseMsSquares / squaresIfAlike - 1)
-  return Math.min(poisson, irregularity * poisson + limit ** 2 / 4)
+  return (gain - elasticityMin * growth) / Math.sqrt(1 / countSmaller + 1 / countLarger)
 }

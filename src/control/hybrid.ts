@@ -12,7 +12,7 @@ import {
   nextForecast,
 } from '../measure/season.ts'
 import type { Decision } from '../pool/contract.ts'
-import { type Arm, compare, completionsPerMs, measured, newArm } from './arm.ts'
+import { type Arm, compare, completionsPerMs, leaseMsMean, measured, newArm } from './arm.ts'
 import type { Controller } from './controller.ts'
 import {
   type ArrivalRate,
@@ -348,8 +348,6 @@ function press(state: HybridState, sample: Sample, settings: Settings): Step {
 const ARM_MS_MIN = 250
 const ARM_COMPLETIONS_MIN = 20
 const ARM_MS_ENOUGH = 2_000
-/** Less is compared with so many generations of leases: there is no hurry, and little known makes long trials. */
-const GENERATIONS_MIN = 4
 /** A queue that is gone within this, in ms, by itself needs no more resources. */
 const DRAIN_MS = 2_000
 /** Pressure that has lasted for less, in ms, may be a burst. */
@@ -371,9 +369,8 @@ function considerTrial(state: HybridState, sample: Sample): Step {
   const ratio = isExogenous && state.ceiling === undefined ? 2 : 1.5
   const limit = trialUp ? Math.ceil(sample.limit * ratio) : Math.floor(sample.limit * 0.75)
   const bounded = clamp(limit, sample.limitMin, sample.limitMax)
-  const isInVain = bounded === sample.limit || (bounded < sample.limit && isUnloaded(state.leases))
-  if (isInVain) return hold({ ...state, trialUp: !trialUp }, sample, 'at-bound')
-  if (bounded < sample.limit && arm.completions < GENERATIONS_MIN * arm.limit) return hold(state, sample, 'measuring')
+  if (bounded === sample.limit) return hold({ ...state, trialUp: !trialUp }, sample, 'at-bound')
+  if (!trialUp && isUnloaded(state.leases)) return hold({ ...state, trialUp: true }, sample, 'unloaded')
   return move(state, bounded, trialUp ? 'probe-up' : 'probe-down', arm)
 }
 
@@ -442,23 +439,27 @@ function judge(state: HybridState, from: Arm, sample: Sample, { elasticityMin }:
   const backOffMs = isDecisive ? BACK_OFF_MS_FIRST : state.backOffMs
   const next = { ...state, trialFrom: undefined, trialAtMs, backOffMs }
   if (!isUp) return hold({ ...next, ...backendLimited(arm.limit) }, sample, 'probe-kept')
-  const leases = compare(from, arm, UNLOADED_ELASTICITY) >= SIGMAS ? unloadedBy(arm, state.leases) : state.leases
+  const shortest = { current: arm.leaseMsSum / Math.max(1, arm.completions), ageMs: 0 }
+  const leases = compare(from, arm, UNLOADED_ELASTICITY) >= SIGMAS ? { ...state.leases, shortest } : state.leases
   return hold({ ...next, leases, limitedBy: 'pool', ceiling: undefined }, sample, 'probe-kept')
 }
 
-/** A trial has shown that leases take by themselves what they took in it. */
-function unloadedBy({ leaseMsSum, completions }: Arm, leases: LeaseTimes): LeaseTimes {
-  return { ...leases, shortest: { current: leaseMsSum / Math.max(1, completions), ageMs: 0 } }
-}
+/** Leases that are not shorter than this share of what they were do not gain by being fewer. */
+const SHORTER_RATIO = 0.9
+/** Of the time of a pool whose backend has room, one part in so many more goes into trials of less. */
+const TRIAL_PAUSE_RATIO = 8
 
-/** A trial of more that brought nothing shows the ceiling; one of less that cost in proportion, an idle backend. */
+/**
+ * A trial of more that brought nothing shows the ceiling. One of less in which leases took as long shows a backend that
+ * has room, and has only cost something: the next is put off the longer, the longer it was.
+ */
 function takeBack(state: HybridState, from: Arm, { atMs }: Sample, isUp: boolean): Step {
+  const { arm } = state
   const backOffMs = Math.min(2 * state.backOffMs, BACK_OFF_MS_MAX)
-  const next = { ...state, trialAtMs: atMs + state.backOffMs, trialUp: !isUp, backOffMs }
-  if (isUp) return move({ ...next, ...backendLimited(from.limit) }, from.limit, 'probe-failed')
-  const isBackendIdle = compare(state.arm, from, UNLOADED_ELASTICITY) >= LIKELY_SIGMAS
-  const leases = isBackendIdle ? unloadedBy(state.arm, state.leases) : state.leases
-  return move({ ...next, leases }, from.limit, 'probe-failed')
+  const isInVain = !isUp && leaseMsMean(arm) > SHORTER_RATIO * leaseMsMean(from)
+  const pauseMs = isInVain ? Math.max(state.backOffMs, TRIAL_PAUSE_RATIO * arm.ms) : state.backOffMs
+  const next = { ...state, trialAtMs: atMs + pauseMs, trialUp: !isUp, backOffMs }
+  return move(isUp ? { ...next, ...backendLimited(from.limit) } : next, from.limit, 'probe-failed')
 }
 
 /** More than `ceiling` was tried in vain. What the pool began with is not given back unasked after that. */

@@ -49,7 +49,6 @@ export class Histogram {
   readonly #counts = new Float64Array(LAST + 1)
   #count = 0
   #sum = 0
-  #squares = 0
   #max = 0
 
   add(ms: number): void {
@@ -57,7 +56,6 @@ export class Histogram {
     this.#counts[bucket] = (this.#counts[bucket] as number) + 1
     this.#count += 1
     this.#sum += ms
-    this.#squares += ms * ms
     if (ms > this.#max) this.#max = ms
   }
 
@@ -66,7 +64,6 @@ export class Histogram {
     for (let i = 0; i <= last; i++) this.#counts[i] = (this.#counts[i] as number) + (other.#counts[i] as number)
     this.#count += other.#count
     this.#sum += other.#sum
-    this.#squares += other.#squares
     if (other.#max > this.#max) this.#max = other.#max
   }
 
@@ -76,11 +73,6 @@ export class Histogram {
 
   get mean(): number {
     return this.#count > 0 ? this.#sum / this.#count : 0
-  }
-
-  /** In ms². */
-  get variance(): number {
-    return this.#count > 0 ? Math.max(0, this.#squares / this.#count - this.mean ** 2) : 0
   }
 
   get max(): number {
@@ -114,7 +106,6 @@ export class Histogram {
     this.#counts.fill(0)
     this.#count = 0
     this.#sum = 0
-    this.#squares = 0
     this.#max = 0
   }
 

@@ -41,8 +41,6 @@ export interface Sample {
 
   /** From lease to its end, over the completions of the window. */
   readonly leaseMsMean: number
-  /** In ms². */
-  readonly leaseMsVariance: number
   readonly leaseMsP50: number
   readonly leaseMsP95: number
 

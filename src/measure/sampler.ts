@@ -216,7 +216,6 @@ export class Sampler implements PoolObserver {
       waitMsMax: this.#waitMs.max,
       slowGrants: this.#slowGrants,
       leaseMsMean: this.#leaseMs.mean,
-      leaseMsVariance: this.#leaseMs.variance,
       leaseMsP50: this.#leaseMs.quantile(0.5),
       leaseMsP95: this.#leaseMs.quantile(0.95),
       inUseMean,

@@ -174,7 +174,7 @@ export function readQueuePolicy(owner: string, given: unknown): QueuePolicy {
   throw new TypeError(`${owner}: queue must be ${allowed}, got ${show(given)}`)
 }
 
-/** A queue that has fallen to less than this share of its length in an interval, by service alone, drains. */
+/** A queue that has fallen to less than this share of its length in an interval drains. */
 const DRAINING_RATIO = 0.75
 
 /**

@@ -25,7 +25,6 @@ export const NO_SAMPLE: Sample = {
   waitMsMax: 0,
   slowGrants: 0,
   leaseMsMean: 0,
-  leaseMsVariance: 0,
   leaseMsP50: 0,
   leaseMsP95: 0,
   inUseMean: 0,

@@ -30,12 +30,9 @@ test('every quantile is within 1.6 % of the true one', () => {
   )
 })
 
-test('count, mean, variance and max are exact', () => {
-  const { count, mean, variance, max } = histogramOf([0, 1, 2, 900.5])
+test('count, mean and max are exact', () => {
+  const { count, mean, max } = histogramOf([0, 1, 2, 900.5])
   expect([count, mean, max]).toEqual([4, 225.875, 900.5])
-  expect(variance).toBeCloseTo((225.875 ** 2 + 224.875 ** 2 + 223.875 ** 2 + 674.625 ** 2) / 4)
-  expect(histogramOf([]).variance).toBe(0)
-  expect(histogramOf([0.1, 0.1, 0.1]).variance).toBeCloseTo(0)
 })
 
 test('a wait of 0 stays exactly 0, and so does one below a microsecond', () => {
