@@ -1,5 +1,5 @@
 import type { AsyncScope } from '../base/async-scope.ts'
-import type { Adapter, Asker, Gate, GateLease, GateSettings, LiveCounts } from '../pool/contract.ts'
+import type { Adapter, Asker, Gate, GateLease, GateSettings, PoolCounts } from '../pool/contract.ts'
 import { broughtHome, scopeOfCaller, withCallbackHome } from './caller-scope.ts'
 import type { DriverWork } from './driver-work.ts'
 import { LookRound } from './look-round.ts'
@@ -197,28 +197,27 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
   }
 
   /** Whom mysql2 itself would refuse, since its own queue never fills: by its two options, read live as it does. */
-  isFull({ inUse, waiters, limit }: LiveCounts): boolean {
+  isFull({ inUse, waiters, limit }: PoolCounts): boolean {
     const { waitForConnections, queueLimit } = this.#pool.config
     const queued = inUse + waiters - limit // a waiter within the limit is being served
     return queued >= (waitForConnections ? queueLimit || Number.POSITIVE_INFINITY : 0)
   }
 
   refuse({ callback, answer }: Mysql2Asker, error: Error): void {
-    const { code } = error as { code?: string }
+    const { code, counts } = error as Error & { code?: string; counts: PoolCounts }
     // Detached: mysql2's own queue takes over who still waits.
     if (this.#gate === undefined) return this.#own.getConnection(callback)
     if (code === 'ERR_POOL_DRAINING') {
       process.nextTick(answer, new Error('Pool is closed.', { cause: error })) // never at once, as in mysql2
       return
     }
-    const { waitForConnections, queueLimit } = this.#pool.config
-    const isFull = code === 'ERR_POOL_QUEUE_FULL'
-    if (isFull && !waitForConnections) {
+    const isOwn = code === 'ERR_POOL_QUEUE_FULL' && this.isFull(counts) // else it is waitersMax that refuses him
+    if (isOwn && !this.#pool.config.waitForConnections) {
       process.nextTick(answer, new Error('No connections available.', { cause: error }))
       return
     }
     // Where mysql2 itself would have refused him, a cluster goes on to its next node.
-    isRefusing = code !== 'ERR_POOL_CREATE_FAILED' && !(isFull && queueLimit > 0)
+    isRefusing = code !== 'ERR_POOL_CREATE_FAILED' && !isOwn
     try {
       answer(asMysql2Error(error))
     } finally {

@@ -233,6 +233,20 @@ describe.skipIf(server === undefined)('an adopted mysql2 pool', () => {
       ;(await ask(cluster)).release()
     })
 
+    // Slipped through: nodes had a queueLimit, or the handle a waitersMax, and never both.
+    test('whom waitersMax refuses hears of it once, also where mysql2 has a queueLimit, and the node stays', async () => {
+      const cluster = newCluster()
+      cluster.add('only', { ...node, queueLimit: 100 })
+      const control = adopt(cluster, { waitersMax: 1 })
+      const connection = await ask(cluster)
+      const waiting = ask(cluster)
+      await expect(ask(cluster)).rejects.toMatchObject({ cause: { code: 'ERR_POOL_QUEUE_FULL' } })
+      expect(control.stats().queueFull).toBe(1)
+      connection.release()
+      ;(await waiting).release()
+      ;(await ask(cluster)).release()
+    })
+
     test.each([{ waitForConnections: false }, { queueLimit: 1 }])(
       "whom a node refuses by mysql2's own %o is served by the next",
       async (options) => {
