@@ -18,7 +18,7 @@ export interface PgClientLike {
   removeListener(event: 'error', listener: (error: Error) => void): unknown
   removeListener(event: 'drain' | 'end', listener: () => void): unknown
   /** Undocumented; pg-pool itself reaches for it to end a connect that takes too long. */
-  readonly connection?: { readonly stream?: { destroy(): void } }
+  readonly connection?: { readonly stream?: { readonly destroyed?: boolean; destroy(): void } }
   /** Private: see `isSound`. */
   readonly _queryable?: boolean
   readonly _ending?: boolean
@@ -302,7 +302,8 @@ export class PgSource implements Source<PgClientLike> {
 
   /** Every hand-out of pg's passes here. */
   readonly #onAcquire = (client: PgClientLike): void => {
-    if (!this.#open.has(client)) this.#watch(client)
+    // One that died in an onConnect hook, which went on, has had its `end` already.
+    if (!this.#open.has(client) && client.connection?.stream?.destroyed !== true) this.#watch(client)
     this.onHandedOn()
   }
 

@@ -183,6 +183,30 @@ describe('end()', () => {
     })
   })
 
+  // Slipped through: clients died at rest, or lent; in a hook, none did.
+  test('a client that died, or was ended, in an onConnect hook which went on is not waited for', async () => {
+    const deaths = [
+      (client: pg.Client, pid: number) => {
+        const gone = new Promise((resolve) => client.once('end', resolve))
+        client.on('error', () => {})
+        return Promise.all([gone, admin.query('select pg_terminate_backend($1)', [pid])])
+      },
+      (client: pg.Client) => client.end(),
+    ]
+    const onConnect = async (client: pg.Client): Promise<void> => {
+      const { rows } = await client.query('select pg_backend_pid() as pid')
+      await deaths.shift()?.(client, rows[0].pid)
+    }
+    const { pool, control } = adoptedPool({ max: 1, onConnect: onConnect as never })
+    const closed: unknown[] = []
+    control.on('destroyed', ({ reason }) => closed.push(reason))
+    for (const message of [/not queryable/, /closed/]) await expect(pool.query('select 1')).rejects.toThrow(message)
+    await until(() => closed.length === 2) // at once: well within destroyTimeoutMs
+    await pool.query('select 1')
+    await pool.end()
+    expect(pool).toMatchObject({ totalCount: 0, ended: true })
+  })
+
   // Slipped through: that a socket has closed was heard of as a listener on the pool, and no test took those away.
   test.each(['all', 'remove', 'acquire', 'release'])('whose listeners were taken away (%s) resolves', async (event) => {
     const { pool, control } = adoptedPool({ max: 1 })
