@@ -318,8 +318,8 @@ function setOptions(options: PgPoolLike['options'], { limitMax, createTimeoutMs 
 /** A connect's hooks begin where pg's timeout for it ends, and pg itself lets them take for ever. In ms. */
 const HOOK_MS = 10_000
 
-function hasHook({ onConnect, verify }: PgPoolLike['options']): unknown {
-  return onConnect || verify
+function hasHook({ onConnect, verify }: PgPoolLike['options']): boolean {
+  return Boolean(onConnect || verify)
 }
 
 /** pg's own, in ms; Infinity: none. */
