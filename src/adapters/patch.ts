@@ -48,6 +48,8 @@ function replace(object: object, name: string, member: Replacement): () => void 
 /** What is set in vain is told to whoever sets it, where a getter alone would be silent outside strict mode. */
 function refuseToBeSet(name: string): () => never {
   return () => {
-    throw new TypeError(`${name} of an adopted pool cannot be set: use resize() of its handle, or adopt it anew`)
+    throw new TypeError(
+      `${name} of an adopted pool cannot be set before detach(); a maximum: by resize() of its handle`,
+    )
   }
 }

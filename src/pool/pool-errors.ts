@@ -91,9 +91,11 @@ export class QueueFullError extends PoolError {
   readonly code = 'ERR_POOL_QUEUE_FULL' as const
 
   constructor(waitersMax: number, info: PoolErrorInfo) {
+    const isOurs = waitersMax !== Number.POSITIVE_INFINITY
+    const bound = isOurs ? `waitersMax is ${waitersMax}` : "the driver's own options let no more wait"
     super(
-      `Pool '${info.pool}' has its queue full: waitersMax is ${waitersMax}, ${describeCounts(info.counts)}. ` +
-        'Fail this request fast, or raise waitersMax.',
+      `Pool '${info.pool}' has its queue full: ${bound}, ${describeCounts(info.counts)}. ` +
+        `Fail this request fast, or raise ${isOurs ? 'waitersMax' : 'their bound'}.`,
       info,
     )
   }

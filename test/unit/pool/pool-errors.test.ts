@@ -109,6 +109,7 @@ test('what is being destroyed is told where there is any', () => {
 test.each([
   ['ShedError', new ShedError(250, INFO), /after 250 ms: limit 2, 2 in use.* fail this request fast/],
   ['QueueFullError', new QueueFullError(3, INFO), /waitersMax is 3, limit 2, 2 in use.* or raise waitersMax/],
+  ['QueueFullError', new QueueFullError(Infinity, INFO), /full: the driver's own options let no more wait, limit 2/],
   ['AcquireAbortedError', new AcquireAbortedError(20, INFO), /'orders' aborted by its signal after 20 ms/],
   ['DrainingError', new DrainingError(INFO), /'orders' drains or is closed: drain\(\) was called/],
   ['LeaseEndedError', new LeaseEndedError(INFO), /has ended already.* release it in one place/],
