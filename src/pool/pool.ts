@@ -138,8 +138,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #unservedAtMs = 0
   #retryTimer: Timer | undefined
   #isRetryUrgent = false
-  /** Live resources wanted by those who were refused because nobody may wait; until the next rest. */
-  #liveForNext = 0
+  /** Somebody was refused because nobody may wait; until the next rest. */
+  #isNextWanted = false
   /** Live resources kept open ahead of any waiter: see keepLive(). */
   #liveMin = 0
   /** The same, as the controller foresees it: see openAhead(). */
@@ -159,7 +159,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#idle = new IdleSet<T>(manner.lends)
     this.#queue = new WaiterQueue<T>(manner.levels)
     this.#view = new PoolView<T>(this.#queue, options.limitInitial, {
-      liveWanted: () => Math.max(this.#liveMin, this.#liveAhead, this.#liveForNext, this.#warmUp?.liveWanted ?? 0),
+      liveWanted: () => Math.max(this.#liveMin, this.#liveAhead, this.#liveForNext(), this.#warmUp?.liveWanted ?? 0),
       creatingMax: () => this.#creatingMax(),
       creatingWanted: () => this.#creatingWanted(),
     })
@@ -357,10 +357,14 @@ export class Pool<T> implements Gate<T>, Lender<T> {
    * whoever comes next, one at a time: a pool that turns people away grows with its demand, as any other.
    */
   #openForNext(nowMs: number): void {
-    const { live, inUse } = this.#view
-    if (live > inUse) return // one is idle, or on its way
-    this.#liveForNext = live + 1
+    this.#isNextWanted = true
     this.#pulse(nowMs)
+  }
+
+  /** Asked when it comes to creating: a listener may have given one back meanwhile. */
+  #liveForNext(): number {
+    const { live, inUse } = this.#view
+    return this.#isNextWanted && live === inUse ? live + 1 : 0 // else one is idle, or on its way
   }
 
   #timeOut(waiter: Waiter<T>, nowMs: number): void {
@@ -737,7 +741,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
       }
     } finally {
       this.#isPulsing = false
-      this.#liveForNext = 0
+      this.#isNextWanted = false
     }
     this.#retryLater(nowMs)
     if (this.#warmUp !== undefined) this.#continueWarmUp()
