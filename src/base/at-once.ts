@@ -1,5 +1,6 @@
 import { ignore } from './ignore.ts'
 
+/** Anything that can be awaited, of whatever library of promises. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
 }

@@ -439,7 +439,7 @@ function judge(state: HybridState, from: Arm, sample: Sample, { elasticityMin }:
   const backOffMs = isDecisive ? BACK_OFF_MS_FIRST : state.backOffMs
   const next = { ...state, trialFrom: undefined, trialAtMs, backOffMs }
   if (!isUp) return hold({ ...next, ...backendLimited(arm.limit) }, sample, 'probe-kept')
-  const shortest = { current: arm.leaseMsSum / Math.max(1, arm.completions), ageMs: 0 }
+  const shortest = { current: leaseMsMean(arm), ageMs: 0 }
   const leases = compare(from, arm, UNLOADED_ELASTICITY) >= SIGMAS ? { ...state.leases, shortest } : state.leases
   return hold({ ...next, leases, limitedBy: 'pool', ceiling: undefined }, sample, 'probe-kept')
 }

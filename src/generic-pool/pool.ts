@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { asGenericPoolError, DRAINING } from '../adapters/generic-pool-errors.ts'
 import { captureAsyncScope, clockInScope } from '../base/async-scope.ts'
+import { isThenable } from '../base/at-once.ts'
 import { type Clock, TIMER_DELAY_MS_MAX, type Timer, wallClockMs } from '../base/clock.ts'
 import { ignore } from '../base/ignore.ts'
 import { show } from '../base/options.ts'
@@ -13,7 +14,7 @@ import { DefaultEvictor, type Evictor, type PooledResource } from './evictor.ts'
 import { type Factory, type Options, type ResolvedOptions, resolveOptions } from './pool-options.ts'
 import { PriorityQueue } from './priority-queue.ts'
 import { type Slot, Slots } from './slot.ts'
-import { isThenable, SlotSource } from './slot-source.ts'
+import { SlotSource } from './slot-source.ts'
 
 /**
  * A pool with the surface of generic-pool 3.9, on the engine of this library.

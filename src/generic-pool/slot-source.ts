@@ -1,3 +1,4 @@
+import { isThenable } from '../base/at-once.ts'
 import { type Clock, wallClockMs } from '../base/clock.ts'
 import { settleWithin } from '../base/deadline.ts'
 import { ignore } from '../base/ignore.ts'
@@ -96,11 +97,6 @@ export class SlotSource<T> implements Source<Slot<T>> {
       return Promise.reject(error)
     }
   }
-}
-
-/** Anything that can be awaited, of whatever library of promises. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as Partial<PromiseLike<unknown>> | null | undefined)?.then === 'function'
 }
 
 function tracked<R>(underWay: Set<Promise<unknown>>, work: Promise<R>): Promise<R> {

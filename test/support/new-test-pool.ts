@@ -67,12 +67,14 @@ export interface RecordedEvent {
   readonly counts: PoolCounts
 }
 
-/** Every event of these names, in order, with the counts at that moment. */
+/** Every event of these names, in order, with the counts at that moment; without the pool's name, which all have. */
 export function recordEvents(
   pool: Pick<AdaptivePool<FakeResource>, 'on' | 'counts'>,
   ...names: readonly (keyof PoolHandleEvents)[]
 ): RecordedEvent[] {
   const events: RecordedEvent[] = []
-  for (const name of names) pool.on(name, (payload) => events.push({ name, payload, counts: pool.counts() }))
+  for (const name of names) {
+    pool.on(name, ({ pool: _, ...payload }) => events.push({ name, payload, counts: pool.counts() }))
+  }
   return events
 }

@@ -90,7 +90,7 @@ test('an idle resource that the driver closes is gone, with its cause', () => {
   driver.idle.pop()
   driver.gate.reconcile(0, new Error('terminated'))
   expect(control.counts()).toMatchObject({ live: 1, idle: 1 })
-  expect(seen).toMatchObject([{ reason: 'source', cause: new Error('terminated') }])
+  expect(seen).toEqual([{ pool: control.name, reason: 'source', cause: new Error('terminated') }])
 })
 
 test('a resource lent outside the gate counts as a lease while it is out, and is neither created nor destroyed', () => {
@@ -161,7 +161,7 @@ test('what the driver closes by itself while it is idle is evicted: so the event
   await clock.advance(70)
   driver.idle.shift()
   driver.gate.reconcile(0)
-  expect(evicted).toMatchObject([{ reason: 'source', idleMs: 70 }])
+  expect(evicted).toEqual([{ pool: control.name, reason: 'source', idleMs: 70 }])
   expect(control.stats()).toMatchObject({ evicted: 1, destroyed: 1 })
 })
 

@@ -33,7 +33,7 @@ test('a listener for once is called once, and can be taken off before', () => {
   emitter.off('opened', unheard)
   emitter.emit('opened', { id: 1 })
   emitter.emit('opened', { id: 2 })
-  expect(heard.mock.calls).toMatchObject([[{ id: 1 }]])
+  expect(heard.mock.calls).toEqual([[{ pool: 'orders', id: 1 }]])
   expect(unheard).not.toHaveBeenCalled()
 })
 

@@ -72,7 +72,7 @@ test('resize() moves the limit at once, and pins it until resume()', async () =>
   pool.resume()
   await clock.advance(200)
   expect(pool.counts().limit).toBe(12)
-  expect(moves.map(({ payload }) => payload)).toMatchObject([
+  expect(moves.map(({ payload }) => payload)).toEqual([
     { from: 2, to: 10, reason: 'manual' },
     { from: 10, to: 11, reason: 'greed' },
     { from: 11, to: 12, reason: 'greed' },
@@ -113,7 +113,7 @@ test('a smaller limit evicts what is idle at once, and what is leased when it co
   await settled()
   expect(pool.counts()).toMatchObject({ idle: 1, inUse: 0 })
   expect(evicted.length).toBe(1) // what comes back was not idle
-  expect(destroyed.map(({ payload }) => payload)).toMatchObject([{ reason: 'excess' }, { reason: 'excess' }])
+  expect(destroyed.map(({ payload }) => payload)).toEqual([{ reason: 'excess' }, { reason: 'excess' }])
 })
 
 test('a pool that shrinks before it has filled does not overrun its limit', async () => {
@@ -367,8 +367,8 @@ test('past its timeout drain() refuses who waits and destroys what is leased, an
   })
   expect(waiting.error).toBeInstanceOf(DrainingError)
   expect(factory.count('closed')).toBe(1)
-  expect(released.map(({ payload }) => payload)).toMatchObject([{ leaseMs: 100, tag: 'report' }])
-  expect(drained.map(({ payload }) => payload)).toMatchObject([{ leasesCut: 1 }])
+  expect(released.map(({ payload }) => payload)).toEqual([{ leaseMs: 100, tag: 'report' }])
+  expect(drained.map(({ payload }) => payload)).toEqual([{ leasesCut: 1 }])
   lease.release() // for its holder this is the first end
   expect(() => lease.release()).toThrow(expect.objectContaining({ code: 'ERR_POOL_LEASE_ENDED' }))
   await clock.advance(0)

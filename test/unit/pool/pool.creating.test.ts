@@ -125,7 +125,7 @@ test('a resource that comes after its timeout is destroyed, not lent and not for
   await settled()
   expect(waiting.value).toBeUndefined()
   expect(factory.resources.map(({ state }) => state)).toEqual(['closed'])
-  expect(destroyed.map(({ payload }) => payload)).toMatchObject([{ reason: 'late' }])
+  expect(destroyed.map(({ payload }) => payload)).toEqual([{ reason: 'late' }])
   expect(pool.counts().size).toBe(0)
 })
 

@@ -50,7 +50,7 @@ test('the event of what was unfit carries what validate failed with', async () =
   factory.behaviour.validate = 'hang'
   void watch(pool.acquire())
   await clock.advance(100)
-  expect(destroyed.map(({ payload }) => payload)).toMatchObject([
+  expect(destroyed.map(({ payload }) => payload)).toEqual([
     { reason: 'invalid', cause: new Error('validate did not finish within validateTimeoutMs (100 ms)') },
   ])
 })
@@ -123,7 +123,7 @@ test('a resource idle for idleTimeoutMs is evicted, the oldest first, down to li
   expect(pool.counts().idle).toBe(4)
   await clock.advance(1)
   expect(factory.resources.map(({ state }) => state)).toEqual(['closed', 'closed', 'open', 'open'])
-  expect(evicted.map(({ payload }) => payload)).toMatchObject([
+  expect(evicted.map(({ payload }) => payload)).toEqual([
     { reason: 'idle', idleMs: 1_000 },
     { reason: 'idle', idleMs: 1_000 },
   ])
@@ -262,7 +262,7 @@ test('a destroy past destroyTimeoutMs frees its slot, and the event says so', as
   expect(waiting).toEqual({})
   await clock.advance(1)
   expect(waiting.value?.resource.id).toBe(2)
-  expect(destroyed.map(({ payload }) => payload)).toMatchObject([
+  expect(destroyed.map(({ payload }) => payload)).toEqual([
     {
       reason: 'broken',
       cause: 'torn',
@@ -283,9 +283,7 @@ test.each(['fail', 'throw', 'failSlowly'] as const)('a destroy may fail, and the
   const waiting = watch(pool.acquire())
   await clock.advance(30)
   expect(waiting.value?.resource.id).toBe(2)
-  expect(destroyed.map(({ payload }) => payload)).toMatchObject([
-    { reason: 'broken', error: new Error(`destroy: ${how}`) },
-  ])
+  expect(destroyed.map(({ payload }) => payload)).toEqual([{ reason: 'broken', error: new Error(`destroy: ${how}`) }])
 })
 
 test('a destroy that answers at once, without a promise, frees its slot', async () => {
