@@ -137,9 +137,9 @@ export class GenericPoolFace implements PoolFace<unknown> {
     }
   }
 
-  /** Not for whom one is idle, or for whom there is room. */
-  isFull({ waiters, size, limit, idle, validating }: LiveCounts): boolean {
-    return waiters >= this.#waitersMax && size >= limit && idle === 0 && validating <= waiters
+  /** Whom generic-pool alone would have served, waits until the limit has come back. */
+  isFull({ inUse, waiters, limit }: LiveCounts): boolean {
+    return inUse + waiters - Math.max(limit, this.#max) >= this.#waitersMax
   }
 
   open(): Promise<unknown> {

@@ -49,6 +49,8 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
   readonly keeps = { idleTimeoutMs: 'idleTimeout and maxIdle' } as const // of lifetimes and uses it knows nothing
   readonly source: Mysql2Source
   readonly #pool: Mysql2PoolLike
+  /** Its limit without us. */
+  readonly #max: number
   readonly #own: Pick<Mysql2PoolLike, 'getConnection' | 'releaseConnection' | 'query' | 'execute' | 'end'>
   /**
    * Leases that are out. Overwritten and not deleted: V8 makes a new table for a Map after every few entries that come
@@ -69,6 +71,7 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
 
   constructor(pool: Mysql2PoolLike) {
     this.#pool = pool
+    this.#max = pool.config.connectionLimit || Number.POSITIVE_INFINITY // 0: unlimited
     this.source = new Mysql2Source(pool)
     this.#own = ownMembers(pool, 'getConnection', 'releaseConnection', 'query', 'execute', 'end')
   }
@@ -78,10 +81,9 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
   }
 
   get inherited() {
-    const { connectionLimit, connectionConfig } = this.#pool.config
-    const { connectTimeout } = connectionConfig
+    const { connectTimeout } = this.#pool.config.connectionConfig
     return {
-      ...(connectionLimit >= 1 ? { limitMax: connectionLimit } : {}), // 0: unlimited
+      ...(this.#max < Number.POSITIVE_INFINITY ? { limitMax: this.#max } : {}),
       ...(connectTimeout > 0 ? { createTimeoutMs: connectTimeout } : {}),
     }
   }
@@ -196,10 +198,13 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     }
   }
 
-  /** Whom mysql2 itself would refuse, since its own queue never fills: by its two options, read live as it does. */
+  /**
+   * Whom mysql2 itself would refuse, since its own queue never fills: by its two options, read live as it does. Whom it
+   * alone would have served, waits until the limit has come back.
+   */
   isFull({ inUse, waiters, limit }: PoolCounts): boolean {
     const { waitForConnections, queueLimit } = this.#pool.config
-    const queued = inUse + waiters - limit // a waiter within the limit is being served
+    const queued = inUse + waiters - Math.max(limit, this.#max) // a waiter within the limit is being served
     return queued >= (waitForConnections ? queueLimit || Number.POSITIVE_INFINITY : 0)
   }
 

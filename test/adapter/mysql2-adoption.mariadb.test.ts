@@ -60,6 +60,29 @@ describe.skipIf(server === undefined)('an adopted mysql2 pool', () => {
     expect(control.counts().limit).toBe(12)
   })
 
+  // Slipped through: each test of the two options began at the pool's own maximum, and stayed there.
+  test.each([{ waitForConnections: false }, { queueLimit: 2 }])(
+    '%o turns nobody away, after calm, whom mysql2 alone would have served',
+    async (options) => {
+      const clock = new VirtualClock()
+      const pool = newPool({ connectionLimit: 6, ...options })
+      const control = adapt(pool, { clock })
+      for (let second = 0; second < 120; second++) {
+        const connection = await pool.getConnection()
+        await clock.advance(10)
+        connection.release()
+        await clock.advance(990)
+      }
+      expect(control.counts().limit).toBeLessThan(6)
+      const burst = Array.from({ length: 6 + (options.queueLimit ?? 0) }, () => pool.getConnection())
+      await expect(pool.getConnection()).rejects.toThrow(/No connections available|Queue limit reached/)
+      for (const one of burst) one.then((connection) => connection.release()).catch(() => {})
+      await clock.advance(1_000)
+      await Promise.all(burst)
+      expect(control.stats().queueFull).toBe(1)
+    },
+  )
+
   test('queueLimit counts who waits beyond the limit', async () => {
     const pool = newPool({ queueLimit: 1 })
     const control = adopt(pool)

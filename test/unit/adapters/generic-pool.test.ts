@@ -44,6 +44,23 @@ test('whom maxWaitingClients turns away is counted', async () => {
   await pool.release(await waiting)
 })
 
+// Slipped through: each test of the two options began at the pool's own maximum, and stayed there.
+test('maxWaitingClients turns nobody away, after calm, whom the pool alone would have served', async () => {
+  const clock = new VirtualClock()
+  const pool = createPool({ create: async () => ({}), destroy: async () => {} }, { max: 10, maxWaitingClients: 0 })
+  const control = adapt(pool, { watch: false, clock })
+  for (let second = 0; second < 120; second++) {
+    await pool.use(() => clock.advance(10))
+    await clock.advance(990)
+  }
+  expect(control.counts().limit).toBeLessThan(10)
+  const burst = Array.from({ length: 10 }, () => pool.acquire())
+  await expect(pool.acquire()).rejects.toThrow('max waitingClients count exceeded')
+  await clock.advance(1_000)
+  for (const one of await Promise.all(burst)) pool.release(one)
+  expect(control.stats().queueFull).toBe(1)
+})
+
 test('without acquireTimeoutMillis, who waits does so for as long as it takes', async () => {
   const clock = new VirtualClock()
   const pool = createPool({ create: async () => ({}), destroy: async () => {} }, { max: 1 })
