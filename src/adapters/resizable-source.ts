@@ -22,12 +22,12 @@ export interface ResizableSource<T = unknown> {
   counts(): {
     /** Resources, being opened included, being closed not. */
     readonly total: number
-    /** Of these, those that acquire() would lend. */
+    /** Of these, those that the next acquire() would lend: what one under way is about to is none of them. */
     readonly idle: number
     /** Who waits in its own queue; with the gate in front, nobody. @defaultValue 0 */
     readonly waiters?: number
   }
-  /** Lends an idle resource, or opens one. */
+  /** Lends an idle resource, or opens one. If it fails, and what is idle is so still, who is next fails with it. */
   acquire(): Promise<T>
   /** Opens one more, whatever is idle, and lends it. `signal` is aborted at createTimeoutMs. */
   open(context: { readonly signal: AbortSignal }): Promise<T>
@@ -35,7 +35,7 @@ export interface ResizableSource<T = unknown> {
   release(resource: T): void
   /** Closes what was lent. */
   destroy(resource: T): unknown
-  /** Closes an idle one, best the one that has idled longest. */
+  /** Closes an idle one, best the one that has idled longest. What it keeps is lent before another is opened. */
   closeIdle(): unknown
 }
 
@@ -55,6 +55,8 @@ export class ResizableSourceFace implements PoolFace<unknown> {
   readonly #source: ResizableSource
   readonly #own: Pick<ResizableSource, 'acquire' | 'release' | 'destroy'>
   readonly #max: number
+  /** Those that the source was asked to close, and calls idle still: it is about to, cannot, or does not want to. */
+  #unclosed = 0
 
   constructor(source: ResizableSource) {
     this.#source = source
@@ -68,6 +70,10 @@ export class ResizableSourceFace implements PoolFace<unknown> {
   }
 
   open(signal: AbortSignal): Promise<unknown> {
+    if (this.#unclosed > 0) {
+      this.#unclosed -= 1
+      return this.take()
+    }
     return this.#source.open({ signal })
   }
 
@@ -85,17 +91,27 @@ export class ResizableSourceFace implements PoolFace<unknown> {
     await this.#own.destroy(resource)
   }
 
+  /** Asked for what is idle still, it would be asked again at once, for ever. */
   closeIdle(): Promise<void> | undefined {
-    if (this.#source.counts().idle === 0) return undefined
-    return (async () => void (await this.#source.closeIdle()))()
+    const before = this.#source.counts()
+    if (before.idle === 0) return undefined
+    const work = (async () => void (await this.#source.closeIdle()))()
+    if (this.#source.counts().idle < before.idle) return work
+    this.#unclosed += 1
+    return work.finally(() => {
+      const { total, idle } = this.#source.counts()
+      if (idle < before.idle || total < before.total) this.#unclosed = Math.max(0, this.#unclosed - 1)
+    })
   }
 
   total(): number {
-    return this.#source.counts().total
+    return this.#source.counts().total - this.#unclosed
   }
 
   idle(): number {
-    return this.#source.counts().idle
+    const { idle } = this.#source.counts()
+    if (idle === 0) this.#unclosed = 0 // they have been lent after all, or closed
+    return Math.max(0, idle - this.#unclosed)
   }
 
   queued(): number {

@@ -97,7 +97,7 @@ export interface Source<T> {
   /**
    * Readies an idle resource for its next holder: nothing to do (`undefined`), or by a promise of the resource
    * (validation, a driver's own hand-out). A rejection means that the resource is unfit; it is destroyed and nobody's
-   * acquire fails for it.
+   * acquire fails for it; but where it was and is counted as idle, the driver is at fault, and whoever is next fails.
    *
    * @param resource undefined where the source keeps its idle resources itself (`idleCount`): any will do
    * @param idleMs how long it has been idle

@@ -413,8 +413,10 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#idle.remove(entry)
     this.#ledger.move(entry, 'validating', nowMs)
     if (this.#source.isReady?.(idleMs) === true) return 'ready'
+    const idleBefore = this.#source.idleCount?.() ?? 0
     const answer = this.#callPrepare(resource, idleMs)
     if (answer === undefined) return 'ready'
+    const isLeftIdle = idleBefore > 0 && this.#source.idleCount?.() === idleBefore
     answer.then(
       (prepared) => {
         if (entry.state !== 'validating') return
@@ -428,6 +430,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
         if (entry.state !== 'validating') return
         const doneAtMs = this.#clock.nowMs()
         this.#destroy(entry, 'invalid', doneAtMs, error)
+        // A driver that did not touch what it was to lend would fail at it again, at once, for ever.
+        if (isLeftIdle) this.#refuseNext(error, doneAtMs)
         this.#pulse(doneAtMs)
       },
     )
@@ -640,6 +644,13 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     if (!events.has('createFailed')) return
     const retryInMs = Math.max(0, retryAtMs - nowMs)
     events.emit('createFailed', { error, failure, failures, retryInMs, counts: this.counts() })
+  }
+
+  #refuseNext(cause: unknown, nowMs: number): void {
+    const waiter = this.#queue.next('oldest')
+    if (waiter === undefined) return
+    const why = () => new CreateFailedError(1, this.#errorInfo(cause))
+    this.#refuse(waiter, 'createFailed', nowMs, withoutFrames(waiter.caller, why))
   }
 
   /** So many and no more: a callback that asks again as soon as it is refused would keep this going for ever. */

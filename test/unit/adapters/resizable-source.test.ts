@@ -104,3 +104,57 @@ test('what was taken before is counted, and comes back to the pool itself', asyn
   pool.release(await waiting)
   expect(pool.totalMax).toBe(1)
 })
+
+test('who is next is refused, with the reason, when acquire fails and leaves idle what it was to lend', async () => {
+  // It was asked again at once, and again, without an end to the microtasks: the process stood still.
+  const { pool, control } = adopted(5)
+  pool.release(await pool.acquire())
+  control.detach()
+  let asked = 0
+  pool.acquire = () => {
+    asked += 1
+    // Past all patience: let the test fail, and not hang.
+    return asked > 50 ? new Promise(() => {}) : Promise.reject(new Error('no dial tone'))
+  }
+  const again = adapt(pool, { limitMin: 1, limitMax: 9, limitInitial: 5, controller: fixed() })
+  const refused = await Promise.allSettled([pool.acquire(), pool.acquire(), pool.acquire()])
+  const reason = expect.objectContaining({
+    code: 'ERR_POOL_CREATE_FAILED',
+    cause: expect.objectContaining({ message: 'no dial tone' }),
+  })
+  expect(refused).toEqual(refused.map(() => ({ status: 'rejected', reason })))
+  expect(again.counts()).toMatchObject({ idle: 1, live: 1, waiters: 0 })
+  expect(again.stats()).toMatchObject({ createRefused: 3 })
+})
+
+test.each([
+  ['keeps it', (_pool: PhonePool) => {}],
+  ['rejects', (_pool: PhonePool) => Promise.reject(new Error('engaged'))],
+  [
+    'closes it later',
+    async (pool: PhonePool) => {
+      await settled()
+      if (pool.idle.shift() !== undefined) pool.total -= 1
+    },
+  ],
+])('a closeIdle that %s is asked once for each that is idle', async (_, closeIdle) => {
+  // What is still idle was asked for again at once, without end.
+  const { pool, control } = adopted(3)
+  await control.warmUp(3)
+  let asked = 0
+  const own = pool.closeIdle
+  pool.closeIdle = () => {
+    asked += 1
+    return asked > 50 ? own.call(pool) : closeIdle(pool)
+  }
+  control.resize(1)
+  await settled()
+  expect(asked).toBe(2)
+  await settled()
+  expect(control.counts()).toMatchObject({ live: 1, idle: 1, destroying: 0 })
+  // What it has kept is lent before another is opened.
+  control.resize(3)
+  await Promise.all([pool.acquire(), pool.acquire(), pool.acquire()])
+  expect(pool.counts()).toEqual({ total: 3, idle: 0 })
+  expect(control.counts()).toMatchObject({ live: 3, inUse: 3 })
+})
