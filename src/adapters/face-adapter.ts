@@ -105,6 +105,10 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
     return true
   }
 
+  destroy(resource: T, own: () => unknown): unknown {
+    return this.end(resource, 'destroy') ? this.source.closingOf(resource) : own()
+  }
+
   drain(): Promise<unknown> {
     return this.settings.drain()
   }

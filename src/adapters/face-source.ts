@@ -9,6 +9,8 @@ export class FaceSource<T> implements Source<T> {
   /** Lent to us. A resource may be lent twice at a time where the pool's factory made the same thing twice. */
   readonly #out = new Map<T, number>()
   #outCount = 0
+  /** Lent to us, and being closed. */
+  readonly #closing = new Map<T, Promise<void>>()
   /** Asked of the pool and not answered yet. */
   #asked = 0
 
@@ -36,10 +38,24 @@ export class FaceSource<T> implements Source<T> {
   destroy(resource: T | undefined, reason: DestroyReason, cause?: unknown): Promise<void> | undefined {
     // A hand-out that failed leaves nothing behind; the idle ones are others, and good.
     if (resource === undefined && reason === 'invalid') return undefined
-    if (resource !== undefined) this.#takeOut(resource)
-    const closed = resource === undefined ? this.#face.closeIdle() : this.#face.close(resource, cause)
+    const closed = resource === undefined ? this.#face.closeIdle() : this.#close(resource, cause)
     this.#lookIfOwed()
     return closed
+  }
+
+  #close(resource: T, cause: unknown): Promise<void> | undefined {
+    this.#takeOut(resource)
+    const closed = this.#face.close(resource, cause)
+    if (closed === undefined) return undefined
+    const done = () => this.#closing.delete(resource)
+    this.#closing.set(resource, closed)
+    closed.then(done, done)
+    return closed
+  }
+
+  /** When what was lent to us is closed; undefined: it is not being closed. */
+  closingOf(resource: T): Promise<void> | undefined {
+    return this.#closing.get(resource)
   }
 
   limitMoved(): void {

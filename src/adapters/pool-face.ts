@@ -47,6 +47,8 @@ export interface Doors<T> {
   ask(options: AskOptions, translate: (error: Error) => unknown): Promise<T>
   /** Ends a lease of ours. False: it is none; it is the pool's own business. */
   end(resource: T, how: 'release' | 'destroy', cause?: unknown): boolean
+  /** As `end`, and answers when what was lent is closed; if it is none of ours, `own` closes it, and answers. */
+  destroy(resource: T, own: () => unknown): unknown
   /** Something may have changed hands that did not pass the gate. */
   lookSoon(): void
   /** Serves who waits, awaits leases, closes everything. Who asks from now on is refused. */

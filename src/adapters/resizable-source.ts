@@ -133,9 +133,7 @@ export class ResizableSourceFace implements PoolFace<unknown> {
       release: (resource: unknown) => {
         if (!doors.end(resource, 'release')) this.#own.release(resource)
       },
-      destroy: (resource: unknown) => {
-        if (!doors.end(resource, 'destroy')) return this.#own.destroy(resource)
-      },
+      destroy: (resource: unknown) => doors.destroy(resource, () => this.#own.destroy(resource)),
     })
     return {
       undo: () => {

@@ -216,9 +216,7 @@ export class SequelizePoolFace implements PoolFace<object> {
       release: (resource: object) => {
         if (!doors.end(resource, 'release')) this.#own.release(resource)
       },
-      destroy: async (resource: object) => {
-        if (!doors.end(resource, 'destroy')) await this.#own.destroy(resource)
-      },
+      destroy: (resource: object) => Promise.resolve(doors.destroy(resource, () => this.#own.destroy(resource))),
       drain: async () => {
         await doors.drain()
         await this.#own.drain()

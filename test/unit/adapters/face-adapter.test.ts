@@ -71,3 +71,24 @@ test.each(Object.keys(POOLS))('%s tells of each who waits once, also while his i
   await Promise.all(all)
   expect(waiters()).toBe(0)
 })
+
+test("sequelize-pool's destroy() answers as without us: once the factory has closed it, or why it has not", async () => {
+  const closing: ((error?: Error) => void)[] = []
+  const destroy = () =>
+    new Promise<void>((resolve, reject) => {
+      closing.push((error) => (error === undefined ? resolve() : reject(error)))
+    })
+  const pool = new SequelizePool({ create: async () => ({}), destroy, validate: () => true, min: 0, max: 2 })
+  adapt(pool, { controller: fixed(), watch: false })
+  let isClosed = false
+  const slow = pool.destroy(await pool.acquire()).then(() => {
+    isClosed = true
+  })
+  const failing = pool.destroy(await pool.acquire())
+  await settled()
+  expect(isClosed).toBe(false)
+  closing[0]?.()
+  closing[1]?.(new Error('engaged'))
+  await slow
+  await expect(failing).rejects.toThrow('engaged')
+})

@@ -158,3 +158,34 @@ test.each([
   expect(pool.counts()).toEqual({ total: 3, idle: 0 })
   expect(control.counts()).toMatchObject({ live: 3, inUse: 3 })
 })
+
+test("destroy() answers as the source's own: once what was lent is closed, or why it is not", async () => {
+  const { pool, control } = adopted(2)
+  const phones = [await pool.acquire(), await pool.acquire()]
+  control.detach()
+  const closing: (() => void)[] = []
+  let isEngaged = false
+  const broken = Object.assign(pool, {
+    destroy: (_phone: Phone): unknown =>
+      new Promise<void>((resolve, reject) => {
+        closing.push(isEngaged ? () => reject(new Error('engaged')) : resolve)
+      }),
+  })
+  for (const phone of phones) pool.release(phone)
+  adapt(broken, { limitMin: 1, limitMax: 9, limitInitial: 2, controller: fixed() })
+
+  let isClosed = false
+  void Promise.resolve(broken.destroy(await broken.acquire())).then(() => {
+    isClosed = true
+  })
+  await settled()
+  expect(isClosed).toBe(false)
+  closing[0]?.()
+  await settled()
+  expect(isClosed).toBe(true)
+
+  isEngaged = true
+  const failing = broken.destroy(await broken.acquire())
+  closing[1]?.()
+  await expect(failing).rejects.toThrow('engaged')
+})
