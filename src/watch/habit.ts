@@ -4,8 +4,8 @@ export interface Habit {
   /** In ms: over some hundred, and over the last few. */
   usualMs: number
   lateMs: number
-  /** Since when the last few have taken much longer than usual; undefined: they do not. */
-  slowSinceMs: number | undefined
+  /** Since when the last few have taken much longer than usual, and what was usual then; undefined: they do not. */
+  slow: { readonly sinceMs: number; readonly usualMs: number } | undefined
   /** When it happened last, and how much time there is between two, in ms. */
   seenAtMs: number
   everyMs: number
@@ -27,23 +27,23 @@ const OUTLIER_TIMES = 20
 const FELT_MS = 1
 
 export function newHabit(): Habit {
-  return { times: 0, usualMs: 0, lateMs: 0, slowSinceMs: undefined, seenAtMs: Number.MIN_SAFE_INTEGER, everyMs: 0 }
+  return { times: 0, usualMs: 0, lateMs: 0, slow: undefined, seenAtMs: Number.MIN_SAFE_INTEGER, everyMs: 0 }
 }
 
 export function stepHabit(habit: Habit, seenMs: number, nowMs: number): void {
   habit.times += 1
-  const { times, usualMs } = habit
+  const { times, usualMs, lateMs } = habit
   if (times > 1) habit.everyMs += (nowMs - habit.seenAtMs - habit.everyMs) / Math.min(times - 1, USUAL_EVENTS)
   habit.seenAtMs = nowMs
-  const heardMs = times > HABIT_TIMES_MIN ? Math.min(seenMs, OUTLIER_TIMES * Math.max(usualMs, FELT_MS)) : seenMs
-  habit.lateMs += (heardMs - habit.lateMs) / Math.min(times, LATE_EVENTS)
-  const isSlow = habit.slowSinceMs !== undefined
-  const events = times <= HABIT_TIMES_MIN ? times : isSlow ? SLOW_EVENTS : Math.min(times, USUAL_EVENTS)
+  const outlierMs = OUTLIER_TIMES * Math.max(usualMs, lateMs, FELT_MS)
+  const heardMs = times > HABIT_TIMES_MIN ? Math.min(seenMs, outlierMs) : seenMs
+  habit.lateMs += (heardMs - lateMs) / Math.min(times, LATE_EVENTS)
+  const events = times <= HABIT_TIMES_MIN ? times : habit.slow ? SLOW_EVENTS : Math.min(times, USUAL_EVENTS)
   habit.usualMs += (heardMs - usualMs) / events
   if (times <= HABIT_TIMES_MIN) return
   const feltMs = Math.max(habit.usualMs, FELT_MS)
-  if (habit.lateMs > SLOW_FROM * feltMs) habit.slowSinceMs ??= nowMs
-  else if (habit.lateMs < SLOW_UNTIL * feltMs) habit.slowSinceMs = undefined
+  if (habit.lateMs > SLOW_FROM * feltMs) habit.slow ??= { sinceMs: nowMs, usualMs: habit.usualMs }
+  else if (habit.lateMs < SLOW_UNTIL * feltMs) habit.slow = undefined
 }
 
 /** Enough has been seen to know what is usual. */

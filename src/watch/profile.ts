@@ -178,7 +178,7 @@ export class Profiler implements WorkObserver {
       if (!isKnown(habit) || nowMs - habit.seenAtMs > LATELY_MS) continue
       const perMs = 1 / Math.max(0.01, habit.everyMs)
       all += perMs
-      if (habit.slowSinceMs === undefined) steady += perMs
+      if (habit.slow === undefined) steady += perMs
     }
     return all > 0 ? steady / all : 0
   }
@@ -351,12 +351,7 @@ function slowdownsOf(
 ): readonly Slowdown[] {
   const costOf = ({ lateMs, usualMs, everyMs }: Habit): number => (lateMs - usualMs) / Math.max(0.01, everyMs)
   return seen
-    .filter(({ habit }) => habit.slowSinceMs !== undefined && nowMs - habit.seenAtMs <= LATELY_MS)
+    .filter(({ habit }) => habit.slow !== undefined && nowMs - habit.seenAtMs <= LATELY_MS)
     .sort((a, b) => costOf(b.habit) - costOf(a.habit))
-    .map(({ what, habit }) => ({
-      what,
-      lateMs: habit.lateMs,
-      usualMs: habit.usualMs,
-      sinceMs: habit.slowSinceMs as number,
-    }))
+    .map(({ what, habit: { lateMs, slow } }) => ({ what, lateMs, ...(slow as NonNullable<typeof slow>) }))
 }

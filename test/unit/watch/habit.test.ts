@@ -15,13 +15,21 @@ function after(...runs: readonly (readonly [times: number, ms: number])[]) {
 
 test('what takes much longer than usual is slow since then, and the usual stays what it was', () => {
   const habit = after([100, 10], [20, 40])
-  expect(habit.slowSinceMs).toBeGreaterThan(1_000)
-  expect(habit.slowSinceMs).toBeLessThanOrEqual(1_060)
+  expect(habit.slow?.sinceMs).toBeGreaterThan(1_000)
+  expect(habit.slow?.sinceMs).toBeLessThanOrEqual(1_060)
   expect(habit.lateMs / habit.usualMs).toBeGreaterThan(3)
 })
 
+test('a hundred times the usual counts in full once others have followed: 400 ms were told as 20, next to a usual 1', () => {
+  expect(after([100, 1], [20, 400]).lateMs).toBeGreaterThan(300)
+})
+
+test('what was usual is told as it was when it became slow, however long that lasts', () => {
+  expect(after([100, 6], [300, 400]).slow?.usualMs).toBeLessThan(8)
+})
+
 test('it is over when it is fast again', () => {
-  expect(after([100, 10], [20, 40], [30, 10]).slowSinceMs).toBeUndefined()
+  expect(after([100, 10], [20, 40], [30, 10]).slow).toBeUndefined()
 })
 
 test('one outlier is none', () => {
@@ -33,5 +41,5 @@ test('nothing is known of what has hardly happened', () => {
 })
 
 test('what is too short to be felt is not slow', () => {
-  expect(after([100, 0.1], [50, 0.8]).slowSinceMs).toBeUndefined()
+  expect(after([100, 0.1], [50, 0.8]).slow).toBeUndefined()
 })
