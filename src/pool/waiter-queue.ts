@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts'
+import { whenAborted } from '../base/when-aborted.ts'
 import type { Asker, Caller, WaiterInfo } from './contract.ts'
 import type { PoolLease } from './lease.ts'
 
@@ -21,7 +22,7 @@ export class Waiter<T> implements WaiterInfo {
   readonly #asker: Asker<T>
   #queue: Leaving<T> | undefined = undefined
   #deadlines: Leaving<T> | undefined = undefined
-  #abort: AbortListener | undefined = undefined
+  #unheed: (() => void) | undefined = undefined
   /** Neighbours in the list of its level. */
   older: Waiter<T> | undefined = undefined
   newer: Waiter<T> | undefined = undefined
@@ -44,8 +45,7 @@ export class Waiter<T> implements WaiterInfo {
   }
 
   heed(signal: AbortSignal, onAbort: () => void): void {
-    this.#abort = { signal, onAbort }
-    signal.addEventListener('abort', onAbort, { once: true })
+    this.#unheed = whenAborted(signal, onAbort)
   }
 
   /** It has a deadline, too, and is listed there. */
@@ -73,14 +73,8 @@ export class Waiter<T> implements WaiterInfo {
     this.#queue.remove(this)
     this.#queue = undefined
     this.#deadlines?.remove(this)
-    // A long-lived signal would collect one listener an acquire.
-    this.#abort?.signal.removeEventListener('abort', this.#abort.onAbort)
+    this.#unheed?.() // a long-lived signal would collect every acquire
   }
-}
-
-interface AbortListener {
-  readonly signal: AbortSignal
-  readonly onAbort: () => void
 }
 
 /** Waiters by priority, in order of arrival within each: in, out and away, each O(1). */
