@@ -11,12 +11,12 @@ const pool = createPool({
   acquireTimeoutMs: 1_000,
 })
 
-const { summary } = await drive(pool, {
+const { summary, errors } = await drive(pool, {
   workload: poisson((tMs) => (tMs < 1_000 ? 100 : 400)),
   durationMs: 2_000,
   sloMs: 500,
   work: (connection) => connection.query(),
 })
-console.log(`${summary.offered} requests, ${(100 * summary.goodput).toFixed(1)} % within 500 ms`)
+console.log(`${summary.offered} requests, ${(100 * summary.goodput).toFixed(1)} % within 500 ms`, errors)
 await pool.drain()
 process.exitCode = summary.goodput > 0.9 ? 0 : 1

@@ -7,7 +7,7 @@ import { TimeAverage } from '../measure/average.ts'
 import { Histogram } from '../measure/quantile.ts'
 import type { PoolStats } from '../measure/sampler.ts'
 import type { AcquireOptions, PoolCounts } from '../pool/contract.ts'
-import type { Warning } from '../watch/warning.ts'
+import type { Warning, WatchEvents } from '../watch/warning.ts'
 import type { RequestKind } from './request.ts'
 import { SimulationResult } from './result.ts'
 import { type ResolvedRetries, type RetryOptions, readRetries, retryDelayMs } from './retries.ts'
@@ -170,9 +170,10 @@ class Drive {
   async run(): Promise<SimulationResult> {
     const before = this.#handle.stats()
     this.#startedAtMs = this.#clock.nowMs()
-    const { onDecided, onWarning, onAcquired } = this
+    const { onDecided, onWarning, onWarningEnded, onAcquired } = this
     this.#handle.on('decided', onDecided)
     this.#handle.on('warning', onWarning)
+    this.#handle.on('warningEnded', onWarningEnded)
     this.#handle.on('acquired', onAcquired)
     await new Promise<void>((resolve) => {
       this.#readNext()
@@ -181,6 +182,7 @@ class Drive {
     this.#isOver = true
     this.#handle.off('decided', onDecided)
     this.#handle.off('warning', onWarning)
+    this.#handle.off('warningEnded', onWarningEnded)
     this.#handle.off('acquired', onAcquired)
     return this.#result(before)
   }
@@ -200,11 +202,13 @@ class Drive {
       ...this.#log.moves(),
       lateMsMax: this.#lateMsMax,
     }
-    return new SimulationResult(summary, this.#log.rows, this.#log.warnings, this.#tally.timeline())
+    const { rows, warnings } = this.#log
+    return new SimulationResult({ summary, rows, warnings, ...this.#tally.told() })
   }
 
   readonly onDecided = (record: DecisionRecord): void => this.#log.decided(this.#elapsedMs(), record)
   readonly onWarning = (warning: Warning): void => this.#log.warned(this.#elapsedMs(), warning)
+  readonly onWarningEnded = (ended: WatchEvents['warningEnded']): void => this.#log.warningEnded(ended)
   readonly onAcquired = ({ waitMs }: { readonly waitMs: number }): void => this.#waitMs.add(waitMs)
 
   #elapsedMs(): number {
@@ -246,10 +250,10 @@ class Drive {
   async #visit(dueAtMs: number, kind: RequestKind | undefined): Promise<void> {
     const { retries } = this.#options
     for (let made = 0; ; made++) {
-      const loss = await this.#try(kind)
+      const lost = await this.#try(kind)
       if (this.#isOver) return
-      if (loss === undefined) this.#tally.completed(dueAtMs, this.#elapsedMs())
-      else if (made >= retries.count) this.#tally.lost(loss)
+      if (lost === undefined) this.#tally.completed(dueAtMs, this.#elapsedMs())
+      else if (made >= retries.count) this.#tally.lost(lossOf(lost.error), lost.error)
       else {
         await this.#pause(retryDelayMs(retries, made, this.#retryDelays.next()))
         continue
@@ -261,12 +265,12 @@ class Drive {
     }
   }
 
-  async #try(kind: RequestKind | undefined): Promise<Loss | undefined> {
+  async #try(kind: RequestKind | undefined): Promise<{ readonly error: unknown } | undefined> {
     try {
       await this.#serve(kind)
       return undefined
     } catch (error) {
-      return lossOf(error)
+      return { error }
     }
   }
 
@@ -297,10 +301,16 @@ function acquiresOf({ acquired, timedOut, shed, createRefused, queueFull }: Pool
   return acquired + timedOut + shed + createRefused + queueFull
 }
 
+/** Of an error, its cause, and so on. No driver nests ours deeper, and a chain of causes may be a ring. */
+const CAUSES_MAX = 8
+
 /** By code, not by class: an adopted pool fails with its driver's own error, and ours as its cause. */
 function lossOf(error: unknown): Loss {
-  const { code, cause } = (error ?? {}) as { readonly code?: unknown; readonly cause?: unknown }
-  if (code === 'ERR_POOL_SHED') return 'shed'
-  if (code === 'ERR_POOL_ACQUIRE_TIMEOUT') return 'timedOut'
-  return typeof cause === 'object' && cause !== null && cause !== error ? lossOf(cause) : 'failed'
+  let at = error as { readonly code?: unknown; readonly cause?: unknown } | null | undefined
+  for (let depth = 0; depth < CAUSES_MAX; depth++) {
+    if (at?.code === 'ERR_POOL_SHED') return 'shed'
+    if (at?.code === 'ERR_POOL_ACQUIRE_TIMEOUT') return 'timedOut'
+    at = at?.cause as typeof at
+  }
+  return 'failed'
 }

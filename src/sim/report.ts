@@ -1,18 +1,19 @@
 import { type ChartMark, chartHtml, escapeHtml, pageHtml } from './chart.ts'
-import type { SimulationRow, SimulationSummary, SimulationWarning, Timeline } from './summary.ts'
+import type { RunError, SimulationRow, SimulationSummary, SimulationWarning, Timeline } from './summary.ts'
 
 /** What the report tells. */
-export interface Reported {
+export interface Told {
   readonly summary: SimulationSummary
   readonly rows: readonly SimulationRow[]
   readonly warnings: readonly SimulationWarning[]
   readonly timeline: Timeline
+  readonly errors: readonly RunError[]
 }
 
 /** Distinct in light and dark, and to most colour-blind people. @source Okabe, Ito 2008, "Color universal design" */
 export const COLORS = { blue: '#0072b2', sky: '#56b4e9', green: '#009e73', orange: '#e69f00', red: '#d55e00' } as const
 
-export function reportHtml(title: string, { summary, rows, warnings, timeline }: Reported): string {
+export function reportHtml(title: string, { summary, rows, warnings, timeline, errors }: Told): string {
   const durationMs = timeline.binMs * Math.max(1, timeline.offered.length)
   const marks: ChartMark[] = warnings.map(({ atMs, kind, message }) => ({
     fromMs: atMs,
@@ -37,8 +38,8 @@ export function reportHtml(title: string, { summary, rows, warnings, timeline }:
       { name: 'lease mean', color: COLORS.green, points: rows.map((row) => [row.atMs, row.sample.leaseMsMean]) },
     ],
   })
-  const body = [`<h1>${escapeHtml(title)}</h1>`, figures(summary), traffic, limit, waits, warningTable(warnings)]
-  return pageHtml(title, body.join('\n'))
+  const head = [`<h1>${escapeHtml(title)}</h1>`, figures(summary), errorList(errors)]
+  return pageHtml(title, [...head, traffic, limit, waits, warningTable(warnings)].join('\n'))
 }
 
 /** How many came, and how many of them were served in time, each averaged over so many bins that chance calms down. */
@@ -73,6 +74,11 @@ function figures(summary: SimulationSummary): string {
     ...(recoveryMs === undefined ? [] : [['recovered after', `${(recoveryMs / 1000).toFixed(1)} s`] as const]),
   ]
   return `<dl>${told.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join('')}</dl>`
+}
+
+function errorList(errors: readonly RunError[]): string {
+  if (errors.length === 0) return ''
+  return `<h2>Failed with</h2><ul>${errors.map(({ message, count }) => `<li>${count} × ${escapeHtml(message)}</li>`).join('\n')}</ul>`
 }
 
 function warningTable(warnings: readonly SimulationWarning[]): string {

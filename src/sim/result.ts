@@ -1,6 +1,6 @@
 import type { Sample } from '../measure/sample.ts'
-import { reportHtml } from './report.ts'
-import type { SimulationRow, SimulationSummary, SimulationWarning, Timeline } from './summary.ts'
+import { reportHtml, type Told } from './report.ts'
+import type { RunError, SimulationRow, SimulationSummary, SimulationWarning, Timeline } from './summary.ts'
 
 /** A run, told. Everything in it is data but `toCsv` and `toHtml`. */
 export class SimulationResult {
@@ -10,17 +10,15 @@ export class SimulationResult {
   /** The first thousand. */
   readonly warnings: readonly SimulationWarning[]
   readonly timeline: Timeline
+  /** Of the requests that `failed`, the most frequent first; twenty kinds at most. */
+  readonly errors: readonly RunError[]
 
-  constructor(
-    summary: SimulationSummary,
-    rows: readonly SimulationRow[],
-    warnings: readonly SimulationWarning[],
-    timeline: Timeline,
-  ) {
+  constructor({ summary, rows, warnings, timeline, errors }: Told) {
     this.summary = summary
     this.rows = rows
     this.warnings = warnings
     this.timeline = timeline
+    this.errors = errors
   }
 
   /** The rows as comma-separated values under a line of names: time, limit, reason, then the members of the sample. */

@@ -198,7 +198,8 @@ class Simulation {
       ...this.#log.moves(),
       lateMsMax: 0,
     }
-    return new SimulationResult(summary, this.#log.rows, this.#log.warnings, this.#tally.timeline())
+    const { rows, warnings } = this.#log
+    return new SimulationResult({ summary, rows, warnings, ...this.#tally.told() })
   }
 
   /** Fires timer by timer. Only while the pool opens or closes something are there promises to be waited for. */
@@ -268,7 +269,7 @@ class Simulation {
   #ask(visit: Visit): void {
     this.#pool.ask(this.#acquireOptionsOf(visit.kind), {
       granted: (lease) => this.#serve(visit, lease),
-      refused: (error) => this.#failed(visit, lossOf(error)),
+      refused: (error) => this.#failed(visit, lossOf(error), error),
     })
   }
 
@@ -298,7 +299,7 @@ class Simulation {
   #served(visit: Visit, lease: GateLease<SimulatedResource>, error: Error | undefined): void {
     if (error !== undefined) {
       lease.destroy(error)
-      this.#failed(visit, 'failed')
+      this.#failed(visit, 'failed', error)
       return
     }
     if (visit.job.isLeaked !== true) lease.release()
@@ -307,10 +308,10 @@ class Simulation {
     this.#answer(visit)
   }
 
-  #failed(visit: Visit, loss: Loss): void {
+  #failed(visit: Visit, loss: Loss, error: Error): void {
     const { retries } = this.#options
     if (visit.retriesMade >= retries.count) {
-      this.#tally.lost(loss)
+      this.#tally.lost(loss, error)
       this.#answer(visit)
       return
     }

@@ -62,6 +62,13 @@ export interface SimulationWarning extends Warning {
   readonly lastedMs?: number
 }
 
+/** What failed requests ended with: errors of one message, numbers within it aside. */
+export interface RunError {
+  /** Of the first of them. */
+  readonly message: string
+  readonly count: number
+}
+
 /** Arrivals by time: how many there were, and how many of them were served in time. At most 4096 bins. */
 export interface Timeline {
   /** Length of a bin, in ms. */

@@ -1,5 +1,6 @@
+import { messageOf } from '../base/thrown.ts'
 import { Histogram } from '../measure/quantile.ts'
-import type { SimulationSummary, Timeline } from './summary.ts'
+import type { RunError, SimulationSummary, Timeline } from './summary.ts'
 
 /** How a request was given up. */
 export type Loss = 'timedOut' | 'shed' | 'failed'
@@ -27,12 +28,15 @@ export type RequestSummary = Pick<
   | 'recoveryMs'
 >
 
+const ERRORS_MAX = 20
+
 /** Sums up requests as they come and go; its memory depends neither on the run's length nor on its load. */
 export class Tally {
   readonly #basis: SummaryBasis
   readonly #lost: Record<Loss, number> = { timedOut: 0, shed: 0, failed: 0 }
   readonly #latencyMs = new Histogram()
   readonly #bins = new FoldingBins()
+  readonly #errors = new Map<string, { readonly message: string; count: number }>()
   readonly #recovery: Recovery | undefined
   #offered = 0
   #withinSlo = 0
@@ -58,8 +62,14 @@ export class Tally {
     this.#recovery?.completedInTime(arrivedAtMs)
   }
 
-  lost(how: Loss): void {
+  lost(how: Loss, error: unknown): void {
     this.#lost[how] += 1
+    if (how !== 'failed') return // the others have said all by their names
+    const message = messageOf(error)
+    const kind = message.replace(/\d+/g, '#')
+    const known = this.#errors.get(kind)
+    if (known) known.count += 1
+    else if (this.#errors.size < ERRORS_MAX) this.#errors.set(kind, { message, count: 1 })
   }
 
   summary(): RequestSummary {
@@ -80,8 +90,10 @@ export class Tally {
     }
   }
 
-  timeline(): Timeline {
-    return this.#bins.timeline(this.#basis.durationMs)
+  /** What is told beside the summary. */
+  told(): { readonly timeline: Timeline; readonly errors: readonly RunError[] } {
+    const errors = [...this.#errors.values()].sort((a, b) => b.count - a.count)
+    return { timeline: this.#bins.timeline(this.#basis.durationMs), errors }
   }
 }
 

@@ -18,6 +18,10 @@ function sleep(clock: Clock, ms: number): Promise<void> {
 
 /** Drives a pool whose work takes 20 ms, on a clock of our own. */
 async function run(options: Partial<DrivePoolOptions<unknown>> = {}, pool: object = {}) {
+  return (await runWhole(options, pool)).summary
+}
+
+async function runWhole(options: Partial<DrivePoolOptions<unknown>> = {}, pool: object = {}) {
   const clock = new VirtualClock()
   const result = drive(newPool(clock, pool), {
     workload: poisson(200),
@@ -27,7 +31,7 @@ async function run(options: Partial<DrivePoolOptions<unknown>> = {}, pool: objec
     ...options,
   })
   await clock.advance(20_000)
-  return (await result).summary
+  return await result
 }
 
 test('load that is served tells so, and who waited', async () => {
@@ -88,6 +92,46 @@ test.each([
 ])('what is rejected with %s counts as %s', async (error, kind) => {
   const summary = await run({ work: () => Promise.reject(error) })
   expect(summary[kind as 'shed']).toBe(summary.offered)
+})
+
+// Slipped through, since every test knew why its work failed: whoever mistyped it saw a goodput of 0, and nothing else.
+test('what requests failed with is told, numbers within it aside, the most frequent first', async () => {
+  let calls = 0
+  const work = () => {
+    calls += 1
+    if (calls === 1) throw Object.assign(new TypeError('c.qurey is not a function'), { code: 'ERR_TYPO' })
+    if (calls === 2) throw { code: 'ERR_POOL_SHED' }
+    throw new Error(`socket ${calls} closed`)
+  }
+  const { errors } = await runWhole({ work, workload: fromCounts([5], { binMs: 1_000 }) })
+  expect(errors).toEqual([
+    { message: 'socket 3 closed', count: 3 },
+    { message: 'c.qurey is not a function (ERR_TYPO)', count: 1 },
+  ])
+})
+
+test('of errors that are all different, twenty are told', async () => {
+  let calls = 0
+  const work = () => {
+    throw new Error('x'.repeat(++calls))
+  }
+  const { errors, summary } = await runWhole({ work, workload: fromCounts([50], { binMs: 1_000 }) })
+  expect(errors).toHaveLength(20)
+  expect(summary.failed).toBe(50)
+})
+
+// Slipped through: errors of drivers have few causes, and none that leads back to itself.
+test('an error that is a cause of its own cause is a failure like any other', async () => {
+  const error = new Error('a')
+  error.cause = new Error('b', { cause: error })
+  expect(await run({ work: () => Promise.reject(error) })).toMatchObject({ completed: 0, unfinished: 0 })
+})
+
+// Slipped through: only simulations were asked how long a warning had lasted.
+test('a warning that is over by the end tells how long it lasted', async () => {
+  const workload = poisson((tMs) => (tMs < 3_000 ? 20 : tMs < 6_000 ? 500 : 20))
+  const { warnings } = await runWhole({ workload, durationMs: 15_000 }, { limitMax: 4, acquireTimeoutMs: 1_000 })
+  expect(warnings).toContainEqual(expect.objectContaining({ kind: 'limit-ceiling', lastedMs: expect.any(Number) }))
 })
 
 test('work that throws at once fails like work that rejects', async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { codel, hybrid } from '../../../src/index.ts'
+import { escapeHtml } from '../../../src/sim/chart.ts'
 import { poisson, scenarios, simulate, uslBackend } from '../../../src/sim/index.ts'
 
 test('the example of the documentation runs, and its report is a page by itself', async () => {
@@ -29,6 +30,15 @@ test('a run in which nothing came can be told as well', async () => {
   const { options } = scenarios.steady
   const result = await simulate({ ...options, durationMs: 1_000, workload: poisson(0) })
   expect(result.toHtml()).not.toMatch(/NaN|undefined|Infinity/)
+})
+
+test('what requests failed with is in the report', async () => {
+  const { options } = scenarios.failover
+  const result = await simulate({ ...options, retries: 0 })
+  const { errors, summary } = result
+  expect(errors.reduce((sum, { count }) => sum + count, 0)).toBe(summary.failed)
+  expect(errors.length).toBeGreaterThan(0)
+  for (const { message } of errors) expect(result.toHtml()).toContain(escapeHtml(message))
 })
 
 test('the timeline adds up, and has at most 4096 bins however long the run', async () => {
