@@ -68,9 +68,26 @@ export function siteOf(frames: readonly Frame[]): string | undefined {
   return first
 }
 
-/** The whole way from the application to the pool, innermost first. */
+/** The whole way from the application to the pool, innermost first; `CALLED` is its end where that is not the whole. */
 export function pathOf(frames: readonly Frame[]): readonly CodePlace[] {
-  return frames.map(placeOf).filter(({ whose }) => whose === 'application' || whose === 'package')
+  const path = frames.map(placeOf)
+  const last = path.findLastIndex(isTheirs)
+  const theirs = path.filter(isTheirs)
+  return last >= 0 && isCalled(frames, last) ? [...theirs, CALLED] : theirs
+}
+
+/** Whatever has called the last place of a path, and does not await it: Node, or what is beyond the frames kept. */
+export const CALLED: CodePlace = { site: '', at: 0, fn: '', isAsync: false }
+
+/** What goes on after an `await` is called by nobody, or from Node's queue of microtasks. */
+function isCalled(frames: readonly Frame[], at: number): boolean {
+  const below = frames[at + 1]
+  if (below === undefined) return frames.length >= FRAMES
+  return !below.isAsync() && below.getScriptNameOrSourceURL() !== 'node:internal/process/task_queues'
+}
+
+function isTheirs({ whose }: Place): boolean {
+  return whose === 'application' || whose === 'package'
 }
 
 interface Place extends CodePlace {

@@ -1,4 +1,5 @@
 import type { Caller, CodePlace, LeaseInfo, WaiterInfo } from '../pool/contract.ts'
+import { CALLED } from './call-site.ts'
 import { type Knot, NO_KNOT } from './knot-found.ts'
 
 /** Leases, or waiters, that were asked for in the same way through the code. */
@@ -114,6 +115,7 @@ function isSameFrom(
   fromOther: number,
 ): boolean {
   for (let i = from, j = fromOther; i < some.length && j < others.length; i++, j++) {
+    if (some[i] === CALLED || others[j] === CALLED) return true
     if (some[i]?.fn !== others[j]?.fn) return false
   }
   return true

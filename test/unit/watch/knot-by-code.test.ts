@@ -98,3 +98,26 @@ test('a lease with a query running does not: its holder waits for the query', as
   for (let i = 0; i < 4; i++) await handler()
   expect(isKnot()).toBe(false)
 })
+
+test('nor do those whom a dispatcher has called: it is in another place for each handler, and has gone on from none', async () => {
+  const { lend, wait, knot } = standstill()
+  const dispatch = (path: string) => (path === 'leak' ? lend() : wait())
+  for (let i = 0; i < 4; i++) setImmediate(dispatch, 'leak') // called by Node, as by a server for a request
+  for (let i = 0; i < 4; i++) setImmediate(dispatch, 'read')
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(knot()).toMatchObject({ known: 4, blocked: 0 })
+})
+
+test('however far from the pool it is, and how little of the way is kept', async () => {
+  for (let depth = 0; depth < 20; depth++) {
+    const { lend, wait, knot } = standstill()
+    const nest = (left: number, work: () => Promise<unknown>): Promise<unknown> =>
+      left === 0 ? work() : nest(left - 1, work)
+    const dispatch = (path: string) => (path === 'leak' ? nest(depth, lend) : nest(depth, wait))
+    const serve = (path: string) => dispatch(path)
+    for (let i = 0; i < 4; i++) setImmediate(serve, 'leak')
+    for (let i = 0; i < 4; i++) setImmediate(serve, 'read')
+    await new Promise((resolve) => setImmediate(resolve))
+    expect({ depth, ...knot() }).toMatchObject({ depth, known: 4, blocked: 0 })
+  }
+})
