@@ -56,16 +56,17 @@ export function framesOf(taken: Stack): readonly Frame[] {
 
 /**
  * Where a stack leads out of this library: the first frame of the application, or, if all of them are in packages, the
- * first that is not ours. "saveOrder (routes/order.js:42:15)".
+ * last of the package that is nearest to the pool: an ORM's `transaction` tells more than how it gets its connections.
+ * "saveOrder (routes/order.js:42:15)".
  */
 export function siteOf(frames: readonly Frame[]): string | undefined {
-  let first: string | undefined
+  let nearest: Place | undefined
   for (const frame of frames) {
-    const { whose, site } = placeOf(frame)
-    if (whose === 'application') return site
-    if (whose === 'package') first ??= site
+    const place = placeOf(frame)
+    if (place.whose === 'application') return place.site
+    if (place.whose === 'package' && (nearest ?? place).inPackage === place.inPackage) nearest = place
   }
-  return first
+  return nearest?.site
 }
 
 /** The whole way from the application to the pool, innermost first; `CALLED` is its end where that is not the whole. */
@@ -92,6 +93,8 @@ function isTheirs({ whose }: Place): boolean {
 
 interface Place extends CodePlace {
   readonly whose: 'application' | 'package' | 'ours' | 'node'
+  /** Its name; undefined: it is in none. */
+  readonly inPackage: string | undefined
 }
 
 /** Every place that was met, by script and position: bounded, since code that is made at run time has ever new ones. */
@@ -118,8 +121,10 @@ function placeOf(frame: Frame): Place {
 function readPlace(frame: Frame, script: string, at: number): Place {
   const { what, file, where } = readWords(wordsFor(frame)) ?? { what: '', file: script, where: '' }
   const enclosing = `${frame.getEnclosingLineNumber?.()}:${frame.getEnclosingColumnNumber?.()}`
+  const inPackage = PACKAGE.exec(file)?.[1]
   return {
-    whose: whoseIs(what, file),
+    whose: whoseIs(what, file, inPackage),
+    inPackage,
     site: describe(what, file, where),
     at,
     // Its name is only of use where V8 does not tell where it begins.
@@ -128,10 +133,13 @@ function readPlace(frame: Frame, script: string, at: number): Place {
   }
 }
 
-function whoseIs(what: string, file: string): Place['whose'] {
+const PACKAGE = /.*[\\/]node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)/
+
+function whoseIs(what: string, file: string, inPackage: string | undefined): Place['whose'] {
   if (file === '' || file.startsWith('node:')) return 'node'
-  if (isOurs(what, file)) return 'ours'
-  return /[\\/]node_modules[\\/]/.test(file) ? 'package' : 'application'
+  // Of pg's own `pool.query` nobody learns who asked.
+  if (isOurs(what, file) || inPackage === 'pg-pool') return 'ours'
+  return inPackage === undefined ? 'application' : 'package'
 }
 
 /** A frame in words: those of the process's own source-map support, where it has one, else V8's, mapped by Node's. */

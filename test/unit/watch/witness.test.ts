@@ -1,3 +1,6 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { Caller, LeaseInfo } from '../../../src/pool/contract.ts'
@@ -31,6 +34,29 @@ test('the call site is the first place outside of the library', () => {
   expect(askFrom(newWitness().witness)?.site).toMatch(
     /^askFrom \(test[\\/]unit[\\/]watch[\\/]witness\.test\.ts:\d+:\d+\)$/,
   )
+})
+
+test('where no frame is the application’s, it is where the package nearest to the pool was entered, the driver aside', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'adaptive-pool-site-'))
+  const write = async (name: string, code: string): Promise<string> => {
+    await mkdir(join(folder, 'node_modules', name), { recursive: true })
+    await writeFile(join(folder, 'node_modules', name, 'index.mjs'), code)
+    return join(folder, 'node_modules', name, 'index.mjs')
+  }
+  await write('pg-pool', 'export const connect = (ask) => ask()')
+  await write(
+    '@some/orm',
+    "import { connect } from '../../pg-pool/index.mjs'\nexport function commit(ask) { return run(ask) }\nfunction run(ask) { return connect(ask) }",
+  )
+  const app = await write(
+    'router',
+    "import { commit } from '../@some/orm/index.mjs'\nexport const route = (ask, tell) => tell(commit(ask))",
+  )
+  const { route } = await import(app)
+  const { witness } = newWitness()
+  const caller = await new Promise<Caller>((tell) => setImmediate(route, witness.asked.bind(witness, 0), tell))
+  expect(caller.site).toMatch(/^commit \(.*@some[\\/]orm[\\/]index\.mjs:2:/)
+  await rm(folder, { recursive: true })
 })
 
 test('sixteen in a row are seen while the pool is calm, eight more when it is crowded, another eight when it is full', () => {
