@@ -269,7 +269,9 @@ function findSaturation(view: View): Finding {
  * time; but not where what is out was forgotten, or its holders wait for each other.
  */
 export function seenLeaseMs({ signals: { leaseMs, silentMs }, insight, counts: { inUse } }: View): number {
-  const isExplained = insight.overdue.kept.size > inUse / 2 || isKnotted(insight.knot, inUse)
+  const { kept, isLeaking } = insight.overdue
+  const isForgotten = kept.size > inUse / 2 && (isLeaking || isGradual(insight.overdue))
+  const isExplained = isForgotten || isKnotted(insight.knot, inUse)
   return isExplained ? leaseMs : Math.max(leaseMs, silentMs)
 }
 

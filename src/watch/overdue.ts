@@ -9,7 +9,7 @@ export interface Overdue {
   readonly running: number
   /** Of those kept, so long that they pass for leaked, or already suspected. */
   readonly leaked: number
-  /** They are too many to be somebody's habit: a connection kept for notifications, a lock. */
+  /** They are too many to be somebody's habit, a connection kept for notifications, and do not seem stuck on one lock. */
   readonly isLeaking: boolean
   /** The holder of the oldest that is kept; and where it asked, if it goes by its tag. */
   readonly leakedBy: string
@@ -46,6 +46,8 @@ export interface OverdueRule {
   leakedMs(longestMs: number): number
   /** So many of them are tolerated. */
   readonly leakedMax: number
+  /** What their age says is certain. */
+  readonly isAgeGiven: boolean
 }
 
 const LONGEST_TIMES = 1.5
@@ -97,15 +99,19 @@ export function findOverdue(leases: Iterable<LeaseInfo>, nowMs: number, rule: Ov
   const oldest = byAge[0]
   const oldestMs = oldest ? nowMs - oldest.sinceMs : 0
   const youngestMs = nowMs - (byAge.at(-1)?.sinceMs ?? nowMs)
+  const spread = oldestMs > 0 ? 1 - youngestMs / oldestMs : 0
+  // Where queries are not seen, several that were taken at once may have one running that does not end.
+  const isUnsure = !rule.isAgeGiven && rule.suspects.size === 0 && kept.size > 1
+  const isStuck = isUnsure && spread < SPREAD_MIN && byAge.some(({ work }) => work === undefined)
   return {
     kept,
     running,
     leaked,
-    isLeaking: leaked > rule.leakedMax,
+    isLeaking: leaked > rule.leakedMax && !isStuck,
     leakedBy: oldest ? holderOf(oldest) : NONE_OVERDUE.leakedBy,
     leakedSite: oldest?.tag ? oldest.caller?.site : undefined,
     oldestMs,
-    spread: oldestMs > 0 ? 1 - youngestMs / oldestMs : 0,
+    spread,
     runningText,
     runningMs,
   }

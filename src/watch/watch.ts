@@ -278,6 +278,7 @@ export class Watch {
         longMs === 0 ? LEAKED_MS_MIN : Math.max(OVERDUE_MS_MIN, OVERDUE_TIMES_LONG * longMs),
       ),
       leakedMax: leaseAgeMs !== undefined || limit <= SMALL_LIMIT ? 0 : 1,
+      isAgeGiven: leaseAgeMs !== undefined,
       suspects: this.#suspects,
       longestMs: (holder) => profiler?.longestOf(holder) ?? 0,
       leakedMs: (longestMs) => leaseAgeMs ?? Math.max(learnedMs, LEAKED_TIMES_LONGEST * longestMs),

@@ -6,6 +6,7 @@ const NOW_MS = 100_000
 const RULE: OverdueRule = {
   overdueMs: 1_000,
   leakedMax: 1,
+  isAgeGiven: false,
   suspects: new Set(),
   longestMs: (holder) => (holder === '/report' ? 30_000 : 0),
   leakedMs: () => 10_000,
