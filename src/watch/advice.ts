@@ -62,7 +62,7 @@ function slowLeases({ insight }: View): readonly string[] {
   if (held !== undefined) {
     return [
       `Look at ${held.what}: it holds its leases without a query running. Move what it waits for (an HTTP call, a file, ` +
-        'another pool) out of the lease.',
+        'a second lease) out of the lease.',
       'A larger limitMax helps for the time being: the backend has nothing to do with it.',
     ]
   }
@@ -75,7 +75,7 @@ function slowLeases({ insight }: View): readonly string[] {
     ]
   }
   return [
-    "Look at the backend's load. If it is idle, callers keep what they have: say, an HTTP call inside a lease.",
+    "Look at the backend's load. If it is idle, callers keep what they have: say, for an HTTP call or a second lease.",
     'If it is at work, look for its slow queries and locks; more resources will not help.',
     'Start with the holders that have the oldest leases.',
   ]

@@ -63,8 +63,8 @@ export function siteOf(frames: readonly Frame[]): string | undefined {
   let nearest: Place | undefined
   for (const frame of frames) {
     const place = placeOf(frame)
-    if (place.whose === 'application') return place.site
-    if (place.whose === 'package' && (nearest ?? place).inPackage === place.inPackage) nearest = place
+    if (place.owner === APPLICATION) return place.site
+    if (isTheirs(place) && (nearest ?? place).owner === place.owner) nearest = place
   }
   return nearest?.site
 }
@@ -87,15 +87,16 @@ function isCalled(frames: readonly Frame[], at: number): boolean {
   return !below.isAsync() && below.getScriptNameOrSourceURL() !== 'node:internal/process/task_queues'
 }
 
-function isTheirs({ whose }: Place): boolean {
-  return whose === 'application' || whose === 'package'
+function isTheirs({ owner }: Place): boolean {
+  return owner !== undefined
 }
 
 interface Place extends CodePlace {
-  readonly whose: 'application' | 'package' | 'ours' | 'node'
-  /** Its name; undefined: it is in none. */
-  readonly inPackage: string | undefined
+  /** The package that it is in; `APPLICATION`: in none; undefined: in this one, the driver's pool, or Node. */
+  readonly owner: string | undefined
 }
+
+const APPLICATION = ''
 
 /** Every place that was met, by script and position: bounded, since code that is made at run time has ever new ones. */
 const places = new Map<string, Map<number, Place>>()
@@ -121,10 +122,8 @@ function placeOf(frame: Frame): Place {
 function readPlace(frame: Frame, script: string, at: number): Place {
   const { what, file, where } = readWords(wordsFor(frame)) ?? { what: '', file: script, where: '' }
   const enclosing = `${frame.getEnclosingLineNumber?.()}:${frame.getEnclosingColumnNumber?.()}`
-  const inPackage = PACKAGE.exec(file)?.[1]
   return {
-    whose: whoseIs(what, file, inPackage),
-    inPackage,
+    owner: ownerOf(what, file),
     site: describe(what, file, where),
     at,
     // Its name is only of use where V8 does not tell where it begins.
@@ -135,11 +134,10 @@ function readPlace(frame: Frame, script: string, at: number): Place {
 
 const PACKAGE = /.*[\\/]node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)/
 
-function whoseIs(what: string, file: string, inPackage: string | undefined): Place['whose'] {
-  if (file === '' || file.startsWith('node:')) return 'node'
-  // Of pg's own `pool.query` nobody learns who asked.
-  if (isOurs(what, file) || inPackage === 'pg-pool') return 'ours'
-  return inPackage === undefined ? 'application' : 'package'
+function ownerOf(what: string, file: string): string | undefined {
+  if (file === '' || file.startsWith('node:') || isOurs(what, file)) return undefined
+  const owner = PACKAGE.exec(file)?.[1] ?? APPLICATION
+  return owner === 'pg-pool' ? undefined : owner // of pg's own `pool.query` nobody learns who asked
 }
 
 /** A frame in words: those of the process's own source-map support, where it has one, else V8's, mapped by Node's. */
@@ -185,11 +183,10 @@ function readWords(line: string): Words | undefined {
 }
 
 function fileOf(file: string): string {
-  if (!file.startsWith('file:')) return file
   try {
     return fileURLToPath(file)
   } catch {
-    return file
+    return file // it is no URL of a file
   }
 }
 
@@ -204,7 +201,7 @@ function fromHere(file: string): string {
 function describe(what: string, file: string, where: string): string {
   const near = fromHere(file)
   const path = near === '' || near.startsWith('..') || !/^([\\/]|[A-Za-z]:)/.test(file) ? file : near
-  const name = what.replace(/^new /, '').replace(/ \[as .*\]$/, '')
+  const name = what.replace(/^new | \[as .*\]$/g, '')
   return name === '' || name === 'Object.<anonymous>' ? `${path}:${where}` : `${name} (${path}:${where})`
 }
 

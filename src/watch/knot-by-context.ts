@@ -17,7 +17,7 @@ export function findByContext(leases: readonly LeaseInfo[], waiters: readonly Wa
       all.add(above)
       if (isNearest) direct.add(above)
       isNearest = false
-      oldest ??= { above, caller }
+      if (!oldest?.above.site || !oldest.caller.site) oldest = { above, caller } // most may not have been looked at
     }
   }
   return {

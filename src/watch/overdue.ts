@@ -9,7 +9,7 @@ export interface Overdue {
   readonly running: number
   /** Of those kept, so long that they pass for leaked, or already suspected. */
   readonly leaked: number
-  /** They are too many to be somebody's habit, a connection kept for notifications, and do not seem stuck on one lock. */
+  /** Too many to be a habit, like a connection kept for notifications; and they do not seem stuck on one lock. */
   readonly isLeaking: boolean
   /** The holder of the oldest that is kept; and where it asked, if it goes by its tag. */
   readonly leakedBy: string

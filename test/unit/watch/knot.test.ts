@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Caller, LeaseInfo } from '../../../src/pool/contract.ts'
 import { findKnot, isKnotted } from '../../../src/watch/knot.ts'
 
-function holder(site: string, above?: Caller): Caller & { lease: LeaseInfo } {
+function holder(site: string | undefined, above?: Caller): Caller & { lease: LeaseInfo } {
   const caller = { site, path: [], run: 0, isFollowed: true, above, lease: undefined as unknown as LeaseInfo }
   caller.lease = { tag: undefined, sinceMs: 0, caller, hasEnded: false }
   return caller
@@ -56,4 +56,14 @@ test('a single lease whose holder waits is a knot by itself', () => {
 test('what is known of a tenth of the leases decides nothing', () => {
   const one = holder('outer.ts:1')
   expect(isKnotted(findKnot([one.lease], [asker('inner.ts:2', one)], false), 10)).toBe(false)
+})
+
+test('places are those of somebody who was looked at, if there is one', () => {
+  const holders = [holder(undefined), ...Array.from({ length: 3 }, () => holder('outer.ts:1'))]
+  const knot = findKnot(
+    holders.map(({ lease }) => lease),
+    holders.map((one) => asker('inner.ts:2', one)),
+    false,
+  )
+  expect(knot).toMatchObject({ heldAt: 'outer.ts:1', askedAt: 'inner.ts:2' })
 })
