@@ -149,6 +149,12 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #isAbandoned = false
   /** Leases that began outside the gate of an adopted pool. */
   readonly #outside: Lease<T>[] = []
+  /** Who had leases when the latest acquire timed out. */
+  #held: { readonly atMs: number; readonly inUse: number; readonly holders: readonly Holder[] } = {
+    atMs: Number.NaN,
+    inUse: 0,
+    holders: [],
+  }
   /** Why idle resources are missing at a driver, as long as the ledger learns of it. */
   #sourceCause: unknown
 
@@ -370,7 +376,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #timeOut(waiter: Waiter<T>, nowMs: number): void {
     const waitMs = nowMs - waiter.sinceMs
     const info = this.#errorInfo(this.#creator.latestFailure)
-    const error = withoutFrames(waiter.caller, () => new AcquireTimeoutError(waitMs, this.holders(), info))
+    const error = withoutFrames(waiter.caller, () => new AcquireTimeoutError(waitMs, this.#holdersAt(nowMs), info))
     this.#refuse(waiter, 'timedOut', nowMs, error)
     const { events } = this.#parts
     if (events.has('timedOut')) events.emit('timedOut', { waitMs, tag: waiter.tag, counts: this.counts() })
@@ -1043,6 +1049,15 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   /** Who has leases now. Walks all entries: for errors and warnings, not for every acquire. */
   holders(): readonly Holder[] {
     return this.#parts.holders(this.leases(), this.#clock.nowMs())
+  }
+
+  /** Walked once, though ten thousand may time out at one moment. */
+  #holdersAt(nowMs: number): readonly Holder[] {
+    const { inUse } = this.#view
+    if (this.#held.atMs !== nowMs || this.#held.inUse !== inUse) {
+      this.#held = { atMs: nowMs, inUse, holders: this.holders() }
+    }
+    return this.#held.holders
   }
 
   /** All who wait. Walks the queue. */

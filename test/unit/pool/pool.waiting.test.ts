@@ -254,6 +254,21 @@ test('a thousand waiters of several pools have one listener on a signal that the
   expect([pool.counts().waiters, other.counts().waiters, listeners.size]).toEqual([0, 0, 0])
 })
 
+test('acquires that time out at one moment name the holders, who are looked up once while they stay the same', async () => {
+  const { pool, clock, lease } = await newBusyPool({ acquireTimeoutMs: 100 })
+  const waiting = Array.from({ length: 1_000 }, () => watch(pool.acquire()))
+  let timedOut = 0
+  pool.on('timedOut', () => {
+    timedOut += 1
+    if (timedOut === 500) lease.destroy()
+  })
+  await clock.advance(100)
+  const all = waiting.slice(0, 999).map(({ error }) => (error as AcquireTimeoutError).holders)
+  expect(all[0]).toEqual([{ holder: 'busy', count: 1, oldestMs: 100 }])
+  expect(all[500]).toEqual([])
+  expect(new Set(all).size).toBe(2)
+})
+
 // ---------------------------------------------------------------------------------------------- order
 
 test('a higher priority is served first, and equals in order of arrival', async () => {
