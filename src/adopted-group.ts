@@ -81,6 +81,7 @@ export class AdoptedGroup implements AdoptedPool {
       aborted: 0,
       queueFull: 0,
       createRefused: 0,
+      drainRefused: 0,
     }
     return {
       ...sumOf(all, counters),

@@ -2,23 +2,33 @@ import type { CreateFailureClass, DestroyReason, LiveCounts, PoolObserver, Refus
 import { type Distribution, Histogram } from './quantile.ts'
 import type { Sample } from './sample.ts'
 
-/** What has happened since the pool was made. */
+/**
+ * What has happened since the pool was made. It adds up: acquired − released leases are out; who asked was acquired,
+ * is counted in one of the refusals, or waits; created − destroyed resources are there, being destroyed not counted
+ * (those of a driver that opens some by itself, or had some before adoption, are not counted as created).
+ */
 export interface PoolStats {
   /** Leases that began, and that ended. */
   readonly acquired: number
   readonly released: number
+  /** Resources that came to be, those too that came after createTimeoutMs and were destroyed at once. */
   readonly created: number
+  /** Creates that failed, or took longer than createTimeoutMs, though their resource may still have come. */
   readonly createFailed: number
-  /** Resources destroyed, evicted ones included. */
+  /** Resources destroyed, evicted ones included; counted as it begins. */
   readonly destroyed: number
   /** Idle ones that the pool, or its driver, chose to destroy: as many as `evicted` events. */
   readonly evicted: number
-  /** Acquires that ended without a lease, by kind; `createRefused`: since no resource could be created. */
+  /**
+   * Acquires that ended without a lease, by kind. `createRefused`: no resource could be created; `drainRefused`: the
+   * pool drains, or is closed.
+   */
   readonly timedOut: number
   readonly shed: number
   readonly aborted: number
   readonly queueFull: number
   readonly createRefused: number
+  readonly drainRefused: number
   /** From acquire() to lease; from lease to its end; of the creates that succeeded. In ms. */
   readonly waitMs: Distribution
   readonly leaseMs: Distribution
@@ -54,6 +64,8 @@ export class Sampler implements PoolObserver {
   readonly #createMsTotal = new Histogram()
   readonly #waitSloMs: number
   #slowGrants = 0
+  /** Resources that came when their create had been given up, ever. */
+  #late = 0
   /** Integrals over the open window, up to #seenAtMs: each count times the ms for which it held. */
   #inUseArea = 0
   #liveArea = 0
@@ -113,9 +125,10 @@ export class Sampler implements PoolObserver {
     if (failure === 'refusing') this.#window.createFailedRefusing += 1
   }
 
-  destroyed(nowMs: number, _reason: DestroyReason, isEvicted: boolean): void {
+  destroyed(nowMs: number, reason: DestroyReason, isEvicted: boolean): void {
     this.#advance(nowMs)
     this.#window.destroyed += 1
+    if (reason === 'late') this.#late += 1
     if (isEvicted) this.#window.evicted += 1
   }
 
@@ -153,7 +166,7 @@ export class Sampler implements PoolObserver {
     return {
       acquired: sum.grants,
       released: sum.completions,
-      created: sum.created,
+      created: sum.created + this.#late,
       createFailed: sum.createFailed,
       destroyed: sum.destroyed,
       evicted: sum.evicted,
@@ -162,6 +175,7 @@ export class Sampler implements PoolObserver {
       aborted: sum.refused.aborted,
       queueFull: sum.refused.queueFull,
       createRefused: sum.refused.createFailed,
+      drainRefused: sum.refused.draining,
       waitMs: summaryOf(this.#waitMsTotal, this.#waitMs),
       leaseMs: summaryOf(this.#leaseMsTotal, this.#leaseMs),
       createMs: this.#createMsTotal.summary(),

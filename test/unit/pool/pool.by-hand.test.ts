@@ -494,6 +494,27 @@ test.each([
 
 // ---------------------------------------------------------------------------------------------- looking
 
+test('stats() counts a resource that came too late as created and destroyed, and whom a drain refuses', async () => {
+  const { pool, factory, clock } = newTestPool({ createTimeoutMs: 50, acquireTimeoutMs: 60 })
+  Object.assign(factory.behaviour, { create: 'hang' })
+  factory.isDeaf = true
+  const first = watch(pool.acquire())
+  await clock.advance(50)
+  factory.letGo()
+  await clock.advance(10)
+  expect(first.error).toMatchObject({ code: 'ERR_POOL_ACQUIRE_TIMEOUT' })
+  expect(pool.stats()).toMatchObject({ created: 1, createFailed: 1, destroyed: 1 })
+  const waiting = watch(pool.acquire())
+  void pool.drain({ timeoutMs: 10 })
+  const refused = watch(pool.acquire())
+  await clock.advance(10)
+  expect([waiting, refused].map(({ error }) => (error as { code: string }).code)).toEqual([
+    'ERR_POOL_DRAINING',
+    'ERR_POOL_DRAINING',
+  ])
+  expect(pool.stats()).toMatchObject({ drainRefused: 2, timedOut: 1 })
+})
+
 test('stats() sums up what has happened since the beginning', async () => {
   const { pool, factory, clock } = newTestPool({ limitMax: 1, waitersMax: 1 })
   factory.behaviour.create = 'slow'
