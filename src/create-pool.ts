@@ -90,7 +90,11 @@ export class AdaptivePool<T> extends PoolHandle<T> {
     return this.engine.acquire(options)
   }
 
-  /** A lease if there is one at once; it never waits, and nothing is created for it. */
+  /**
+   * A lease if there is one at once; it never waits, and nothing is created for it. What has idled for
+   * `validateAfterIdleMs` is validated first, which takes its time: this call has none, and one that comes within
+   * `validateAfterIdleMs` after it. Who asks more rarely wants `acquire({ timeoutMs })`.
+   */
   tryAcquire(options?: Pick<AcquireOptions, 'tag'>): Lease<T> | undefined {
     return this.engine.tryAcquire(options)
   }

@@ -468,7 +468,9 @@ export class Pool<T> implements Gate<T>, Lender<T> {
       if (waitingSinceMs === undefined) return undefined
       const waiter = this.#queue.next(this.#policy.order(nowMs - waitingSinceMs))
       const newestMs = this.#queue.next('newest')?.sinceMs ?? nowMs
-      const answer = waiter && this.#policy.admit(nowMs - waiter.sinceMs, nowMs, this.#queue.length, nowMs - newestMs)
+      const answer =
+        waiter &&
+        this.#policy.admit(nowMs - waiter.sinceMs, nowMs, this.#queue.length, nowMs - newestMs, waiter.timeoutMs)
       // A policy that failed was told of, and whoever listens may have come back to us, and settled him.
       if (!waiter?.isQueued) continue
       if (answer === 'grant') return waiter

@@ -14,9 +14,9 @@ export interface QueueDecider {
   order(waitingMs: number): 'oldest' | 'newest'
   /**
    * Serve the chosen waiter, who has waited `waitMs`, or refuse it? `waiters`: all who wait, it included;
-   * `newestWaitMs`: for how long who came last has, of those of its priority.
+   * `newestWaitMs`: for how long who came last has, of those of its priority; `timeoutMs`: the chosen one's patience.
    */
-  admit(waitMs: number, nowMs: number, waiters: number, newestWaitMs: number): 'grant' | 'shed'
+  admit(waitMs: number, nowMs: number, waiters: number, newestWaitMs: number, timeoutMs?: number): 'grant' | 'shed'
   /** Nobody waits any more. */
   emptied(): void
   /** More resources are open than have been since somebody waits: help has come, and more may be on its way. */
@@ -105,7 +105,8 @@ export interface CodelOptions {
  * burst, is let through, though it may take more than an interval.
  *
  * What is late depends on the caller's patience, so the defaults are shares of acquireTimeoutMs: 50 and 500 ms for
- * one second, and no shedding at all without a timeout. A batch of a thousand acquires under a generous timeout is no
+ * one second, and no shedding at all without a timeout; who has brought more patience than that is late later by as
+ * much, and never if he has no timeout. A batch of a thousand acquires under a generous timeout is no
  * overload. Nor is a queue in front of a pool that is growing: it is judged once an interval has passed since the
  * latest resource was added to the most there had been, for what waits longer than the target until then is what those
  * resources are opened for.
@@ -123,8 +124,9 @@ export function codel(options: CodelOptions = {}): QueuePolicy {
       const standing = standingQueue(targetMs, intervalMs)
       return {
         order: () => 'oldest',
-        admit(waitMs, nowMs, waiters, newestWaitMs = 0) {
-          const isLate = standing.seen(waitMs, nowMs, waiters) && waitMs > 2 * targetMs
+        admit(waitMs, nowMs, waiters, newestWaitMs = 0, timeoutMs = acquireTimeoutMs) {
+          const patience = timeoutMs > acquireTimeoutMs ? timeoutMs / acquireTimeoutMs : 1
+          const isLate = standing.seen(waitMs, nowMs, waiters) && waitMs > 2 * targetMs * patience
           return isLate && newestWaitMs <= 2 * targetMs ? 'shed' : 'grant'
         },
         emptied: standing.emptied,

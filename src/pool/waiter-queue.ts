@@ -13,6 +13,11 @@ export interface Leaving<T> {
   remove(waiter: Waiter<T>): void
 }
 
+/** Where those are listed who have so much patience. */
+export interface Expiring<T> extends Leaving<T> {
+  readonly timeoutMs: number
+}
+
 /** An acquire that is not served yet. Leaving the queue and being settled are one act (I6). */
 export class Waiter<T> implements WaiterInfo {
   readonly sinceMs: number
@@ -21,7 +26,7 @@ export class Waiter<T> implements WaiterInfo {
   readonly caller: Caller | undefined
   readonly #asker: Asker<T>
   #queue: Leaving<T> | undefined = undefined
-  #deadlines: Leaving<T> | undefined = undefined
+  #deadlines: Expiring<T> | undefined = undefined
   #unheed: (() => void) | undefined = undefined
   /** Neighbours in the list of its level. */
   older: Waiter<T> | undefined = undefined
@@ -49,8 +54,13 @@ export class Waiter<T> implements WaiterInfo {
   }
 
   /** It has a deadline, too, and is listed there. */
-  expireBy(deadlines: Leaving<T>): void {
+  expireBy(deadlines: Expiring<T>): void {
     this.#deadlines = deadlines
+  }
+
+  /** Infinity: it waits for as long as it takes. */
+  get timeoutMs(): number {
+    return this.#deadlines?.timeoutMs ?? Number.POSITIVE_INFINITY
   }
 
   /** Not settled yet. */

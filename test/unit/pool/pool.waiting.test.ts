@@ -269,6 +269,32 @@ test('acquires that time out at one moment name the holders, who are looked up o
   expect(new Set(all).size).toBe(2)
 })
 
+test('who has no deadline is not shed beside those who have: he would miss none', async () => {
+  const { pool, clock } = newTestPool({ limitMax: 1, queue: codel(), acquireTimeoutMs: 1_000 })
+  const use = async (timeoutMs: number) => {
+    try {
+      const lease = await pool.acquire({ timeoutMs })
+      clock.startTimer(50, () => lease.release())
+    } catch (error) {
+      return (error as { code: string }).code
+    }
+    return 'served'
+  }
+  const outcomes = new Map<number, Promise<string>[]>([
+    [1_000, []],
+    [Number.POSITIVE_INFINITY, []],
+  ])
+  for (let i = 0; i < 200; i++) {
+    for (const [timeoutMs, all] of outcomes) if (timeoutMs === 1_000 || i % 5 === 0) all.push(use(timeoutMs))
+    await clock.advance(45)
+  }
+  await clock.advance(10_000)
+  const [hurried, patient] = await Promise.all([...outcomes.values()].map((all) => Promise.all(all)))
+  expect(new Set(patient)).toEqual(new Set(['served']))
+  expect(new Set(hurried)).toEqual(new Set(['served', 'ERR_POOL_SHED']))
+  expect(hurried?.filter((outcome) => outcome === 'served').length).toBeGreaterThan(100)
+})
+
 // ---------------------------------------------------------------------------------------------- order
 
 test('a higher priority is served first, and equals in order of arrival', async () => {

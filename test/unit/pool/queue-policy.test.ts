@@ -233,3 +233,21 @@ test('codel refuses nobody for the sake of others who have waited as long', () =
   expect(crowd).toEqual(crowd.map(() => 'grant'))
   expect(decider.admit(2_000, 2_000, 980, 100)).toBe('shed')
 })
+
+test('codel calls late what is late by the patience of who waits, where that is longer than the pool’s', () => {
+  const decider = codel().start(ONE_SECOND)
+  const answers = (timeoutMs?: number) =>
+    [0, 250, 500, 600].map((atMs) => decider.admit(150, atMs, 20, 0, timeoutMs)).at(-1)
+  expect(answers()).toBe('shed')
+  expect(answers(1_000)).toBe('shed')
+  expect(answers(100)).toBe('shed') // he has less, and leaves by himself
+  expect(answers(1_400)).toBe('shed')
+  expect(answers(1_600)).toBe('grant')
+  expect(answers(Number.POSITIVE_INFINITY)).toBe('grant')
+})
+
+test('codel with a target of its own sheds in a pool whose acquires have no timeout', () => {
+  const decider = codel({ targetMs: 10, intervalMs: 100 }).start({ acquireTimeoutMs: Number.POSITIVE_INFINITY })
+  const answers = [0, 100, 150].map((atMs) => decider.admit(50, atMs, 20, 0, Number.POSITIVE_INFINITY))
+  expect(answers.at(-1)).toBe('shed')
+})
