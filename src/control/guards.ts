@@ -1,3 +1,4 @@
+import { isThenable } from '../base/at-once.ts'
 import { clamp } from '../base/clamp.ts'
 import { ignore } from '../base/ignore.ts'
 import { readOptions, show } from '../base/options.ts'
@@ -141,12 +142,14 @@ export function requireController(owner: string, given: unknown): asserts given 
  */
 export function stepOf<S>(controller: Controller<S>, state: S, sample: Sample): readonly [S, Decision] {
   const answer = controller.step(state, sample)
-  if (Array.isArray(answer)) {
-    requireDecision(controller.name, answer[1])
-    return answer
+  const decision: unknown = Array.isArray(answer) ? answer[1] : answer
+  if (decision === answer || typeof decision !== 'object' || decision === null || isThenable(decision)) {
+    Promise.resolve(decision).catch(ignore) // of an async step: what it rejects with must not end the process
+    const got = decision === answer ? show(answer) : `[state, ${show(decision)}]`
+    throw new TypeError(`controller ${controller.name}: step must answer [state, decision], got ${got}`)
   }
-  Promise.resolve(answer).catch(ignore) // of an async step: what it rejects with must not end the process
-  throw new TypeError(`controller ${controller.name}: step must answer [state, decision], got ${show(answer)}`)
+  requireDecision(controller.name, answer[1])
+  return answer
 }
 
 function requireDecision(name: string, decision: Decision): void {

@@ -385,6 +385,21 @@ describe('a controller that fails', () => {
     await keepsTheLimit(wrapped(scripted(say)))
   })
 
+  // Slipped through: nobody left the decision out. What was told of was a property of undefined.
+  test.each([
+    ['nothing', () => [0], '[state, undefined]'],
+    ['null', () => [0, null], '[state, null]'],
+    ['a bare limit', () => [0, 7], '[state, 7]'],
+    ['a promise', () => [0, Promise.reject(new Error('no idea'))], '[state, an object of class Promise]'],
+  ])('because it answers [state] and %s is told what is allowed', async (_, answer, shown) => {
+    const step = answer as unknown as Controller['step']
+    const { counts, arrive, clock, failures } = newLoop({ name: 'odd', initial: 0, step })
+    arrive()
+    counts.inUse = 1
+    await clock.advance(2 * WINDOW_MS)
+    expect(failures).toEqual([new TypeError(`controller odd: step must answer [state, decision], got ${shown}`)])
+  })
+
   test('is reported again only after it has worked again', async () => {
     const controller = scripted(({ limit, atMs }) => ({
       limit: atMs === 3 * WINDOW_MS ? limit : Number.NaN,
