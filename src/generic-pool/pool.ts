@@ -50,7 +50,6 @@ export class Pool<T> extends EventEmitter {
   readonly #wanted: readonly ResolvedAcquire[]
   readonly #lowest: ResolvedAcquire
   #isStarted = false
-  #isDraining = false
   #whenQuiet: (() => void)[] = []
   #evictionTimer: Timer | undefined
   #round = 1
@@ -142,7 +141,7 @@ export class Pool<T> extends EventEmitter {
 
   /** Begins to create `min` resources and to look after idle ones. Once; autostart does it by itself. */
   start(): void {
-    if (this.#isDraining || this.#isStarted) return
+    if (this.#handle.isDraining || this.#isStarted) return
     this.#isStarted = true
     this.#evictLater()
     if (this.#options.min > 0) this.#engine.keepLive(this.#options.min)
@@ -158,7 +157,7 @@ export class Pool<T> extends EventEmitter {
    */
   acquire(priority?: number): Promise<T> {
     if (!this.#isStarted) this.start()
-    if (this.#isDraining) return this.#Promise.reject(new Error(DRAINING))
+    if (this.#handle.isDraining) return this.#Promise.reject(new Error(DRAINING))
     const wanted = priority === undefined ? this.#lowest : this.#wantedAt(priority)
     const lease = this.#engine.lendNow(wanted)
     if (lease !== undefined) return this.#Promise.resolve(this.#lend(lease))
@@ -167,7 +166,7 @@ export class Pool<T> extends EventEmitter {
         granted: (lease) => resolve(this.#lend(lease)),
         refused: (error) => {
           reject(asGenericPoolError(error))
-          if (this.#isDraining) this.#quietly()
+          if (this.#handle.isDraining) this.#quietly()
         },
       }
       this.#engine.wait(asker, wanted)
@@ -220,7 +219,7 @@ export class Pool<T> extends EventEmitter {
 
   /** Refuses new acquires, and resolves when nobody waits and nothing is out. What is idle stays until clear(). */
   drain(): Promise<void> {
-    this.#isDraining = true
+    this.#handle.isDraining = true
     this.#engine.keepLive(0)
     this.#engine.resume() // nobody would, and who waits is to be served
     return new this.#Promise<void>((resolve) => {
@@ -266,7 +265,7 @@ export class Pool<T> extends EventEmitter {
     slot.lease = undefined
     if (end === 'release') lease.release()
     else lease.destroy()
-    if (this.#isDraining) this.#quietly()
+    if (this.#handle.isDraining) this.#quietly()
     return true
   }
 
@@ -280,7 +279,7 @@ export class Pool<T> extends EventEmitter {
   async #clear(): Promise<void> {
     await this.#source.created()
     this.#engine.evictWhere(() => true)
-    if (this.#isDraining) void this.control.drain()
+    if (this.#handle.isDraining) void this.control.drain()
     await this.#source.destroyed()
   }
 
@@ -338,8 +337,15 @@ export class Pool<T> extends EventEmitter {
 
 /** The handle, with the engine for its owner. */
 class EngineHandle<T> extends PoolHandle<Slot<T>> {
+  isDraining = false
+
   get inside(): Engine<Slot<T>> {
     return this.engine
+  }
+
+  override async warmUp(count: number): Promise<void> {
+    if (this.isDraining) throw new Error(DRAINING)
+    await super.warmUp(count)
   }
 
   /** Nothing is opened ahead any more. */

@@ -307,6 +307,14 @@ fixed('drain() of a paused pool serves who waits: nobody would resume it', async
   expect(pool).toMatchObject({ pending: 0, borrowed: 0 })
 })
 
+fixed('a warm-up after drain() is refused, and opens nothing', async (s) => {
+  const pool = s.newPool({ max: 4 })
+  await pool.drain()
+  const error = await caught(pool.control.warmUp(3))
+  expect(asCaught(error)).toMatchObject({ message: 'pool is draining and cannot accept work' })
+  expect(s.factory.all).toHaveLength(0)
+})
+
 // ------------------------------------------------------------------------------------------------ adaptive
 
 fixed('adaptive: once drained, nothing is opened ahead', async (s) => {
