@@ -99,7 +99,7 @@ export class Sampler implements PoolObserver {
 
   refused(nowMs: number, kind: RefusalKind): void {
     this.#advance(nowMs)
-    this.#window.refused[kind] += 1
+    this.#window[kind] += 1
   }
 
   ended(nowMs: number, leaseMs: number): void {
@@ -170,12 +170,12 @@ export class Sampler implements PoolObserver {
       createFailed: sum.createFailed,
       destroyed: sum.destroyed,
       evicted: sum.evicted,
-      timedOut: sum.refused.timedOut,
-      shed: sum.refused.shed,
-      aborted: sum.refused.aborted,
-      queueFull: sum.refused.queueFull,
-      createRefused: sum.refused.createFailed,
-      drainRefused: sum.refused.draining,
+      timedOut: sum.timedOut,
+      shed: sum.shed,
+      aborted: sum.aborted,
+      queueFull: sum.queueFull,
+      createRefused: sum.createRefused,
+      drainRefused: sum.drainRefused,
       waitMs: summaryOf(this.#waitMsTotal, this.#waitMs),
       leaseMs: summaryOf(this.#leaseMsTotal, this.#leaseMs),
       createMs: this.#createMsTotal.summary(),
@@ -202,7 +202,8 @@ export class Sampler implements PoolObserver {
   }
 
   #sum(nowMs: number, { limit, limitMin, limitMax }: Limits, loopDelayMs: number, epochMs: number): Sample {
-    const { arrivals, grants, completions, refused, created, createMsSum } = this.#window
+    const { arrivals, grants, completions, created, createMsSum } = this.#window
+    const { timedOut, shed, aborted, queueFull, createRefused, createFailed, createFailedRefusing } = this.#window
     const { waiters, inUse, live, idle, creating, oldestWaitSinceMs } = this.#counts
     const windowMs = Math.max(WINDOW_MS_MIN, nowMs - this.#openedAtMs)
     const inUseMean = this.#inUseArea / windowMs
@@ -217,11 +218,11 @@ export class Sampler implements PoolObserver {
       waitingMs: this.#waitingMs,
       grants,
       completions,
-      timedOut: refused.timedOut,
-      shed: refused.shed,
-      aborted: refused.aborted,
-      queueFull: refused.queueFull,
-      createRefused: refused.createFailed,
+      timedOut,
+      shed,
+      aborted,
+      queueFull,
+      createRefused,
       waiters,
       oldestWaitMs: oldestWaitSinceMs === undefined ? 0 : nowMs - oldestWaitSinceMs,
       waitMsMean: this.#waitMs.mean,
@@ -245,8 +246,8 @@ export class Sampler implements PoolObserver {
       liveMean: this.#liveArea / windowMs,
       created,
       createMsMean: created > 0 ? createMsSum / created : 0,
-      createFailed: this.#window.createFailed,
-      createFailedRefusing: this.#window.createFailedRefusing,
+      createFailed,
+      createFailedRefusing,
       loopDelayMs,
       epochMs,
     }
@@ -254,11 +255,10 @@ export class Sampler implements PoolObserver {
 }
 
 /** Events by kind. */
-interface Tally {
+interface Tally extends Record<RefusalKind, number> {
   arrivals: number
   grants: number
   completions: number
-  readonly refused: Record<RefusalKind, number>
   created: number
   createMsSum: number
   createFailed: number
@@ -272,7 +272,12 @@ function newTally(): Tally {
     arrivals: 0,
     grants: 0,
     completions: 0,
-    refused: { timedOut: 0, shed: 0, aborted: 0, queueFull: 0, createFailed: 0, draining: 0 },
+    timedOut: 0,
+    shed: 0,
+    aborted: 0,
+    queueFull: 0,
+    createRefused: 0,
+    drainRefused: 0,
     created: 0,
     createMsSum: 0,
     createFailed: 0,
@@ -283,16 +288,7 @@ function newTally(): Tally {
 }
 
 function addTally(sum: Tally, more: Tally): void {
-  sum.arrivals += more.arrivals
-  sum.grants += more.grants
-  sum.completions += more.completions
-  for (const kind of Object.keys(more.refused) as RefusalKind[]) sum.refused[kind] += more.refused[kind]
-  sum.created += more.created
-  sum.createMsSum += more.createMsSum
-  sum.createFailed += more.createFailed
-  sum.createFailedRefusing += more.createFailedRefusing
-  sum.destroyed += more.destroyed
-  sum.evicted += more.evicted
+  for (const key in more) sum[key as keyof Tally] += more[key as keyof Tally]
 }
 
 function summaryOf(closed: Histogram, open: Histogram): Distribution {

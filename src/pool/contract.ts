@@ -129,7 +129,7 @@ export type CreateFailureClass =
   | 'unreachable' // refused, reset, no such host, or anything else
 
 /** How a waiter left the queue without a lease. */
-export type RefusalKind = 'timedOut' | 'shed' | 'aborted' | 'queueFull' | 'createFailed' | 'draining'
+export type RefusalKind = 'timedOut' | 'shed' | 'aborted' | 'queueFull' | 'createRefused' | 'drainRefused'
 
 /** A place in somebody's code: where it calls, or awaits. */
 export interface CodePlace {

@@ -150,11 +150,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   /** Leases that began outside the gate of an adopted pool. */
   readonly #outside: Lease<T>[] = []
   /** Who had leases when the latest acquire timed out. */
-  #held: { readonly atMs: number; readonly inUse: number; readonly holders: readonly Holder[] } = {
-    atMs: Number.NaN,
-    inUse: 0,
-    holders: [],
-  }
+  #held: { readonly atMs: number; readonly inUse: number; readonly holders: readonly Holder[] } | undefined
   /** Why idle resources are missing at a driver, as long as the ledger learns of it. */
   #sourceCause: unknown
 
@@ -197,11 +193,9 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   acquire(options?: AcquireOptions): Promise<Lease<T>> {
     try {
       const wanted = options === undefined ? this.#wantedAsUsual : this.#resolve(options)
-      const nowMs = this.#arrive()
-      const caller = this.#witness?.asked(nowMs)
-      const lease = this.#lendAtOnce(wanted, caller, nowMs)
+      const lease = this.lendNow(wanted)
       if (lease !== undefined) return Promise.resolve(lease)
-      return new Promise((granted, refused) => this.#queueUp(wanted, caller, nowMs, { granted, refused }))
+      return new Promise((granted, refused) => this.wait({ granted, refused }, wanted))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -210,20 +204,15 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   /** As acquire(), for callers that have callbacks instead of a promise. Wrong options throw. */
   request(options: AcquireOptions, asker: Asker<T>): void {
     const wanted = this.#resolve(options)
-    const nowMs = this.#arrive()
-    const caller = this.#witness?.asked(nowMs)
-    const lease = this.#lendAtOnce(wanted, caller, nowMs)
+    const lease = this.lendNow(wanted)
     if (lease !== undefined) asker.granted(lease)
-    else this.#queueUp(wanted, caller, nowMs, asker)
+    else this.wait(asker, wanted)
   }
 
   /** @see PoolHandle.tryAcquire */
   tryAcquire(options?: Pick<AcquireOptions, 'tag'>): Lease<T> | undefined {
-    const wanted = resolveTryAcquireOptions(options)
-    const nowMs = this.#arrive()
-    const caller = this.#witness?.asked(nowMs)
-    const lease = this.#lendAtOnce(wanted, caller, nowMs)
-    if (lease === undefined) this.#witness?.refused(caller)
+    const lease = this.lendNow(resolveTryAcquireOptions(options))
+    if (lease === undefined) this.#witness?.refused(this.#unserved)
     return lease
   }
 
@@ -346,7 +335,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   /** Why an acquire that cannot be served at once may not even wait, if so. */
   #refusal(signal: AbortSignal | undefined): { readonly kind: RefusalKind; readonly error: Error } | undefined {
     const { waitersMax } = this.#options
-    if (this.#drain !== undefined) return { kind: 'draining', error: this.#drainingError() }
+    if (this.#drain !== undefined) return { kind: 'drainRefused', error: this.#drainingError() }
     if (signal?.aborted) {
       return { kind: 'aborted', error: new AcquireAbortedError(0, this.#errorInfo(signal.reason)) }
     }
@@ -378,8 +367,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const info = this.#errorInfo(this.#creator.latestFailure)
     const error = withoutFrames(waiter.caller, () => new AcquireTimeoutError(waitMs, this.#holdersAt(nowMs), info))
     this.#refuse(waiter, 'timedOut', nowMs, error)
-    const { events } = this.#parts
-    if (events.has('timedOut')) events.emit('timedOut', { waitMs, tag: waiter.tag, counts: this.counts() })
+    this.#events.emit('timedOut', { waitMs, tag: waiter.tag, counts: this.counts() })
     this.#pulse(nowMs)
   }
 
@@ -395,12 +383,11 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const info = this.#errorInfo()
     const error = withoutFrames(waiter.caller, () => new ShedError(waitMs, info))
     this.#refuse(waiter, 'shed', nowMs, error)
-    const { events } = this.#parts
-    if (events.has('shed')) events.emit('shed', { waitMs, tag: waiter.tag, counts: this.counts() })
+    this.#events.emit('shed', { waitMs, tag: waiter.tag, counts: this.counts() })
   }
 
   #queueFailed(error: unknown): void {
-    this.#parts.events.emit('queueFailed', { policy: this.#options.queue.name, error })
+    this.#events.emit('queueFailed', { policy: this.#options.queue.name, error })
   }
 
   /** The one way out of the queue without a lease. */
@@ -437,7 +424,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
         const doneAtMs = this.#clock.nowMs()
         this.#destroy(entry, 'invalid', doneAtMs, error)
         // A driver that did not touch what it was to lend would fail at it again, at once, for ever.
-        if (isLeftIdle) this.#refuseNext(error, doneAtMs)
+        if (isLeftIdle)
+          this.#refuseWaiters('createRefused', doneAtMs, () => new CreateFailedError(1, this.#errorInfo(error)), 1)
         this.#pulse(doneAtMs)
       },
     )
@@ -486,8 +474,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   }
 
   #tellAcquired(waitMs: number, tag: string | undefined): void {
-    const events = this.#events
-    if (events.heard.acquired) events.emit('acquired', { waitMs, tag })
+    if (this.#events.heard.acquired) this.#events.emit('acquired', { waitMs, tag })
   }
 
   #lease(
@@ -557,8 +544,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   }
 
   #tellReleased(leaseMs: number, tag: string | undefined): void {
-    const events = this.#events
-    if (events.heard.released) events.emit('released', { leaseMs, tag })
+    if (this.#events.heard.released) this.#events.emit('released', { leaseMs, tag })
   }
 
   /** Why a good resource is not kept at the end of its lease, if so. */
@@ -613,8 +599,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     if (this.#queue.length > 0) this.#noteGrowth(nowMs)
     // Told before whatever it leads to. A listener that comes back to us finds it being readied, for whoever is next.
     this.#ledger.move(entry, 'validating', nowMs)
-    const { events } = this.#parts
-    if (events.has('created')) events.emit('created', { createMs, counts: this.counts() })
+    this.#events.emit('created', { createMs, counts: this.counts() })
     this.#serve(entry, nowMs)
     this.#pulse(nowMs)
   }
@@ -646,25 +631,16 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const why = () => new CreateFailedError(failures, info)
     if (isHopeless(failure, failures, createBackoff)) this.#endWarmUp(why)
     if (refusesWaiters(failure, failures, info.counts.live, createBackoff)) {
-      this.#refuseWaiters('createFailed', nowMs, why)
+      this.#refuseWaiters('createRefused', nowMs, why)
     }
-    const { events } = this.#parts
-    if (!events.has('createFailed')) return
     const retryInMs = Math.max(0, retryAtMs - nowMs)
-    events.emit('createFailed', { error, failure, failures, retryInMs, counts: this.counts() })
-  }
-
-  #refuseNext(cause: unknown, nowMs: number): void {
-    const waiter = this.#queue.next('oldest')
-    if (waiter === undefined) return
-    const why = () => new CreateFailedError(1, this.#errorInfo(cause))
-    this.#refuse(waiter, 'createFailed', nowMs, withoutFrames(waiter.caller, why))
+    this.#events.emit('createFailed', { error, failure, failures, retryInMs, counts: this.counts() })
   }
 
   /** So many and no more: a callback that asks again as soon as it is refused would keep this going for ever. */
-  #refuseWaiters(kind: RefusalKind, nowMs: number, why: () => PoolError): number {
+  #refuseWaiters(kind: RefusalKind, nowMs: number, why: () => PoolError, most = this.#queue.length): number {
     const waiting = this.#queue.length
-    for (let left = waiting; left > 0; left--) {
+    for (let left = most; left > 0; left--) {
       const waiter = this.#queue.next('oldest')
       if (waiter !== undefined) this.#refuse(waiter, kind, nowMs, withoutFrames(waiter.caller, why))
     }
@@ -689,13 +665,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     if (wasIdle) this.#idle.remove(entry)
     this.#observer.destroyed(nowMs, reason, isEvicted)
     this.#ledger.move(entry, 'destroying', nowMs)
-    if (isEvicted) this.#tellEvicted(reason, idleMs)
+    if (isEvicted) this.#events.emit('evicted', { reason, idleMs })
     this.#close(entry, reason, cause)
-  }
-
-  #tellEvicted(reason: DestroyReason, idleMs: number): void {
-    const { events } = this.#parts
-    if (events.has('evicted')) events.emit('evicted', { reason, idleMs })
   }
 
   /** Closes what is `destroying`; its slot comes free when that is done, or has taken too long. */
@@ -718,9 +689,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #tellGone(entry: Entry<T>, reason: DestroyReason, nowMs: number, cause?: unknown, error?: unknown): void {
     this.#ledger.move(entry, 'gone', nowMs)
     entry.resource = undefined
-    const { events } = this.#parts
-    if (!events.has('destroyed')) return
-    events.emit('destroyed', {
+    this.#events.emit('destroyed', {
       reason,
       ...(cause === undefined ? {} : { cause }),
       ...(error === undefined ? {} : { error }),
@@ -790,7 +759,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const idleMs = this.#nowMs - entry.sinceMs
     this.#idle.remove(entry)
     this.#observer.destroyed(this.#nowMs, 'source', true)
-    this.#tellEvicted('source', idleMs)
+    this.#events.emit('evicted', { reason: 'source', idleMs })
     this.#tellGone(entry, 'source', this.#nowMs, this.#sourceCause)
   }
 
@@ -841,8 +810,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     assert(Number.isInteger(limit) && limit >= limitMin && limit <= limitMax, () => `limit ${limit}`)
     this.#view.limit = limit
     this.#source.limitMoved?.()
-    const { events } = this.#parts
-    if (events.has('limitChanged')) events.emit('limitChanged', { from, to: limit, reason })
+    this.#events.emit('limitChanged', { from, to: limit, reason })
     this.#pulse(this.#clock.nowMs())
   }
 
@@ -979,7 +947,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #cutDrainShort(drain: Drain): void {
     const nowMs = this.#clock.nowMs()
     const holders = this.holders()
-    const waitersRefused = this.#refuseWaiters('draining', nowMs, this.#drainingError)
+    const waitersRefused = this.#refuseWaiters('drainRefused', nowMs, this.#drainingError)
     const held = this.#ledger.entries().filter(({ lease }) => lease !== undefined)
     const unfinished = this.#view.size - held.length
     this.#isPulsing = true // a listener to the last of them must not find the drain over before it is told how
@@ -1011,7 +979,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     drain.isOver = true
     drain.timer?.cancel()
     drain.done.resolve(result)
-    if (!this.#isAbandoned) this.#parts.events.emit('drained', { leasesCut: result.leasesCut })
+    if (!this.#isAbandoned) this.#events.emit('drained', { leasesCut: result.leasesCut })
   }
 
   /**
@@ -1022,7 +990,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     if (this.#isAbandoned) return
     this.#isAbandoned = true
     const drain = this.#drain ?? this.#startDrain()
-    this.#restForGood(drain, this.#refuseWaiters('draining', this.#clock.nowMs(), this.#drainingError))
+    this.#restForGood(drain, this.#refuseWaiters('drainRefused', this.#clock.nowMs(), this.#drainingError))
   }
 
   #restForGood(drain: Drain, waitersRefused: number): void {
@@ -1056,7 +1024,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   /** Walked once, though ten thousand may time out at one moment. */
   #holdersAt(nowMs: number): readonly Holder[] {
     const { inUse } = this.#view
-    if (this.#held.atMs !== nowMs || this.#held.inUse !== inUse) {
+    if (this.#held?.atMs !== nowMs || this.#held.inUse !== inUse) {
       this.#held = { atMs: nowMs, inUse, holders: this.holders() }
     }
     return this.#held.holders
