@@ -23,7 +23,8 @@ export interface AdoptedPool extends Omit<Surface<PoolHandle<unknown>>, 'on' | '
   readonly members: ReadonlyMap<string, AdoptedPool>
   /**
    * Puts every patched member and option back: the pool is as if it had never been adopted. Leases that are out end as
-   * usual, and whoever waits is taken over by the pool's own queue. Afterwards this handle does nothing any more; the
+   * usual, and whoever waits is taken over by the pool's own queue. While more is out than the pool's own maximum, its
+   * release stays patched, and closes what is too many. Afterwards this handle does nothing any more; the
    * pool can be adopted anew. Detaching twice is harmless.
    */
   detach(): void

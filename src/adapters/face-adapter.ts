@@ -2,8 +2,7 @@ import { ignore } from '../base/ignore.ts'
 import type { Adapter, Gate, GateSettings, Lease, LiveCounts } from '../pool/contract.ts'
 import { FaceSource } from './face-source.ts'
 import { LookRound } from './look-round.ts'
-import type { Patch } from './patch.ts'
-import type { AskOptions, Doors, PoolFace } from './pool-face.ts'
+import type { AskOptions, Doors, FacePatch, PoolFace } from './pool-face.ts'
 
 /** Puts the engine in front of a pool that has a face. */
 export function faceAdapter<T>(face: PoolFace<T>): Adapter<T> {
@@ -17,12 +16,16 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
   readonly #leases = new Map<T, Lease<T>[]>()
   #gate: Gate<T> | undefined
   settings!: GateSettings
-  #patch: Patch | undefined
+  #patch: FacePatch | undefined
   readonly #lookRound = new LookRound(() => this.#look())
 
   constructor(face: PoolFace<T>) {
     this.#face = face
-    this.source = new FaceSource(face, () => this.lookSoon())
+    this.source = new FaceSource(
+      face,
+      () => this.lookSoon(),
+      (resource) => this.#retire(resource),
+    )
   }
 
   get kind() {
@@ -64,9 +67,24 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
     // Whom the limit has kept waiting in the pool's own queue: a raise of its maximum wakes nobody.
     const owed = this.source.owed()
     if (owed > 0) this.#face.kick(owed)
-    // Such a pool never closes what is over its own maximum; and lends all of it.
-    const excess = Math.min(this.#face.idle(), this.#face.total() - (this.#face.inherited.limitMax ?? 0))
-    for (let left = excess; left > 0; left--) void this.#face.closeIdle()?.catch(ignore)
+    for (let left = Math.min(this.#face.idle(), this.#excess()); left > 0; left--) {
+      void this.#face.closeIdle()?.catch(ignore)
+    }
+    if (this.#excess() <= 0) this.#patch?.release?.undo()
+  }
+
+  /** How many more there are than its own maximum; detached, such a pool never closes them, and lends all of them. */
+  #excess(): number {
+    return this.#face.total() - (this.#face.inherited.limitMax ?? 0)
+  }
+
+  /** Detached: closes what comes back while there are too many. */
+  #retire(resource: T): boolean {
+    if (this.#gate !== undefined) return false
+    const before = this.#face.total()
+    if (this.#excess() > 0) void this.#face.close(resource, undefined)?.catch(ignore)
+    else this.#patch?.release?.undo()
+    return this.#face.total() < before
   }
 
   // ------------------------------------------------------------------------------------------------ for the doors
@@ -93,11 +111,11 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
   }
 
   end(resource: T, how: 'release' | 'destroy', cause?: unknown): boolean {
-    const leases = this.#gate === undefined ? undefined : this.#leases.get(resource)
+    const leases = this.#leases.get(resource)
     const lease = leases?.pop()
     if (leases === undefined || lease === undefined) {
       this.lookSoon()
-      return false
+      return how === 'release' && this.#retire(resource)
     }
     if (leases.length === 0) this.#leases.delete(resource)
     if (how === 'release') lease.release()

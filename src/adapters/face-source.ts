@@ -6,6 +6,7 @@ import type { PoolFace } from './pool-face.ts'
 export class FaceSource<T> implements Source<T> {
   readonly #face: PoolFace<T>
   readonly #lookSoon: () => void
+  readonly #retire: (resource: T) => boolean
   /** Lent to us. A resource may be lent twice at a time where the pool's factory made the same thing twice. */
   readonly #out = new Map<T, number>()
   #outCount = 0
@@ -14,10 +15,14 @@ export class FaceSource<T> implements Source<T> {
   /** Asked of the pool and not answered yet. */
   #asked = 0
 
-  /** @param lookSoon somebody in the pool's own queue may have nothing on its way to him */
-  constructor(face: PoolFace<T>, lookSoon: () => void) {
+  /**
+   * @param lookSoon somebody in the pool's own queue may have nothing on its way to him
+   * @param retire closes what the engine gives back, where it has to: only once it has let go of the pool
+   */
+  constructor(face: PoolFace<T>, lookSoon: () => void, retire: (resource: T) => boolean) {
     this.#face = face
     this.#lookSoon = lookSoon
+    this.#retire = retire
   }
 
   create(signal: AbortSignal): Promise<T> {
@@ -30,7 +35,7 @@ export class FaceSource<T> implements Source<T> {
 
   giveBack(resource: T): boolean {
     this.#takeOut(resource)
-    const isKept = this.#face.giveBack(resource)
+    const isKept = !this.#retire(resource) && this.#face.giveBack(resource)
     this.#lookIfOwed()
     return isKept
   }

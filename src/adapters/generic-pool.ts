@@ -246,8 +246,6 @@ export class GenericPoolFace implements PoolFace<unknown> {
       acquire: (priority?: number) => doors.ask({ priority: asOurs(priority, priorityRange) }, asGenericPoolError),
       _dispense: () => this.#serveOwed(),
       _ensureMinimum: look, // after whatever it has closed by itself
-      release: (resource: unknown) =>
-        doors.end(resource, 'release') ? Promise.resolve() : this.#own.release(resource),
       destroy: (resource: unknown) =>
         doors.end(resource, 'destroy') ? Promise.resolve() : this.#own.destroy(resource),
       drain: async () => {
@@ -262,7 +260,12 @@ export class GenericPoolFace implements PoolFace<unknown> {
       },
       pending: { get: doors.waiters },
     })
+    const release = patchMembers(pool, {
+      release: (resource: unknown) =>
+        doors.end(resource, 'release') ? Promise.resolve() : this.#own.release(resource),
+    })
     return {
+      release,
       undo: () => {
         pool.removeListener('factoryDestroyError', look)
         patch.undo()

@@ -105,6 +105,7 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
   #destroyTimeoutMs = Number.POSITIVE_INFINITY
   /** What an idle connection last died of. */
   #latestError: Error | undefined
+  #isDetached = false
   /** Called when mysql2 has handed a released connection on to somebody in its own queue. */
   onHandedOn: () => void = () => {}
 
@@ -126,6 +127,7 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
   }
 
   detach(): void {
+    this.#isDetached = true
     this.#pool.removeListener('connection', this.#watch)
     for (const unwatch of this.#open.values()) unwatch()
     this.#open.clear()
@@ -172,6 +174,10 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
     const { config, _connectionQueue } = this.#pool
     this.#out -= 1
     if (connection._pool === null) return false
+    if (this.#isDetached) {
+      this.#pool.releaseConnection(connection) // through the door, if that has stayed to close what is too many
+      return true
+    }
     const waiting = _connectionQueue.length
     const { resetOnRelease } = config
     if (resetOnRelease) config.resetOnRelease = false

@@ -60,6 +60,8 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
   #gate: Gate<Mysql2ConnectionLike> | undefined
   #drain: GateSettings['drain'] = () => Promise.resolve()
   #patch: Patch | undefined
+  /** Of `releaseConnection`, which outlasts a detach() with too many out. */
+  #releases: Patch | undefined
   #work: DriverWork<Mysql2ConnectionLike> | undefined
   #options: readonly Patch[] = []
   /** Of a query of the pool's that is asking for its connection. */
@@ -105,10 +107,12 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     for (const event of LOOK_AT) pool.on(event, this.#lookIfStrange)
     this.#patch = patchMembers(pool, {
       getConnection: (callback: Mysql2Callback) => this.#getConnection(callback),
-      releaseConnection: (connection: Mysql2ConnectionLike) => this.#releaseConnection(connection),
       query: (...args: unknown[]) => this.#query(this.#own.query, args),
       execute: (...args: unknown[]) => this.#query(this.#own.execute, args),
       end: (callback?: (error?: Error) => void) => this.#end(callback),
+    })
+    this.#releases = patchMembers(pool, {
+      releaseConnection: (connection: Mysql2ConnectionLike) => this.#releaseConnection(connection),
     })
     this.#look()
     // Who waits at mysql2 since before adoption is first in line at every release; but no raise wakes them.
@@ -123,13 +127,25 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     for (const event of LOOK_AT) pool.removeListener(event, this.#lookIfStrange)
     this.source.detach()
     for (const options of this.#options) options.undo()
-    // mysql2 would never close what is over its limit again, and lend all of it.
-    const { connectionLimit } = pool.config
-    const excess = connectionLimit === 0 ? 0 : pool._allConnections.length - connectionLimit
-    for (let left = Math.min(excess, pool._freeConnections.length); left > 0; left--) {
+    for (let left = Math.min(this.#excess(), pool._freeConnections.length); left > 0; left--) {
       const oldest = pool._freeConnections.get(0)
       if (oldest !== undefined) void this.source.close(oldest)
     }
+    if (this.#excess() <= 0) this.#releases?.undo()
+  }
+
+  /** How many more there are than its own limit; detached, mysql2 would never close them, and lend all of them. */
+  #excess(): number {
+    return this.#pool._allConnections.length - this.#max
+  }
+
+  #releaseDetached(connection: Mysql2ConnectionLike): void {
+    const excess = this.#excess()
+    const isClosed = connection._pool === null
+    if (isClosed && excess >= 0) return // it leaves no place: mysql2 would send the first in its queue to the end of it
+    if (excess > 0) return void this.source.close(connection)
+    this.#releases?.undo()
+    this.#own.releaseConnection(connection)
   }
 
   // ------------------------------------------------------------------------------------------------ the doors
@@ -232,9 +248,10 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
 
   /** Every end of a hand-out passes here: release, destroy, death, and the ends of the pool's own query and execute. */
   #releaseConnection(connection: Mysql2ConnectionLike): void {
+    if (this.#gate === undefined) return this.#releaseDetached(connection)
     const lease = this.#leases.get(connection)
     this.#leases.set(connection, undefined)
-    if (lease === undefined || this.#gate === undefined || lease.hasEnded) {
+    if (lease === undefined || lease.hasEnded) {
       this.#own.releaseConnection(connection) // an idle one has died, or it was never ours
       this.#lookRound.soon()
     } else if (connection._pool === null) {

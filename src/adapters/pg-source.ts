@@ -189,7 +189,7 @@ export class PgSource implements Source<PgClientLike> {
     const wasGivingBack = this.isGivingBack // by a listener to pg's `release` event, who gives back another
     this.isGivingBack = true
     try {
-      release(argument)
+      this.endHandOut(release, argument)
     } finally {
       this.isGivingBack = wasGivingBack
     }
@@ -215,6 +215,11 @@ export class PgSource implements Source<PgClientLike> {
     const oldest = this.#pool._idle[0]?.client
     if (oldest === undefined) return undefined
     return this.#close(oldest, () => this.#pool._remove(oldest))
+  }
+
+  /** Also once detached: what is over its max, pg itself would lend again. */
+  endHandOut(release: PgRelease, argument: unknown): void {
+    release(argument || this.#pool.totalCount > this.#pool.options.max || argument)
   }
 
   /** How pg has handed it to us. */

@@ -180,7 +180,8 @@ class PgAdapter implements Adapter<PgClientLike> {
       }
       try {
         if (gate === undefined) {
-          client.release = this.source.handOutOf(client).release // detached: as it came from pg
+          const { release } = this.source.handOutOf(client) // detached: as it came from pg
+          client.release = (argument) => this.source.endHandOut(release, argument)
           answer(undefined, client, client.release)
         } else if (lease.hasEnded) {
           void this.source.destroy(client, 'drain') // a drain out of patience has not waited for it
@@ -206,7 +207,7 @@ class PgAdapter implements Adapter<PgClientLike> {
       isReleased = true
       // A drain out of patience, or a reclaim, may have ended the hand-out already: not the holder's mistake.
       if (this.#gate === undefined && !lease.hasEnded) {
-        return handOut.release(error || this.#pool.totalCount > this.#pool.options.max || error)
+        return this.source.endHandOut(handOut.release, error)
       }
       handOut.argument = error
       if (error) lease.destroy(error)

@@ -33,7 +33,12 @@ export interface PoolFace<T> {
   /** Serves so many of these; no raise of a maximum wakes them. */
   kick(count: number): void
   /** Puts the gate's doors in place, and the options that the gate needs. */
-  attach(doors: Doors<T>): Patch
+  attach(doors: Doors<T>): FacePatch
+}
+
+export interface FacePatch extends Patch {
+  /** The door of `release`, where `undo` leaves it in place: to be undone once no more is out than the pool may have. */
+  readonly release?: Patch
 }
 
 /** What a door asks of the gate, and what it is told. */
@@ -45,7 +50,7 @@ export interface Doors<T> {
   readonly waiters: () => number
   /** A resource, by way of the engine. `translate` puts an error of ours into words that the pool's callers know. */
   ask(options: AskOptions, translate: (error: Error) => unknown): Promise<T>
-  /** Ends a lease of ours. False: it is none; it is the pool's own business. */
+  /** Ends a lease of ours, or after detach() one that is too many. False: it is none; it is the pool's own business. */
   end(resource: T, how: 'release' | 'destroy', cause?: unknown): boolean
   /** As `end`, and answers when what was lent is closed; if it is none of ours, `own` closes it, and answers. */
   destroy(resource: T, own: () => unknown): unknown

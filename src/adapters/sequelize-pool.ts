@@ -213,9 +213,6 @@ export class SequelizePoolFace implements PoolFace<object> {
     pool.acquireTimeoutMillis = FOREVER_MS
     const patch = patchMembers(pool, {
       acquire: () => doors.ask({}, translate),
-      release: (resource: object) => {
-        if (!doors.end(resource, 'release')) this.#own.release(resource)
-      },
       destroy: (resource: object) => Promise.resolve(doors.destroy(resource, () => this.#own.destroy(resource))),
       drain: async () => {
         await doors.drain()
@@ -229,7 +226,13 @@ export class SequelizePoolFace implements PoolFace<object> {
       },
       waiting: { get: doors.waiters },
     })
+    const release = patchMembers(pool, {
+      release: (resource: object) => {
+        if (!doors.end(resource, 'release')) this.#own.release(resource)
+      },
+    })
     return {
+      release,
       undo: () => {
         patch.undo()
         if (pool._factory === gated) pool._factory = factory

@@ -207,14 +207,17 @@ export class TarnFace implements PoolFace<object> {
       propagateCreateError: { value: true },
       _tryAcquireOrCreate: () => this.#serveOwed(),
       acquire: () => gatedAcquire(doors, translate),
-      release: (resource: object) => doors.end(resource, 'release') || this.#own.release(resource),
       numPendingAcquires: doors.waiters,
       destroy: async () => {
         await doors.drain()
         return this.#own.destroy()
       },
     })
+    const release = patchMembers(pool, {
+      release: (resource: object) => doors.end(resource, 'release') || this.#own.release(resource),
+    })
     return {
+      release,
       undo: () => {
         for (const event of LOOK_AT) pool.removeListener(event, look)
         patch.undo()

@@ -406,6 +406,28 @@ export function conformance<P extends object>(subject: Subject<P>): void {
         expect(again.stats().acquired).toBe(1)
       },
 
+      async detachOver() {
+        const pool = newPool()
+        const parts = subject.parts?.(pool) ?? [pool]
+        const picture = (part: object) => pictureOf(part, subject.volatile)
+        const before = parts.map(picture)
+        const control = adopt(pool, { limitInitial: 6 })
+        const held = await hold(pool, 6)
+        const served: number[] = []
+        const waiting = queueUp(pool, 3, served)
+        await until(() => control.counts().waiters === 3)
+        control.detach()
+        for (const one of held) {
+          await one.query('select 1')
+          await one.release()
+        }
+        await Promise.all(waiting)
+        await atServer(2)
+        expect(served).toEqual([0, 1, 2])
+        expect(parts.map(picture)).toEqual(before)
+        await (await subject.acquire(pool)).release()
+      },
+
       async midFlight() {
         const pool = newPool({ limit: 2, limitMax: 2 })
         const held = await hold(pool, 2)

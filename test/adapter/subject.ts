@@ -93,6 +93,7 @@ export const CASES = {
   end: 'end() with waiters and leases',
   detach: 'detach() restores the very same object, property by property',
   detachBusy: 'detach() with waiters and leases: all are served',
+  detachOver: "detach() with more leased than the pool's own maximum: what comes back over it is closed",
   midFlight: 'adopted in mid-flight: leases and waiters there are, are counted and served',
   twice: 'adopting twice returns the first handle',
   sideBySide: 'two pools side by side are two',

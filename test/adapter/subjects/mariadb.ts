@@ -80,5 +80,8 @@ export const mariadbSubject: Subject<Pool> = {
   endsLeases: 'awaited',
   hidesRefusals: true,
   cannotGrow: true,
-  notApplicable: { abort: 'mariadb has no way to stop waiting' },
+  notApplicable: {
+    abort: 'mariadb has no way to stop waiting',
+    detachOver: 'a mariadb pool never has more than its own maximum',
+  },
 }
