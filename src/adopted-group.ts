@@ -52,14 +52,17 @@ export class AdoptedGroup implements AdoptedPool {
     this.#group = group
     this.#forget = forget
     const createBackoff = { refuseAfter: group.refuseAfter, ...options.createBackoff }
-    group.attach({
-      added: (member, pool) => {
-        const handle = adopt(pool, { ...options, createBackoff, name: `${name}/${member}` })
-        this.#members.set(member, handle)
-        for (const { join } of this.#subscriptions) join(handle)
-      },
-      removed: (member) => this.#members.delete(member),
-    })
+    const added = (member: string, pool: object): void => {
+      const handle = adopt(pool, { ...options, createBackoff, name: `${name}/${member}` })
+      this.#members.set(member, handle)
+      for (const { join } of this.#subscriptions) join(handle)
+    }
+    try {
+      group.attach({ added, removed: (member) => this.#members.delete(member) })
+    } catch (error) {
+      this.detach() // all or none
+      throw error
+    }
   }
 
   counts(): PoolCounts {
@@ -143,7 +146,9 @@ export class AdoptedGroup implements AdoptedPool {
     if (this.#isDetached) return
     this.#isDetached = true
     this.#group.detach()
-    for (const member of this.#members.values()) member.detach()
+    for (const [member, handle] of this.#members) {
+      if (handle.name === `${this.name}/${member}`) handle.detach() // else it was adopted before, by itself
+    }
     this.#forget()
   }
 

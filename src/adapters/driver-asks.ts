@@ -72,5 +72,7 @@ export function isOfHandOut(reason: DestroyReason): boolean {
  * back in turn, and answer the next create, for ever.
  */
 export function opensNoMore(open: number, max: number): Error | undefined {
-  return open < max ? undefined : new Error(`the driver opens no more: it has ${open} of ${max} connections open`)
+  return open < max
+    ? undefined
+    : new Error(`the driver opens no more: it has ${open} of ${max} connections open, or being opened`)
 }

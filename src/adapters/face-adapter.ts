@@ -94,7 +94,8 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
 
   ask(options: AskOptions, translate: (error: Error) => unknown): Promise<T> {
     const gate = this.#gate
-    if (gate === undefined) return this.#face.take() // somebody who wrapped us while we were here still calls us
+    // Somebody who wrapped us while we were here still calls us.
+    if (gate === undefined) return this.#face.take(options.signal)
     return new Promise<T>((resolve, reject) => {
       gate.request(options, {
         granted: (lease) => {
@@ -103,7 +104,7 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
         },
         refused: (error) => {
           // Detached: the pool's own queue takes over who still waits.
-          if (this.#gate === undefined) this.#face.take().then(resolve, reject)
+          if (this.#gate === undefined) this.#face.take(options.signal).then(resolve, reject)
           else Promise.resolve(translate(error)).then(reject, reject)
         },
       })

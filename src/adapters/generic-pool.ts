@@ -39,6 +39,8 @@ export interface GenericPoolLike {
     maxWaitingClients?: number
   }
   readonly _draining: boolean
+  /** Private: the promises that its maker wants. */
+  readonly _Promise: PromiseConstructor
   /** Private: what its maker gave. */
   _factory: GenericPoolFactory
   /** Private: idle ones, in the order of lending. */
@@ -227,6 +229,8 @@ export class GenericPoolFace implements PoolFace<unknown> {
     const pool = this.#pool
     const { _config: config, _factory: factory } = pool
     const { min, priorityRange } = config
+    const theirs = <V>(promise?: Promise<V>): Promise<V | undefined> => pool._Promise.resolve(promise)
+    let isDraining = false
     const look = (): void => doors.lookSoon()
     const gated: GenericPoolFactory = Object.create(factory, {
       create: { value: () => this.#create(factory).finally(look) },
@@ -238,31 +242,26 @@ export class GenericPoolFace implements PoolFace<unknown> {
     for (const opening of pool._factoryCreateOperations) opening.then(look, look) // of a success it tells nobody
     const optionsPatch = patchMembers(config, {
       max: { get: () => (this.#isOpening ? doors.settings.limitMax : doors.limit()) },
-      min: { get: () => Math.min(min, doors.limit()) },
+      // Draining, none is kept: who waits for ready() has waited for long enough.
+      min: { get: () => (isDraining ? 0 : Math.min(min, doors.limit())) },
       acquireTimeoutMillis: { get: ignore },
       maxWaitingClients: { get: ignore },
     })
     const patch = patchMembers(pool, {
-      acquire: (priority?: number) => doors.ask({ priority: asOurs(priority, priorityRange) }, asGenericPoolError),
+      acquire: (priority?: number) =>
+        theirs(doors.ask({ priority: asOurs(priority, priorityRange) }, asGenericPoolError)),
       _dispense: () => this.#serveOwed(),
       _ensureMinimum: look, // after whatever it has closed by itself
-      destroy: (resource: unknown) =>
-        doors.end(resource, 'destroy') ? Promise.resolve() : this.#own.destroy(resource),
-      drain: async () => {
-        await doors.drain()
-        await this.#own.drain()
+      destroy: (resource: unknown) => (doors.end(resource, 'destroy') ? theirs() : this.#own.destroy(resource)),
+      drain: () => {
+        isDraining = true
+        return theirs(doors.drain().then(() => this.#own.drain()))
       },
-      clear: async () => {
-        await Promise.allSettled(pool._factoryCreateOperations)
-        for (let left = pool.available; left > 0; left--) void this.closeIdle()?.catch(ignore)
-        doors.lookSoon()
-        await Promise.allSettled(pool._factoryDestroyOperations)
-      },
+      clear: () => theirs(this.#clear(doors)),
       pending: { get: doors.waiters },
     })
     const release = patchMembers(pool, {
-      release: (resource: unknown) =>
-        doors.end(resource, 'release') ? Promise.resolve() : this.#own.release(resource),
+      release: (resource: unknown) => (doors.end(resource, 'release') ? theirs() : this.#own.release(resource)),
     })
     return {
       release,
@@ -273,6 +272,14 @@ export class GenericPoolFace implements PoolFace<unknown> {
         if (pool._factory === gated) pool._factory = factory
       },
     }
+  }
+
+  async #clear(doors: Doors<unknown>): Promise<void> {
+    const pool = this.#pool
+    await Promise.allSettled(pool._factoryCreateOperations)
+    for (let left = pool.available; left > 0; left--) void this.closeIdle()?.catch(ignore)
+    doors.lookSoon()
+    await Promise.allSettled(pool._factoryDestroyOperations)
   }
 
   /** A create that fails fails whoever of ours waits for it, and takes him out of the queue: else it is never over. */

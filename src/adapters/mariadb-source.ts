@@ -52,7 +52,7 @@ const PING_TIMEOUT_MS = 500
 
 /** What mariadb was asked for, and has not answered. */
 interface Asked {
-  /** Whose create awaits it; undefined: it has failed before, and the next takes it over. */
+  /** Whose create awaits it; undefined: it has failed, or was given up, and the next takes it over. */
   create: Deferred<MariadbConnectionLike> | undefined
 }
 
@@ -97,14 +97,19 @@ export class MariadbSource implements Source<MariadbConnectionLike> {
   }
 
   /**
-   * The pool lends what is at rest in it before it opens another; nothing is, since we pull that out. What a failed
-   * create had asked for is still asked for, and taken over: each try would leave one more request there, for which a
-   * connection would be opened.
+   * The pool lends what is at rest in it before it opens another; nothing is, since we pull that out. What a create
+   * that failed, or was given up, had asked for is still asked for, and taken over: each try would leave one more
+   * request there, for which a connection would be opened.
    */
-  create(): Promise<MariadbConnectionLike> {
+  create(signal?: AbortSignal): Promise<MariadbConnectionLike> {
     const asked = [...this.#asked].find(({ create }) => create === undefined) ?? this.#ask()
-    asked.create = deferred()
-    return asked.create.promise
+    const create = deferred<MariadbConnectionLike>()
+    asked.create = create
+    signal?.addEventListener('abort', () => {
+      const isTooLate = signal.reason?.code === 'ERR_POOL_CREATE_TIMEOUT' // else it is awaited, by a drain
+      if (isTooLate && asked.create === create) asked.create = undefined
+    })
+    return create.promise
   }
 
   #ask(): Asked {

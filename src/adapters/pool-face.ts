@@ -14,8 +14,8 @@ export interface PoolFace<T> {
   readonly isFull?: Adapter<T>['isFull']
   /** Lends one more than there are: a new one, even where some are idle. */
   open(signal: AbortSignal): Promise<T>
-  /** Lends an idle one; the pool may check it, and open another instead. */
-  take(): Promise<T>
+  /** Lends an idle one; the pool may check it, and open another instead. `signal`: of one who may stop waiting. */
+  take(signal?: AbortSignal): Promise<T>
   /** Takes back what it has lent. False: it has closed it instead. */
   giveBack(resource: T): boolean
   /** Closes what it has lent. Resolves when that is done. */
@@ -37,7 +37,7 @@ export interface PoolFace<T> {
 }
 
 export interface FacePatch extends Patch {
-  /** The door of `release`, where `undo` leaves it in place: to be undone once no more is out than the pool may have. */
+  /** The door of `release`, where `undo` leaves it in place: to be undone once there are no more than there may be. */
   readonly release?: Patch
 }
 

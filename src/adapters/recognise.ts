@@ -104,13 +104,24 @@ const MISTAKEN: readonly (readonly [members: readonly string[], hint: string])[]
   [['then'], ': await it'],
   [['query', 'beginTransaction'], ONE_CONNECTION], // of mysql2, mariadb
   [['query', 'escapeLiteral'], ONE_CONNECTION], // of pg
-  [['initialize', 'driver'], ': adopt, after initialize(), its driver.pool (mysql2) or driver.master (pg)'], // TypeORM
+  [['getConnection', '_cluster'], ': that is a part of a cluster; adopt the cluster'], // cluster.of() of mysql2
+  [['initialize', 'driver'], ': it has its pool once initialize() has resolved'], // TypeORM
 ]
+
+/** Where others keep the pool that they stand on: knex's client, ORMs' managers, drivers and instances. */
+const KEPT_AT = ['pool', 'master', '$client', 'driver', 'driver.pool', 'driver.master'] as const
 
 /** What to do about an object that is no pool, if it is known; '' if not. */
 export function hintAt(candidate: unknown): string {
   if (candidate === undefined || candidate === null) return ': an ORM has its pool once it is connected'
   const object = candidate as Readonly<Record<string, unknown>>
+  const place = KEPT_AT.find((path) => {
+    const found = recognise(
+      path.split('.').reduce<unknown>((at, name) => (at as typeof object | undefined)?.[name], candidate),
+    )
+    return found !== undefined && !('refusal' in found)
+  })
+  if (place !== undefined) return `: adopt its ${place}`
   return MISTAKEN.find(([members]) => members.every((name) => object[name] !== undefined))?.[1] ?? ''
 }
 

@@ -3,6 +3,7 @@ import type { AdapterGroup, GroupMembers } from '../pool/contract.ts'
 import { ownMembers, patchMembers } from './patch.ts'
 import { type Doors, FOREVER_MS, type PoolFace } from './pool-face.ts'
 import { socketClosed } from './socket-closed.ts'
+import { type TimeoutMaker, timeoutErrorOf } from './timeout-error.ts'
 
 interface SequelizePoolFactory {
   create(): Promise<object>
@@ -195,7 +196,7 @@ export class SequelizePoolFace implements PoolFace<object> {
     const pool = this.#pool
     this.#destroyTimeoutMs = doors.settings.destroyTimeoutMs
     const factory = pool._factory
-    const timeout = timeoutErrorOf(pool)
+    const timeout = timeoutErrorOf(pool, { _pendingAcquires: [], _dispense: ignore, acquireTimeoutMillis: 0 })
     const translate = (error: Error): unknown | Promise<unknown> => asSequelizePoolError(error, timeout)
     const acquireTimeoutMillis = pool.acquireTimeoutMillis
     const own = Object.getOwnPropertyDescriptors(factory)
@@ -252,24 +253,6 @@ function isFit(factory: SequelizePoolFactory, resource: object): boolean {
 }
 
 const DRAINING = 'pool is draining and cannot accept work'
-
-type TimeoutMaker = (cause: Error) => Error
-
-/**
- * sequelize-pool's own TimeoutError, without an import of it: by letting one acquire time out, on an object that only
- * looks like the pool. Takes a millisecond, once.
- */
-async function timeoutErrorOf(pool: SequelizePoolLike): Promise<TimeoutMaker> {
-  const lookalike = Object.create(pool, {
-    _pendingAcquires: { value: [], writable: true },
-    _dispense: { value: () => {} },
-    acquireTimeoutMillis: { value: 0 },
-  })
-  const { acquire } = Object.getPrototypeOf(pool) as SequelizePoolLike
-  const seen: unknown = await acquire.call(lookalike).catch((error: unknown) => error)
-  const { constructor: TimeoutError, message } = seen as Error
-  return (cause) => Object.assign(new (TimeoutError as ErrorConstructor)(message), { cause })
-}
 
 /** What its callers know how to catch, with ours as its cause. */
 function asSequelizePoolError(error: Error, timeout: Promise<TimeoutMaker>): unknown | Promise<unknown> {

@@ -2,6 +2,7 @@ import { ignore } from '../base/ignore.ts'
 import { ownMembers, patchMembers } from './patch.ts'
 import { type Doors, FOREVER_MS, type PoolFace } from './pool-face.ts'
 import { socketClosed } from './socket-closed.ts'
+import { type TimeoutMaker, timeoutErrorOf } from './timeout-error.ts'
 
 /** What tarn's acquire() answers with. */
 interface TarnAcquire {
@@ -126,8 +127,10 @@ export class TarnFace implements PoolFace<object> {
     }
   }
 
-  take(): Promise<object> {
-    return this.#own.acquire().promise
+  take(signal?: AbortSignal): Promise<object> {
+    const asked = this.#own.acquire()
+    signal?.addEventListener('abort', () => asked.abort())
+    return asked.promise
   }
 
   giveBack(resource: object): boolean {
@@ -193,7 +196,13 @@ export class TarnFace implements PoolFace<object> {
   attach(doors: Doors<object>) {
     const pool = this.#pool
     this.#destroyTimeoutMs = doors.settings.destroyTimeoutMs
-    const timeout = timeoutErrorOf(pool)
+    const timeout = timeoutErrorOf(pool, {
+      pendingAcquires: [],
+      acquireTimeoutMillis: 1,
+      eventId: 0,
+      _tryAcquireOrCreate: ignore,
+      _executeEventHandlers: ignore,
+    })
     const translate = (error: Error): unknown | Promise<unknown> => asTarnError(error, timeout)
     const createTimeoutMillis = Math.min(doors.settings.createTimeoutMs, FOREVER_MS)
     const limit = () => (this.#isOpening ? doors.settings.limitMax : doors.limit())
@@ -235,26 +244,6 @@ function gatedAcquire(doors: Doors<object>, translate: (error: Error) => unknown
     promise: doors.ask({ signal: leaving.signal }, translate),
     abort: () => leaving.abort(),
   }
-}
-
-type TimeoutMaker = (cause: Error) => Error
-
-/**
- * tarn's own TimeoutError, without an import of it: by letting one acquire time out, on an object that only looks like
- * the pool, so that no listener hears of it. Takes a millisecond, once.
- */
-async function timeoutErrorOf(pool: TarnPoolLike): Promise<TimeoutMaker> {
-  const lookalike = Object.create(pool, {
-    pendingAcquires: { value: [] },
-    acquireTimeoutMillis: { value: 1 },
-    eventId: { value: 0, writable: true },
-    _tryAcquireOrCreate: { value: ignore },
-    _executeEventHandlers: { value: ignore },
-  })
-  const { acquire } = Object.getPrototypeOf(pool) as TarnPoolLike
-  const seen: unknown = await acquire.call(lookalike).promise.catch((error: unknown) => error)
-  const { constructor: TimeoutError, message } = seen as Error
-  return (cause) => Object.assign(new (TimeoutError as ErrorConstructor)(message), { cause })
 }
 
 /** What its callers know how to catch, with ours as its cause. */

@@ -91,7 +91,7 @@ export class QueueFullError extends PoolError {
   readonly code = 'ERR_POOL_QUEUE_FULL' as const
 
   constructor(waitersMax: number, info: PoolErrorInfo) {
-    const isOurs = waitersMax !== Number.POSITIVE_INFINITY
+    const isOurs = info.counts.waiters >= waitersMax
     const bound = isOurs ? `waitersMax is ${waitersMax}` : "the driver's own options let no more wait"
     super(
       `Pool '${info.pool}' has its queue full: ${bound}, ${describeCounts(info.counts)}. ` +

@@ -39,9 +39,12 @@ describe.skipIf(server === undefined)('an adopted mysql2 pool', () => {
 
   test('waitForConnections: false refuses at once, with its own words, whom no connection is left for', async () => {
     const pool = newPool({ waitForConnections: false })
-    const control = adopt(pool)
+    const control = adopt(pool, { waitersMax: 5 })
     const connection = await pool.getConnection()
-    await expect(pool.getConnection()).rejects.toThrow('No connections available.')
+    await expect(pool.getConnection()).rejects.toMatchObject({
+      message: 'No connections available.',
+      cause: { message: expect.stringMatching(/the driver's own options let no more wait.* raise their bound/) },
+    })
     expect(control.stats().queueFull).toBe(1)
     connection.release()
     ;(await pool.getConnection()).release()

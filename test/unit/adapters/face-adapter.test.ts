@@ -119,3 +119,15 @@ test.each(Object.keys(POOLS))(
     expect(open()).toBe(5)
   },
 )
+
+test('who waits at tarn since before detach() can still stop waiting', async () => {
+  const pool = new TarnPool({ create: async () => ({}), destroy: async () => {}, min: 0, max: 1 })
+  const control = adapt(pool, { controller: fixed(), watch: false })
+  await pool.acquire().promise
+  const waiting = pool.acquire()
+  control.detach()
+  expect(pool.numPendingAcquires()).toBe(1)
+  waiting.abort()
+  await expect(waiting.promise).rejects.toThrow('aborted')
+  expect(pool.numPendingAcquires()).toBe(0)
+})

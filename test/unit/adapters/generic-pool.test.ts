@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { createPool } from 'generic-pool'
+import { createPool, type Options } from 'generic-pool'
 import { expect, test } from 'vitest'
 import { adapt } from '../../../src/adapt.ts'
 import { fixed } from '../../../src/control/fixed.ts'
@@ -71,4 +71,30 @@ test('without acquireTimeoutMillis, who waits does so for as long as it takes', 
   expect(pool.pending).toBe(1)
   pool.release(held)
   expect(await waiting).toBe(held)
+})
+
+test('what its methods answer with is of its own Promise', async () => {
+  class Theirs<T> extends Promise<T> {}
+  const factory = { create: async () => ({}), destroy: async () => {} }
+  const pool = createPool(factory, { max: 2, Promise: Theirs } as Options)
+  adapt(pool, OPTIONS)
+  const asked = pool.acquire()
+  const used = pool.use(async () => 'used')
+  const answers = [asked, used, pool.release(await asked), pool.clear()]
+  await used
+  answers.push(pool.destroy(await pool.acquire()), pool.drain())
+  for (const answer of answers) expect(answer).toBeInstanceOf(Theirs)
+  await Promise.all(answers)
+})
+
+test('a ready() that is not answered by then is answered by drain()', async () => {
+  const clock = new VirtualClock()
+  const create = () => new Promise<object>((resolve) => clock.startTimer(1_000, () => resolve({})))
+  const pool = createPool({ create, destroy: async () => {} }, { min: 1, max: 2 })
+  adapt(pool, { ...OPTIONS, clock })
+  const ready = pool.ready()
+  const drained = pool.drain()
+  await clock.advance(1_000)
+  await drained
+  await ready
 })

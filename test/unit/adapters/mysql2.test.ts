@@ -1,6 +1,6 @@
 import { promisify } from 'node:util'
-import { createPool, type PoolConnection } from 'mysql2'
-import { expect, test } from 'vitest'
+import { createPool, createPoolCluster, type Pool, type PoolConnection } from 'mysql2'
+import { describe, expect, test } from 'vitest'
 import { adapt } from '../../../src/adapt.ts'
 import { startHelloServer } from '../../support/hello-server.ts'
 import { until } from '../../support/until.ts'
@@ -38,4 +38,35 @@ test('detached while more than its own limit are being opened, it keeps no more 
   await until(() => opened === 6 && connections() === 2)
   await promisify(pool.end.bind(pool))()
   server.close()
+})
+
+describe('a cluster', () => {
+  function newCluster(...limits: number[]) {
+    const cluster = createPoolCluster()
+    for (const [at, connectionLimit] of limits.entries()) cluster.add(`node ${at}`, { connectionLimit })
+    const nodes = (cluster as unknown as { _nodes: Record<string, { pool: Pool }> })._nodes
+    return { cluster, pools: Object.values(nodes).map(({ pool }) => pool) }
+  }
+
+  // Slipped through: options that suit one node suited all.
+  test('of which one node cannot be adopted, is left as it was', () => {
+    const { cluster, pools } = newCluster(10, 3)
+    expect(() => adapt(cluster, { limitMin: 5 })).toThrow(/limitMin must not exceed limitMax \(3\)/)
+    for (const pool of pools) expect(Object.hasOwn(pool, 'getConnection')).toBe(false)
+    const control = adapt(cluster, { name: 'shop', limitMin: 3 })
+    expect([...control.members.values()].map(({ name }) => name)).toEqual(['shop/node 0', 'shop/node 1'])
+    control.detach()
+  })
+
+  test('a node that was adopted by itself stays so, whatever becomes of the cluster', () => {
+    const { cluster, pools } = newCluster(10, 3)
+    const [first] = pools as [Pool]
+    const alone = adapt(first)
+    expect(() => adapt(cluster, { limitMin: 5 })).toThrow(RangeError)
+    const control = adapt(cluster)
+    expect(control.members.get('node 0')).toBe(alone)
+    control.detach()
+    expect(adapt(first)).toBe(alone)
+    alone.detach()
+  })
 })

@@ -1,9 +1,11 @@
+import { drizzle } from 'drizzle-orm/node-postgres'
 import knexLibrary from 'knex'
 import { createPool as createLightningPool } from 'lightning-pool'
+import { createPool as createMysqlPool, createPoolCluster } from 'mysql2'
 import pg from 'pg'
 import { Sequelize } from 'sequelize'
 import { DataSource } from 'typeorm'
-import { expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { adapt } from '../../../src/adapt.ts'
 import { createPool } from '../../../src/generic-pool/index.ts'
 
@@ -15,6 +17,8 @@ function refusalOf(pool: object): unknown {
   }
 }
 
+afterAll(() => knexOnPg.destroy())
+
 test('what is no pool is refused with the list of what is', () => {
   for (const list of ['pg.Pool', 'mysql2', 'generic-pool', 'knex', 'mssql', 'tarn', 'Sequelize', 'ResizableSource']) {
     expect(refusalOf({})).toMatchObject({ code: 'ERR_POOL_UNSUPPORTED', message: expect.stringContaining(list) })
@@ -22,6 +26,13 @@ test('what is no pool is refused with the list of what is', () => {
 })
 
 const dataSource = new DataSource({ type: 'postgres' })
+const initialized = (type: 'postgres' | 'mysql', driver: object) => {
+  const source = new DataSource({ type })
+  return Object.assign(source, { driver: Object.assign(source.driver, driver) })
+}
+const knexOnPg = knexLibrary({ client: 'pg', connection: {} })
+const cluster = createPoolCluster()
+cluster.add({})
 
 test.each([
   ['a promise', Promise.resolve({}), /await it/],
@@ -29,7 +40,15 @@ test.each([
   ['what is not there yet', null, /null: .*once it is connected/],
   ['a client of pg', new pg.Client(), /the pool that it comes from/],
   ['a connection of mysql2', { query() {}, beginTransaction() {} }, /the pool that it comes from/],
-  ['a DataSource of TypeORM', dataSource, /after initialize\(\), its driver.pool \(mysql2\) or driver.master \(pg\)/],
+  ['a DataSource of TypeORM that is not initialized', dataSource, /once initialize\(\) has resolved/],
+  ['one on pg', initialized('postgres', { master: new pg.Pool() }), /: adopt its driver\.master;/],
+  ['one on mysql2', initialized('mysql', { pool: createMysqlPool({}) }), /: adopt its driver\.pool;/],
+  ['one on replicas of mysql2', initialized('mysql', { poolCluster: cluster }), /: adopt its driver;/],
+  ["TypeORM's driver", initialized('mysql', { pool: createMysqlPool({}) }).driver, /: adopt its pool;/],
+  ["knex's client", knexOnPg.client, /: adopt its pool;/],
+  ["Sequelize's connection manager", new Sequelize({ dialect: 'postgres' }).connectionManager, /: adopt its pool;/],
+  ["Drizzle's db", drizzle(new pg.Pool()), /: adopt its \$client;/],
+  ['a part of a cluster', cluster.of('*'), /adopt the cluster;/],
 ])('%s, in place of a pool, is told from a pool nobody knows', (_what, mistaken, hint) => {
   const message = expect.stringMatching(hint)
   expect(refusalOf(mistaken as object)).toMatchObject({ code: 'ERR_POOL_UNSUPPORTED', message })
