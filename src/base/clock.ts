@@ -40,9 +40,6 @@ export const systemClock: Clock = {
   },
 }
 
-/** The time of day at 0 of {@link systemClock}, in ms since 1970, as it was when the process began. */
-export const clockOriginMs: number = performance.timeOrigin
-
 /** The time of day, in ms since 1970: to tell people. It jumps, so that no difference of two of these is a duration. */
 export function wallClockMs(): number {
   return Date.now()

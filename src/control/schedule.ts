@@ -1,5 +1,4 @@
-import { clockOriginMs } from '../base/clock.ts'
-import { readOptions, show } from '../base/options.ts'
+import { type OptionsReader, readOptions, show } from '../base/options.ts'
 import type { Controller } from './controller.ts'
 import { requireController, stepOf } from './guards.ts'
 
@@ -8,7 +7,7 @@ const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const
 /** A day of the week. */
 export type Day = (typeof DAYS)[number]
 
-/** A known peak: at those times the limit is at least `limitMin`. */
+/** A known peak: at those times the limit is at least `limitMin`, and so many are open. */
 export interface Peak {
   /** 'HH:MM', 24 hours; or ':MM', of every hour. */
   readonly from: string
@@ -20,30 +19,30 @@ export interface Peak {
   readonly days?: readonly Day[]
 }
 
-/** Options of {@link schedule}. */
+/** Options of {@link schedule}. It goes by `epochMs()` of the pool's clock. */
 export interface ScheduleOptions<S> {
   readonly peaks: readonly Peak[]
-  /** Decides in between, and may go beyond. */
+  /**
+   * Decides in between, and may go beyond. `fixed()` stays where a peak has put it; to come back to ten:
+   * `withBounds(fixed(), { limitMin: 10, limitMax: 10 })`.
+   */
   readonly controller: Controller<S>
   /** In which the times are meant; a name of the IANA data base. @defaultValue 'UTC' */
   readonly timeZone?: string
-  /** The time of day at 0 of the pool's clock, in ms since 1970. @defaultValue that of the process's own clock */
-  readonly originMs?: number
 }
 
 /**
- * Known peaks, by the time of day: the limit is never below what is needed then, and comes back by the rules of the
- * controller that decides in between. For steps at known times that nothing in the traffic foretells: logins at nine,
- * jobs at the full hour.
+ * Known peaks, by the time of day: what is needed then is allowed and open, also if nobody has come yet; afterwards the
+ * limit comes back by the rules of the controller that decides in between. For steps at known times that nothing in the
+ * traffic foretells: logins at nine, jobs at the full hour.
  *
  * @throws TypeError RangeError for wrong options
  */
 export function schedule<S>(options: ScheduleOptions<S>): Controller<S> {
-  const defaults = { timeZone: 'UTC', originMs: clockOriginMs }
+  const defaults = { timeZone: 'UTC' }
   const read = readOptions<ScheduleOptions<S>>('schedule', options, defaults, ['peaks', 'controller'])
   const inner = read.value('controller') as Controller<S>
   requireController('schedule', inner)
-  const originMs = read.ratio('originMs', { min: -8.64e15, max: 8.64e15 })
   const given = read.value('peaks')
   if (!Array.isArray(given)) throw new TypeError(`schedule: peaks must be an array, got ${show(given)}`)
   const peaks = given.map(readPeak)
@@ -54,18 +53,22 @@ export function schedule<S>(options: ScheduleOptions<S>): Controller<S> {
     initial: inner.initial,
     step(state, sample) {
       const [next, decision] = stepOf(inner, state, sample)
-      const moment = momentOf(format, originMs + sample.atMs)
-      let limitMin = 0
-      for (const peak of peaks) if (peak.limitMin > limitMin && isIn(peak, moment)) limitMin = peak.limitMin
-      if (!(decision.limit < limitMin)) return [next, decision]
-      return [next, { ...decision, limit: limitMin, reason: 'scheduled-peak' }]
+      const moment = momentOf(format, sample.epochMs)
+      const limitMin = Math.max(0, ...peaks.map((peak) => (isIn(peak, moment) ? peak.limitMin : 0)))
+      const turnsInMs = peaks.map((peak) => minutesToTurn(peak, moment) * MINUTE_MS - (sample.epochMs % MINUTE_MS))
+      const known = {
+        ...decision,
+        liveMin: Math.max(limitMin, decision.liveMin ?? 0),
+        wakeInMs: Math.min(decision.wakeInMs ?? Number.POSITIVE_INFINITY, ...turnsInMs),
+      }
+      return [next, decision.limit < limitMin ? { ...known, limit: limitMin, reason: 'scheduled-peak' } : known]
     },
   }
 }
 
 interface ReadPeak {
   readonly fromMinute: number
-  readonly toMinute: number
+  readonly minutes: number
   /** A day, or an hour, in minutes. */
   readonly period: number
   readonly limitMin: number
@@ -74,10 +77,8 @@ interface ReadPeak {
 
 function readPeak(given: Peak): ReadPeak {
   const read = readOptions<Peak>('schedule: a peak', given, { days: DAYS }, ['from', 'to', 'limitMin'])
-  const from = minuteOf(read.text('from'))
-  const to = minuteOf(read.text('to'))
-  if (from === undefined) return read.contradiction('from', "must be 'HH:MM' or ':MM'")
-  if (to === undefined) return read.contradiction('to', "must be 'HH:MM' or ':MM'")
+  const from = readMinute(read, 'from')
+  const to = readMinute(read, 'to')
   if (from.period !== to.period) return read.contradiction('to', `must be of the same form as from, ${given.from}`)
   if (from.minute === to.minute) return read.contradiction('to', `must differ from from, ${given.from}`)
   const days: unknown = read.value('days')
@@ -86,22 +87,21 @@ function readPeak(given: Peak): ReadPeak {
   }
   return {
     fromMinute: from.minute,
-    toMinute: to.minute,
+    minutes: modulo(to.minute - from.minute, from.period),
     period: from.period,
     limitMin: read.count('limitMin', { min: 1 }),
     days: new Set(days.map((day: Day) => DAYS.indexOf(day))),
   }
 }
 
+const MINUTE_MS = 60_000
 const HOUR = 60
 const DAY = 24 * HOUR
 
-function minuteOf(text: string): { readonly minute: number; readonly period: number } | undefined {
-  const [, hours, minutes] = /^(|[01]\d|2[0-3]):([0-5]\d)$/.exec(text) ?? []
-  if (hours === undefined) return undefined
-  return hours === ''
-    ? { minute: Number(minutes), period: HOUR }
-    : { minute: Number(hours) * HOUR + Number(minutes), period: DAY }
+function readMinute(read: OptionsReader<Peak>, key: 'from' | 'to'): { minute: number; period: number } {
+  const [, hours, minutes] = /^(|[01]\d|2[0-3]):([0-5]\d)$/.exec(read.text(key)) ?? []
+  if (hours === undefined) return read.contradiction(key, "must be 'HH:MM' or ':MM'")
+  return { minute: Number(hours) * HOUR + Number(minutes), period: hours === '' ? HOUR : DAY }
 }
 
 interface Moment {
@@ -109,11 +109,21 @@ interface Moment {
   readonly minute: number
 }
 
-function isIn({ fromMinute, toMinute, period, days }: ReadPeak, { day, minute }: Moment): boolean {
-  const since = (((minute - fromMinute) % period) + period) % period
-  const lasts = (toMinute - fromMinute + period) % period
-  if (since >= lasts) return false
+function isIn({ fromMinute, minutes, period, days }: ReadPeak, { day, minute }: Moment): boolean {
+  const since = modulo(minute - fromMinute, period)
+  if (since >= minutes) return false
   return days.has(since > minute ? (day + 6) % 7 : day) // begun before midnight
+}
+
+/** From the beginning of this minute until the peak begins or ends next, on whichever day. */
+function minutesToTurn({ fromMinute, minutes, period }: ReadPeak, { minute }: Moment): number {
+  const since = modulo(minute - fromMinute, period)
+  return (since < minutes ? minutes : period) - since
+}
+
+/** In 0..divisor, also of what is negative. */
+function modulo(value: number, divisor: number): number {
+  return ((value % divisor) + divisor) % divisor
 }
 
 function formatIn(timeZone: string): Intl.DateTimeFormat {

@@ -2,7 +2,6 @@ import { assert } from '../base/assert.ts'
 import { type Clock, TIMER_DELAY_MS_MAX, type Timer } from '../base/clock.ts'
 import { Heap, type Ranked } from './heap.ts'
 
-/** Virtual time begins on a Monday, at midnight UTC: 1 January 2024. */
 const EPOCH_MS = 1_704_067_200_000
 
 /** Timers fired in a row before the event loop gets a turn: signals, a test's own timeout, a terminal's progress. */
@@ -10,7 +9,7 @@ const TIMERS_PER_TURN = 2_000
 
 /**
  * A clock whose time moves only when told to: it jumps from timer to timer. What took minutes runs in milliseconds,
- * and twice in the same way.
+ * and twice in the same way. By the wall, it begins on a Monday at midnight, 1 January 2024 UTC.
  */
 export class VirtualClock implements Clock {
   #nowMs: number

@@ -26,7 +26,7 @@ const CONTROLLERS: readonly Controller[] = [
   gradient2(),
   hillClimb(),
   hybrid(),
-  schedule({ controller: hybrid(), peaks: [{ from: '09:00', to: '10:00', limitMin: 2 }], originMs: 0 }),
+  schedule({ controller: hybrid(), peaks: [{ from: '09:00', to: '10:00', limitMin: 2 }] }),
   withStepMax(hybrid(), { raiseMax: 3, lowerMax: 2 }),
   withCooldown(hybrid()),
   withRefusalCut(hybrid()),
@@ -220,7 +220,7 @@ describe('by delay', () => {
 
 test('a schedule never says less than the controller within', () => {
   const peaks = [{ from: ':00', to: ':30', limitMin: 30 }]
-  const scheduled = schedule({ controller: littlesLaw(), peaks, originMs: 0 })
+  const scheduled = schedule({ controller: littlesLaw(), peaks })
   fc.assert(
     fc.property(anyRun, (samples) => {
       let state = scheduled.initial

@@ -1,12 +1,19 @@
 import { expect, test } from 'vitest'
 import { fixed } from '../../../src/control/fixed.ts'
 import { type Peak, type ScheduleOptions, schedule } from '../../../src/control/schedule.ts'
+import { createPool } from '../../../src/create-pool.ts'
+import type { Decision } from '../../../src/pool/contract.ts'
+import { VirtualClock } from '../../../src/sim/virtual-clock.ts'
 import { sampleOf } from '../../support/sample-of.ts'
 
 /** The limit that a schedule says at a moment, where the inner controller stays at 10. */
 function limitAt(time: string, peaks: readonly Peak[], more: Partial<ScheduleOptions<unknown>> = {}): number {
-  const controller = schedule({ controller: fixed(), peaks, originMs: 0, ...more })
-  return controller.step(controller.initial, sampleOf({ atMs: Date.parse(time) }))[1].limit
+  return decisionAt(time, peaks, more).limit
+}
+
+function decisionAt(time: string, peaks: readonly Peak[], more: Partial<ScheduleOptions<unknown>> = {}): Decision {
+  const controller = schedule({ controller: fixed(), peaks, ...more })
+  return controller.step(controller.initial, sampleOf({ atMs: 5, epochMs: Date.parse(time) }))[1]
 }
 
 const LOGINS: Peak = { from: '08:45', to: '10:00', limitMin: 40 }
@@ -49,11 +56,51 @@ test('times are those of the time zone, in summer as in winter', () => {
   expect(limitAt('2026-07-15T08:30:00Z', [LOGINS], more)).toBe(10)
 })
 
+// Slipped through, since every test gave an origin; without one, it was when this process began, whatever clock the pool
+// had, so that a simulation's result hung on the time of day at which it was run.
+test("the time of day is that of the pool's clock", () => {
+  expect(limitAt('2026-03-02T09:00:00Z', [LOGINS])).toBe(40)
+})
+
+test('what is needed in a peak is to be open in it, whatever the inner controller says', () => {
+  expect(decisionAt('2026-03-02T09:00:00Z', [LOGINS]).liveMin).toBe(40)
+  expect(decisionAt('2026-03-02T07:00:00Z', [LOGINS]).liveMin).toBe(0)
+  const more = { name: 'more', initial: null, step: () => [null, { limit: 90, liveMin: 70, reason: 'x' }] as const }
+  expect(decisionAt('2026-03-02T09:00:00Z', [LOGINS], { controller: more })).toMatchObject({ limit: 90, liveMin: 70 })
+})
+
+test.each([
+  ['2026-03-02T07:44:50.500Z', 3_609_500],
+  ['2026-03-02T08:45:00Z', 75 * 60_000],
+  ['2026-03-02T10:00:00Z', (22 * 60 + 45) * 60_000],
+])('at %s a pool at rest is to be woken in %i ms: when a peak begins, or ends', (time, wakeInMs) => {
+  expect(decisionAt(time, [LOGINS]).wakeInMs).toBe(wakeInMs)
+  const sooner = { name: 'x', initial: null, step: () => [null, { limit: 9, wakeInMs: 70, reason: 'x' }] as const }
+  expect(decisionAt(time, [LOGINS], { controller: sooner }).wakeInMs).toBe(70)
+})
+
+// Slipped through, since a peak was only ever looked at as a limit: logins at nine met as many connections as any surge.
+test('a pool at rest has opened what a peak needs when it begins, and lets it go when it is over', async () => {
+  const clock = new VirtualClock() // begins on a Monday, at midnight
+  const controller = schedule({ controller: fixed(), peaks: [LOGINS] })
+  const options = { limitInitial: 5, limitMax: 50, idleTimeoutMs: 60_000, controller, clock }
+  const pool = createPool({ create: () => ({}), destroy: () => {}, ...options })
+  await pool.use(() => {})
+  await clock.advanceTo(8 * 3_600_000 + 44 * 60_000)
+  expect(pool.counts()).toMatchObject({ limit: 5, live: 0 })
+  await clock.advance(61_000)
+  expect(pool.counts()).toMatchObject({ limit: 40, live: 40 })
+  await clock.advance(3_600_000)
+  expect(pool.counts().live).toBe(40)
+  await clock.advance(1_000_000)
+  expect(pool.counts().live).toBeLessThan(6)
+  await pool.drain()
+  expect(clock.timerCount).toBe(0)
+})
+
 test('says why, and keeps the name of the one it wraps', () => {
-  const controller = schedule({ controller: fixed(), peaks: [LOGINS], originMs: 0 })
-  expect(controller.name).toBe('schedule-fixed')
-  const [, decision] = controller.step(controller.initial, sampleOf({ atMs: Date.parse('2026-03-02T09:00:00Z') }))
-  expect(decision.reason).toBe('scheduled-peak')
+  expect(schedule({ controller: fixed(), peaks: [LOGINS] }).name).toBe('schedule-fixed')
+  expect(decisionAt('2026-03-02T09:00:00Z', [LOGINS]).reason).toBe('scheduled-peak')
 })
 
 test.each<[string, object]>([
