@@ -117,6 +117,20 @@ test('with no budget nobody is looked at', () => {
   expect(newWitness({ sitesPerMs: 0 }).witness.asked(0)).toBeUndefined()
 })
 
+test('where following is cheap, callers of a busy pool are followed once nothing moves any more, as elsewhere', () => {
+  const { witness, counts } = newWitness({ inUse: 5, isFollowingCheap: true })
+  const isFollowed = (atMs: number) => witness.asked(atMs)?.isFollowed ?? false
+  expect(isFollowed(0)).toBe(true)
+  const followed: number[] = []
+  for (let atMs = 0; atMs < 300; atMs++) {
+    if (atMs === 10) counts.inUse = 10
+    for (let i = 0; i < 4; i++) witness.asked(atMs) // of which one could be looked at
+    if (isFollowed(atMs)) followed.push(atMs)
+  }
+  // The first row does not know yet how many there are; then 250 ms after the last lease began.
+  expect([followed.filter((atMs) => atMs < 32).length, followed.find((atMs) => atMs >= 32)]).toEqual([32, 260])
+})
+
 test('where following is cheap, nobody is followed while most leases are in the cupboard', () => {
   expect(newWitness({ inUse: 4, isFollowingCheap: true }).witness.asked(0)?.isFollowed).toBe(false)
   expect(newWitness({ inUse: 5, isFollowingCheap: true }).witness.asked(0)?.isFollowed).toBe(true)
