@@ -19,10 +19,11 @@ const STEPS = 12
 /**
  * How many leases callers may want at a time, in the mean, before a tenth of them wait for too long. Below the ceiling:
  * by chance more are wanted at one moment than at another. Pools of short leases come close to it, since a queue is
- * served in no time; a small pool of long ones is full at three quarters.
+ * served in no time; a small pool of long ones is full at three quarters. None is before half of it is wanted: beyond
+ * that, what looks like chance is a batch that has come and gone.
  */
 export function fullLevel(rule: FullRule): number {
-  let from = 0
+  let from = rule.ceiling / 2
   let to = rule.ceiling
   for (let step = 0; step < STEPS; step++) {
     const middle = (from + to) / 2

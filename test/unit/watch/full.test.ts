@@ -20,3 +20,7 @@ test('a small pool of long leases is full sooner, and so is one whose callers co
 test('before any lease has ended, it is the ceiling or next to it', () => {
   expect(fullLevel({ ...RULE, leaseMs: 0 })).toBeGreaterThan(19)
 })
+
+test('but at half of it at the soonest: after a nightly batch of long leases, 2.5 of ten passed for full', () => {
+  expect(fullLevel({ ceiling: 10, leaseMs: 5, waitSloMs: 100, dispersion: 500 })).toBeGreaterThanOrEqual(5)
+})
