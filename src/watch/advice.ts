@@ -71,7 +71,7 @@ function slowLeases({ insight }: View): readonly string[] {
     return [
       `Look at this query: ${text}. Did its plan change, or does it wait for a lock (pg_stat_activity.wait_event)?`,
       'End the transaction that blocks it, or take back the deploy that brought it.',
-      'Set a statement timeout, so that one query cannot hold leases for ever; more resources will not help.',
+      'Set a statement timeout; more resources will not help.',
     ]
   }
   return [

@@ -59,7 +59,7 @@ export function findState(view: View): Findings {
   const isPressed = !isEmpty(view) && (view.isExhausted || isUnderPressure(sample) || isStanding(view))
   if (isRefused(view) || isInTrouble(view) || isPressed || isStalling(view.signals.stall)) return findCause(view)
   if (view.insight.overdue.isLeaking) return findCause(view, 'leak')
-  const quiet = [...demand(view), fact('waiting time (p95)', sample.waitMsP95, 'ms')]
+  const quiet = [...demand(view), ...leaseTime(view), fact('waiting time (p95)', sample.waitMsP95, 'ms')]
   const { counts, signals } = view
   if (sample.arrivals + counts.inUse + counts.waiters === 0) return alone('idle', 0.95, quiet)
   const confidence = signals.windows === 0 ? 0.3 : sample.utilization < 0.9 ? 0.95 : 0.7

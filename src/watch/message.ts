@@ -105,7 +105,7 @@ export function describeSlowness(poolName: string, { insight, signals, counts, n
 
 export function describeStall(poolName: string, { signals, counts }: View): string {
   return (
-    `The event loop of this process was blocked for ${formatMs(signals.stall.worstMs)}: ${callers(counts.waiters)} for ` +
+    `The event loop of this process was blocked for ${formatMs(signals.stall.worstMs)} or more: ${callers(counts.waiters)} for ` +
     `pool '${poolName}', ${counts.idle} of whose resources are idle.`
   )
 }
@@ -139,5 +139,5 @@ export function describeControllerFailure(poolName: string, error: unknown, limi
 }
 
 function callers(count: number): string {
-  return count === 1 ? '1 caller waits' : `${count} callers wait`
+  return count === 1 ? '1 caller waits' : `${count || 'no'} callers wait`
 }

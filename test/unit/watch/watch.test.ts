@@ -354,6 +354,15 @@ describe('diagnose()', () => {
     expect(given.watch.diagnose()).toMatchObject({ verdict: 'healthy', confidence: 0.95, advice: [] })
   })
 
+  test('also while all queries have become slower, which it tells', () => {
+    const given = newTestWatch()
+    settle(given)
+    for (let i = 0; i < 8; i++) given.see({ arrivals: 20, completions: 20, leaseMsMean: 40, limitMax: 10 })
+    const { verdict, evidence } = given.watch.diagnose()
+    expect(verdict).toBe('healthy')
+    expect(evidence.find(({ what }) => what === 'lease time compared')?.value).toBeGreaterThan(1.3)
+  })
+
   test('a pool that was not asked for anything is idle', () => {
     const given = newTestWatch()
     settle(given)
