@@ -19,25 +19,25 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
 export async function runCommandLine(args: readonly string[], io: CommandIo): Promise<number> {
   const [name, ...rest] = args
   if (name === '--help' || name === '-h') return print(io.stdout, usageOfAll(), 0)
-  if (name === '--version') return print(io.stdout, versionOf(packageJson), 0)
+  if (name === '--version' || name === '-v') return print(io.stdout, versionOf(packageJson), 0)
   if (name === undefined) return print(io.stderr, usageOfAll(), 2)
   const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   if (entry === undefined) {
     const kind = name.startsWith('-') ? 'option' : 'command'
-    return print(io.stderr, `adaptive-pool: unknown ${kind} '${name}'\n\n${usageOfAll()}`, 2)
+    return print(io.stderr, `adaptive-pool: unknown ${kind} '${name}'; see adaptive-pool --help`, 2)
   }
   const command = await entry.load()
   if (rest.includes('--help') || rest.includes('-h')) return print(io.stdout, command.usage, 0)
   try {
     return await command.run(rest, io)
   } catch (error) {
-    return complain(error, name, command, io)
+    return complain(error, name, io)
   }
 }
 
-function complain(error: unknown, name: string, command: Command, { stderr }: CommandIo): number {
+function complain(error: unknown, name: string, { stderr }: CommandIo): number {
   const prefix = `adaptive-pool ${name}`
-  if (isUsageError(error)) return print(stderr, `${prefix}: ${error.message}\n\n${command.usage}`, 2)
+  if (isUsageError(error)) return print(stderr, `${prefix}: ${error.message}; see ${prefix} --help`, 2)
   if (error instanceof CommandError) return print(stderr, `${prefix}: ${error.message}`, 1)
   // Not foreseen: whoever reports it needs to say where it happened.
   return print(
@@ -63,8 +63,8 @@ Commands
 ${lines.join('\n')}
 
 Options
-  -h, --help   this text; after a command, its own
-  --version    the version of the library
+  -h, --help      this text; after a command, its own
+  -v, --version   the version of the library
 
 Exit status: 0 done, 1 could not be done, 2 wrong arguments`
 }

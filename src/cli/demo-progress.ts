@@ -25,6 +25,10 @@ interface TimedValue {
   readonly value: number
 }
 
+/** A frame that wraps, or is higher than the terminal, cannot be drawn over. */
+const COLUMNS_MIN = 46
+const ROWS_MIN = 12
+
 /** How far back a rate and a quantile look, in ms. */
 const SPAN_MS = 500
 
@@ -46,7 +50,8 @@ export class DemoProgress {
   constructor(screen: Screen, env: NodeJS.ProcessEnv) {
     this.#write = (text) => void screen.write(text)
     this.#paint = paintFor(screen, env)
-    this.#isLive = screen.isTTY === true && env.TERM !== 'dumb'
+    const { columns = COLUMNS_MIN, rows = ROWS_MIN } = screen
+    this.#isLive = screen.isTTY === true && env.TERM !== 'dumb' && columns >= COLUMNS_MIN && rows >= ROWS_MIN
     this.#columns = () => screen.columns ?? 80
   }
 

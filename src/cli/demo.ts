@@ -1,4 +1,4 @@
-import { access, constants, mkdir, mkdtemp, writeFile } from 'node:fs/promises'
+import { access, constants, mkdir, mkdtemp, stat, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { availableParallelism, tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
@@ -31,7 +31,7 @@ const WARM_UP_MS = 1_000
 async function runDemoCommand(args: readonly string[], io: CommandIo): Promise<number> {
   const options = parseDemoOptions(args)
   const driver = await loadDriver()
-  const out = await reportFile(options)
+  const file = await requestedFile(options)
   const screen = options.isJson ? io.stderr : io.stdout
   const progress = new DemoProgress(screen, io.env)
   const embedded = options.url === undefined ? await startServer(options, progress) : undefined
@@ -39,6 +39,7 @@ async function runDemoCommand(args: readonly string[], io: CommandIo): Promise<n
     const url = options.url ?? embedded?.url ?? ''
     const setup = await readSetup(driver, url, options)
     const result = await runAll(driver, url, setup, progress)
+    const out = file ?? join(await mkdtemp(join(tmpdir(), 'adaptive-pool-demo-')), 'report.html')
     await writeFile(out, toReportPage(result))
     for (const line of summaryLines(result, screen, io.env)) progress.say(line)
     progress.say(`\nReport: ${out}`)
@@ -133,11 +134,12 @@ function resolveFrom(from: string | URL): string | undefined {
   }
 }
 
-/** Where the report goes; found out first, so that a half minute is not lost to a typing mistake. */
-async function reportFile({ out }: DemoOptions): Promise<string> {
-  if (out === undefined) return join(await mkdtemp(join(tmpdir(), 'adaptive-pool-demo-')), 'report.html')
+/** Where the report is to go; found out first, so that a half minute is not lost to a typing mistake. */
+async function requestedFile({ out }: DemoOptions): Promise<string | undefined> {
+  if (out === undefined) return undefined
   const file = resolve(out)
   try {
+    if ((await stat(file).catch(() => undefined))?.isDirectory()) throw new Error('it is a folder')
     await mkdir(dirname(file), { recursive: true })
     await access(dirname(file), constants.W_OK)
     return file

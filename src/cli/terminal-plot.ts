@@ -58,6 +58,7 @@ export function wrap(text: string, width: number): string[] {
 export interface Screen {
   readonly isTTY?: boolean
   readonly columns?: number
+  readonly rows?: number
   write(text: string): unknown
 }
 

@@ -11,7 +11,7 @@ const PHASES: readonly Phase[] = [
 const ESCAPE = '\x1b['
 const ERASE_LINE = `${ESCAPE}2K`
 
-function newScreen(more: { isTTY?: boolean; columns?: number }) {
+function newScreen(more: { isTTY?: boolean; columns?: number; rows?: number }) {
   const written: string[] = []
   return {
     ...more,
@@ -47,6 +47,15 @@ describe('on a terminal', () => {
     const lines = second.replace(`${ESCAPE}${lineCount}A`, '').replaceAll(ERASE_LINE, '').split('\n')
     expect(lines).toHaveLength(lineCount + 1)
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(60)
+  })
+
+  // Slipped through, since sixty columns were the fewest: lines that wrap are not drawn over.
+  test.each([{ columns: 40 }, { rows: 9 }])('where a frame does not fit, it is a line per second: %o', (size) => {
+    const screen = newScreen({ isTTY: true, ...size })
+    const progress = new DemoProgress(screen, { NO_COLOR: '1' })
+    progress.begin('1 of 2')
+    progress.show(PHASES, someRecord(), 500)
+    expect(screen.take()).not.toContain(ESCAPE)
   })
 
   test('it shows rates, the pool, and how far the run is', () => {
