@@ -519,18 +519,21 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     entry.lease = undefined
     this.#witness?.ended(lease, nowMs)
     const retired = end === 'destroy' ? 'broken' : this.#retirement(entry, nowMs)
-    if (retired === undefined && this.#isPassedOn(entry)) {
-      // Told before it is granted: a listener that comes back to us finds it being readied, for whoever is next.
-      this.#ledger.move(entry, 'validating', nowMs)
-      this.#tellReleased(leaseMs, lease.tag)
-      this.#serve(entry, nowMs)
-    } else {
-      if (entry.isAdopted) this.#endAdopted(entry, nowMs)
+    const isPassedOn = retired === undefined && this.#isPassedOn(entry)
+    try {
+      if (isPassedOn) {
+        // Told before it is granted: a listener that comes back to us finds it being readied, for whoever is next.
+        this.#ledger.move(entry, 'validating', nowMs)
+        this.#tellReleased(leaseMs, lease.tag)
+        this.#serve(entry, nowMs)
+      } else if (entry.isAdopted) this.#endAdopted(entry, nowMs)
       else if (retired !== undefined) this.#destroy(entry, retired, nowMs, cause)
       else this.#rest(entry, nowMs)
-      this.#tellReleased(leaseMs, lease.tag)
+    } finally {
+      // What a driver's release throws is for its holder to hear. Whoever waits is served all the same.
+      if (!isPassedOn) this.#tellReleased(leaseMs, lease.tag)
+      this.#pulse(nowMs)
     }
-    this.#pulse(nowMs)
   }
 
   /** The short way: a pulse would do nothing else than lend it to a waiter, after it has rested for no time at all. */

@@ -189,3 +189,25 @@ test("destroy() answers as the source's own: once what was lent is closed, or wh
   closing[1]?.()
   await expect(failing).rejects.toThrow('engaged')
 })
+
+test('a release that throws does so in its caller, and whoever waits is served all the same', async () => {
+  // Slipped through, since only pg's and mysql2's releases were tested, which throw only what listeners do.
+  const { pool, control } = adopted(1)
+  const phone = await pool.acquire()
+  control.detach()
+  pool.release(phone)
+  const own = pool.release.bind(pool)
+  let isBroken = true
+  pool.release = (given) => {
+    own(given)
+    if (isBroken) throw new Error('engaged')
+  }
+  const again = adapt(pool, { limitMin: 1, limitMax: 9, limitInitial: 1, controller: fixed() })
+  const held = await pool.acquire()
+  const waiting = pool.acquire()
+  expect(() => pool.release(held)).toThrow('engaged')
+  isBroken = false
+  pool.release(await waiting)
+  expect(again.counts()).toMatchObject({ live: 1, idle: 1, inUse: 0 })
+  expect(again.stats()).toMatchObject({ acquired: 2, released: 2 })
+})
