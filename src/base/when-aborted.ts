@@ -29,7 +29,7 @@ function listen(signal: AbortSignal): Listening {
     for (const fire of fires) fire()
   }
   const listening = { fires, listener }
-  LISTENING.set(signal, listening)
   signal.addEventListener('abort', listener, { once: true })
+  LISTENING.set(signal, listening)
   return listening
 }

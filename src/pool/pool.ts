@@ -325,9 +325,9 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     }
     const { signal, timeoutMs, priority, tag } = wanted
     const waiter = new Waiter<T>(nowMs, priority, tag, asker, caller)
+    if (signal !== undefined) waiter.heed(signal, () => this.#abort(waiter, signal)) // first: a polyfill may throw
     waiter.join(this.#queue, nowMs)
     this.#deadlines.add(waiter, timeoutMs)
-    if (signal !== undefined) waiter.heed(signal, () => this.#abort(waiter, signal))
     this.#pulse(nowMs)
     if (this.#queue.length > 0) this.#control.waiterQueued(nowMs)
   }

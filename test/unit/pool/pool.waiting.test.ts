@@ -233,6 +233,18 @@ test('an abort takes its listener off as well', async () => {
   expect(listeners.size).toBe(0)
 })
 
+test('an acquire whose signal cannot be listened to is refused, and nobody waits in its place', async () => {
+  const { pool, lease } = await newBusyPool()
+  const { signal } = new AbortController()
+  signal.addEventListener = () => {
+    throw new Error('deaf')
+  }
+  for (const again of [1, 2]) await expect(pool.acquire({ signal }), `${again}`).rejects.toThrow('deaf')
+  expect(pool.counts().waiters).toBe(0)
+  lease.release()
+  expect(pool.counts()).toMatchObject({ inUse: 0, idle: 1 })
+})
+
 // Slipped through, since the test of a thousand had told Node to keep quiet about them.
 test('a thousand waiters of several pools have one listener on a signal that they share, until the last has left', async () => {
   const { pool, lease } = await newBusyPool()
