@@ -112,6 +112,7 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
     this.source.onLeasedDied = (connection, cause) => this.#endLease(connection, cause)
     for (const event of LOOK_AT) pool.on(event, this.#lookRound.soon)
     pool.on('error', this.source.connectFailed)
+    pool.on('acquire', stopLeakLook)
     const ways = WAYS.map((way) => [way, (...args: unknown[]) => this.#use(way, args)] as const)
     this.#patch = patchMembers(pool, {
       ...Object.fromEntries(ways),
@@ -131,6 +132,7 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
     this.#lookRound.stop()
     for (const event of LOOK_AT) this.#pool.removeListener(event, this.#lookRound.soon)
     this.#pool.removeListener('error', this.source.connectFailed)
+    this.#pool.removeListener('acquire', stopLeakLook)
     this.source.detach()
   }
 
@@ -251,4 +253,9 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
       : new Error(text, { cause })
     return Object.assign(made, { code, errno })
   }
+}
+
+/** To mariadb's `leakDetectionTimeout` all would be leaks: each is lent to us until it is closed. The watch tells. */
+function stopLeakLook({ leakProcess }: { readonly leakProcess?: NodeJS.Timeout | null }): void {
+  clearTimeout(leakProcess ?? undefined)
 }

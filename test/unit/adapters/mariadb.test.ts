@@ -1,7 +1,7 @@
 import { type EventEmitter, once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { createPool } from 'mariadb'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, onTestFinished, test, vi } from 'vitest'
 import { adapt } from '../../../src/adapt.ts'
 import { fixed } from '../../../src/control/fixed.ts'
 import { startHelloServer } from '../../support/hello-server.ts'
@@ -65,6 +65,22 @@ test('detach() while what rests in the pool is being taken over leaves it there'
   const again = await Promise.all([pool.getConnection(), pool.getConnection()])
   for (const connection of again) await connection.release()
   expect(pool.idleConnections()).toBe(2)
+  await pool.end()
+})
+
+// Slipped through: no pool of the tests had a leakDetectionTimeout.
+test("mariadb's own look for leaks does not take for one what rests with the engine", async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const { host, port } = server
+  const warnings: string[] = []
+  const logger = { warning: (message: string) => warnings.push(message) }
+  const pool = createPool({ host, port, connectionLimit: 2, minimumIdle: 0, leakDetectionTimeout: 1_000, logger })
+  adapt(pool, { controller: fixed(), watch: false })
+  await pool.query('select 1')
+  vi.advanceTimersByTime(2_000)
+  expect(warnings).toEqual([])
+  vi.useRealTimers()
   await pool.end()
 })
 
