@@ -74,5 +74,5 @@ export function isOfHandOut(reason: DestroyReason): boolean {
 export function opensNoMore(open: number, max: number): Error | undefined {
   return open < max
     ? undefined
-    : new Error(`the driver opens no more: it has ${open} of ${max} connections open, or being opened`)
+    : new Error(`the driver opens no more: it has ${open} of ${max} connections open, or opening`)
 }

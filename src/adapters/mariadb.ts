@@ -256,6 +256,6 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
 }
 
 /** To mariadb's `leakDetectionTimeout` all would be leaks: each is lent to us until it is closed. The watch tells. */
-function stopLeakLook({ leakProcess }: { readonly leakProcess?: NodeJS.Timeout | null }): void {
-  clearTimeout(leakProcess ?? undefined)
+function stopLeakLook({ leakProcess }: { readonly leakProcess?: NodeJS.Timeout }): void {
+  clearTimeout(leakProcess)
 }

@@ -128,8 +128,7 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     this.source.detach()
     for (const options of this.#options) options.undo()
     for (let left = Math.min(this.#excess(), pool._freeConnections.length); left > 0; left--) {
-      const oldest = pool._freeConnections.get(0)
-      if (oldest !== undefined) void this.source.close(oldest)
+      void this.source.destroy(undefined, 'excess')
     }
     if (this.#excess() <= 0) this.#releases?.undo()
   }

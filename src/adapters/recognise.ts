@@ -104,7 +104,7 @@ const MISTAKEN: readonly (readonly [members: readonly string[], hint: string])[]
   [['then'], ': await it'],
   [['query', 'beginTransaction'], ONE_CONNECTION], // of mysql2, mariadb
   [['query', 'escapeLiteral'], ONE_CONNECTION], // of pg
-  [['getConnection', '_cluster'], ': that is a part of a cluster; adopt the cluster'], // cluster.of() of mysql2
+  [['getConnection', '_cluster'], ': adopt its cluster'], // cluster.of() of mysql2
   [['initialize', 'driver'], ': it has its pool once initialize() has resolved'], // TypeORM
 ]
 

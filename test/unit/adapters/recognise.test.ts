@@ -48,7 +48,7 @@ test.each([
   ["knex's client", knexOnPg.client, /: adopt its pool;/],
   ["Sequelize's connection manager", new Sequelize({ dialect: 'postgres' }).connectionManager, /: adopt its pool;/],
   ["Drizzle's db", drizzle(new pg.Pool()), /: adopt its \$client;/],
-  ['a part of a cluster', cluster.of('*'), /adopt the cluster;/],
+  ['a part of a cluster', cluster.of('*'), /: adopt its cluster;/],
 ])('%s, in place of a pool, is told from a pool nobody knows', (_what, mistaken, hint) => {
   const message = expect.stringMatching(hint)
   expect(refusalOf(mistaken as object)).toMatchObject({ code: 'ERR_POOL_UNSUPPORTED', message })
