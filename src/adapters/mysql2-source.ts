@@ -90,7 +90,7 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
   readonly #pool: Mysql2PoolLike
   /** mysql2's own, whatever is on the instance later. */
   readonly #getConnection: Mysql2GetConnection
-  readonly #releaseConnection: (connection: Mysql2ConnectionLike) => void
+  #releaseConnection: (connection: Mysql2ConnectionLike) => void
   /** Connections that mysql2 has handed to us, and not got back. */
   #out = 0
   readonly #asks = new DriverAsks<Mysql2ConnectionLike>(
@@ -105,7 +105,6 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
   #destroyTimeoutMs = Number.POSITIVE_INFINITY
   /** What an idle connection last died of. */
   #latestError: Error | undefined
-  #isDetached = false
   /** Called when mysql2 has handed a released connection on to somebody in its own queue. */
   onHandedOn: () => void = () => {}
 
@@ -127,7 +126,8 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
   }
 
   detach(): void {
-    this.#isDetached = true
+    // Through the adapter's door, if that has stayed to close what is too many.
+    this.#releaseConnection = (connection) => this.#pool.releaseConnection(connection)
     this.#pool.removeListener('connection', this.#watch)
     for (const unwatch of this.#open.values()) unwatch()
     this.#open.clear()
@@ -174,10 +174,6 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
     const { config, _connectionQueue } = this.#pool
     this.#out -= 1
     if (connection._pool === null) return false
-    if (this.#isDetached) {
-      this.#pool.releaseConnection(connection) // through the door, if that has stayed to close what is too many
-      return true
-    }
     const waiting = _connectionQueue.length
     const { resetOnRelease } = config
     if (resetOnRelease) config.resetOnRelease = false
