@@ -105,7 +105,7 @@ const MISTAKEN: readonly (readonly [members: readonly string[], hint: string])[]
   [['query', 'beginTransaction'], ONE_CONNECTION], // of mysql2, mariadb
   [['query', 'escapeLiteral'], ONE_CONNECTION], // of pg
   [['getConnection', '_cluster'], ': adopt its cluster'], // cluster.of() of mysql2
-  [['initialize', 'driver'], ': it has its pool once initialize() has resolved'], // TypeORM
+  [['initialize', 'driver'], ': await its initialize()'], // TypeORM
 ]
 
 /** Where others keep the pool that they stand on: knex's client, ORMs' managers, drivers and instances. */

@@ -40,7 +40,7 @@ test.each([
   ['what is not there yet', null, /null: .*once it is connected/],
   ['a client of pg', new pg.Client(), /the pool that it comes from/],
   ['a connection of mysql2', { query() {}, beginTransaction() {} }, /the pool that it comes from/],
-  ['a DataSource of TypeORM that is not initialized', dataSource, /once initialize\(\) has resolved/],
+  ['a DataSource of TypeORM that is not initialized', dataSource, /: await its initialize\(\);/],
   ['one on pg', initialized('postgres', { master: new pg.Pool() }), /: adopt its driver\.master;/],
   ['one on mysql2', initialized('mysql', { pool: createMysqlPool({}) }), /: adopt its driver\.pool;/],
   ['one on replicas of mysql2', initialized('mysql', { poolCluster: cluster }), /: adopt its driver;/],
