@@ -67,6 +67,29 @@ const FILES: Readonly<Record<string, string>> = {
     if (require('adaptive-pool/package.json').name !== 'adaptive-pool') throw new Error('package.json is not exported')`,
 }
 
+/**
+ * A library of somebody's, built on ours, whose own declarations have to name what it exports. Slipped through, since ours
+ * are compiled from source and without declarations: half of the controllers could not be exported.
+ */
+const LIBRARY = `
+  import * as pools from 'adaptive-pool'
+  import { createPool as genericPool } from 'adaptive-pool/generic-pool'
+  import * as sim from 'adaptive-pool/sim'
+  const peaks = [{ from: '09:00', to: '10:00', limitMin: 20 }]
+  const { aimd, fixed, gradient2, hillClimb, hybrid, littlesLaw, pid, vegas } = pools
+  export const own = [aimd(), fixed(), gradient2(), hillClimb(), hybrid(), littlesLaw(), pid(), vegas()] as const
+  export const scheduled = pools.schedule({ peaks, controller: pools.withCooldown(hybrid()) })
+  export const bounded = pools.withBounds(pools.withStepMax(hybrid(), { raiseMax: 4 }), { limitMin: 1, limitMax: 5 })
+  export const queues = [pools.codel(), pools.fifo(), pools.adaptiveLifo()]
+  export const pool = pools.createPool({ create: async () => ({}), destroy: () => {} })
+  export const told = [pool.counts(), pool.stats().waitMs, pool.profile(), pool.diagnose(), pool.decisions()] as const
+  export const adopted = (theirs: object) => pools.adapt(theirs).members
+  export const result = sim.simulate({ ...sim.scenarios.steady.options, pool: {} })
+  export const run = (async () => [(await result).errors, (await result).timeline, (await result).rows] as const)()
+  export const kept = [sim.poisson(1), sim.uslBackend({ serviceMsMean: 1 }), new sim.VirtualClock()] as const
+  export const generic = genericPool({ create: async () => 1, destroy: async () => {} }, { adaptive: true })
+  export const control = generic.control`
+
 const folder = mkdtempSync(join(tmpdir(), 'adaptive-pool-package-'))
 try {
   const packed = run('pack', NPM, ['pack', '--silent', '--pack-destination', folder], ROOT).trim()
@@ -76,6 +99,24 @@ try {
   for (const [name, text] of Object.entries(FILES)) {
     writeFileSync(join(folder, name), text)
     run(name, process.execPath, [name])
+  }
+  writeFileSync(join(folder, 'library.mts'), LIBRARY)
+  const strict = ['--strict', '--exactOptionalPropertyTypes', '--declaration', '--target', 'es2022']
+  const node = [
+    '--lib',
+    'es2023,esnext.disposable',
+    '--typeRoots',
+    join(ROOT, 'node_modules/@types'),
+    '--types',
+    'node',
+  ]
+  const tsc = [join(ROOT, 'node_modules/typescript/bin/tsc'), ...strict, ...node]
+  for (const [module, resolution] of [
+    ['node16', 'node16'],
+    ['esnext', 'bundler'],
+  ] as const) {
+    const args = [...tsc, '--module', module, '--moduleResolution', resolution, '--outDir', module, 'library.mts']
+    run(`declarations, ${resolution}`, process.execPath, args)
   }
   const bin = join(folder, 'node_modules/.bin/adaptive-pool')
   if (!run('adaptive-pool --help', bin, ['--help']).includes('demo')) throw new Error('--help does not mention demo')
