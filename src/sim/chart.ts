@@ -130,7 +130,7 @@ body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
 h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2.2rem }
 figure { margin: 1.2rem 0 } figcaption { display: flex; gap: 1.1rem; flex-wrap: wrap; font-size: 13px }
 figcaption i { display: inline-block; width: 12px; height: 3px; margin-right: 5px; vertical-align: middle }
-svg { width: 100%; height: auto; display: block } svg text { font-size: 11px; fill: var(--faint) }
+figure { overflow-x: auto } svg { width: 100%; min-width: 600px; height: auto; display: block } svg text { font-size: 11px; fill: var(--faint) }
 .grid line { stroke: var(--line) }
 dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: .6rem }
 dt { font-size: 12px; color: var(--faint) } dd { margin: 0; font-size: 1.15rem; font-variant-numeric: tabular-nums }

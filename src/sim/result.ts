@@ -36,9 +36,9 @@ export class SimulationResult {
    * A page by itself, to be opened in a browser: what was offered and served in time, the limit and what was in use,
    * waits, warnings.
    *
-   * @param title its headline. @defaultValue 'A simulated run'
+   * @param title its headline. @defaultValue 'What became of a run'
    */
-  toHtml(title = 'A simulated run'): string {
+  toHtml(title = 'What became of a run'): string {
     return reportHtml(title, this)
   }
 }

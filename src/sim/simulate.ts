@@ -92,7 +92,7 @@ function lastEndMs({ backend, durationMs }: SimulateOptions): number | undefined
 }
 
 /** Options of createPool() that would be taken and not used. */
-const OURS = ['create', 'destroy', 'clock', 'random'] as const
+const OURS = ['create', 'destroy', 'validate', 'clock', 'random'] as const
 
 function withoutOurs(pool: SimulatedPoolOptions): SimulatedPoolOptions {
   for (const key of OURS) {

@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.ts'
 import { type Clock, TIMER_DELAY_MS_MAX, type Timer } from '../base/clock.ts'
+import { show } from '../base/options.ts'
 import { Heap, type Ranked } from './heap.ts'
 
 const EPOCH_MS = 1_704_067_200_000
@@ -15,8 +16,9 @@ export class VirtualClock implements Clock {
   #nowMs: number
   readonly #timers: Timers = { heap: new Heap<VirtualTimer>(), order: 0 }
 
+  /** @throws TypeError | RangeError for no finite number, as all of it does */
   constructor(startMs = 0) {
-    this.#nowMs = startMs
+    this.#nowMs = requireMs('startMs', startMs, Number.NEGATIVE_INFINITY)
   }
 
   nowMs(): number {
@@ -62,12 +64,12 @@ export class VirtualClock implements Clock {
 
   /** Moves time on without firing anything: a suspended machine, a blocked event loop. */
   leap(byMs: number): void {
-    this.#nowMs += byMs
+    this.#nowMs += requireMs('byMs', byMs, 0)
   }
 
   /** Lets `byMs` pass: fires every timer that falls due, in order, and lets promises settle before and after each. */
   advance(byMs: number): Promise<void> {
-    return this.advanceTo(this.#nowMs + byMs)
+    return this.advanceTo(this.#nowMs + requireMs('byMs', byMs, 0))
   }
 
   /**
@@ -76,6 +78,7 @@ export class VirtualClock implements Clock {
    * @throws whatever a timer's function throws; time stands still where that happened
    */
   advanceTo(untilMs: number): Promise<void> {
+    requireMs('untilMs', untilMs, Number.NEGATIVE_INFINITY)
     return new Promise((resolve, reject) => {
       let fired = 0
       const fireOne = (): void => {
@@ -95,6 +98,13 @@ export class VirtualClock implements Clock {
       afterMicrotasks(fireOne)
     })
   }
+}
+
+/** A test that miscounted its time would else see all timers fire, or none, and time be NaN from then on. */
+function requireMs(name: string, ms: unknown, min: number): number {
+  if (typeof ms === 'number' && ms >= min && Number.isFinite(ms)) return ms
+  const refusal = `VirtualClock: ${name} must be a finite number of milliseconds${min === 0 ? ' >= 0' : ''}, got ${show(ms)}`
+  throw typeof ms === 'number' ? new RangeError(refusal) : new TypeError(refusal)
 }
 
 interface Timers {

@@ -168,6 +168,7 @@ test.each<[Partial<Record<keyof SimulateOptions, unknown>>, string]>([
   [{ pool: 5 }, 'pool must be an object, got 5'],
   [{ pool: { create: () => ({}) } }, "pool: create is the simulation's own: leave it out, got a function create"],
   [{ pool: { clock: {} } }, "pool: clock is the simulation's own"],
+  [{ pool: { validate: () => true } }, "pool: validate is the simulation's own"],
   [{ sloMs: -1 }, 'sloMs'],
   [{ retries: 1.5 }, 'retries must be an integer'],
   [{ seeds: 1 } as object, 'unknown option seeds'],

@@ -47,6 +47,22 @@ test('cancelling is harmless twice, after the timer has fired, and while it fire
   expect(clock.nextTimerAtMs).toBeUndefined()
 })
 
+// Slipped through, since our own tests count right: NaN fired every timer, a text was appended to the time.
+test.each<[unknown, string]>([
+  [Number.NaN, 'got NaN'],
+  ['100', "got '100'"],
+  [undefined, 'got undefined'],
+  [-5, '>= 0, got -5'],
+  [Number.POSITIVE_INFINITY, 'got Infinity'],
+])('time does not pass by %s', (ms, message) => {
+  const clock = new VirtualClock()
+  expect(() => clock.advance(ms as number)).toThrow(message)
+  expect(() => clock.leap(ms as number)).toThrow(message)
+  if (ms !== -5) expect(() => clock.advanceTo(ms as number)).toThrow(message)
+  if (ms !== -5 && ms !== undefined) expect(() => new VirtualClock(ms as number)).toThrow(message)
+  expect(clock.nowMs()).toBe(0)
+})
+
 test('a timer may cancel another that is due at the same moment', async () => {
   const clock = new VirtualClock()
   let fired = 0
