@@ -82,8 +82,9 @@ function readPeak(given: Peak): ReadPeak {
   if (from.period !== to.period) return read.contradiction('to', `must be of the same form as from, ${given.from}`)
   if (from.minute === to.minute) return read.contradiction('to', `must differ from from, ${given.from}`)
   const days: unknown = read.value('days')
-  if (!Array.isArray(days) || days.length === 0 || days.some((day) => !DAYS.includes(day))) {
-    throw new TypeError(`schedule: a peak: days must be an array of ${DAYS.join(', ')}, got ${show(days)}`)
+  const wrong = Array.isArray(days) && days.length > 0 ? days.filter((day) => !DAYS.includes(day)) : [days]
+  if (!Array.isArray(days) || wrong.length > 0) {
+    throw new TypeError(`schedule: a peak: days must be an array of ${DAYS.join(', ')}, got ${show(wrong[0])}`)
   }
   return {
     fromMinute: from.minute,

@@ -110,7 +110,10 @@ test.each<[string, object]>([
   ['to must be of the same form as from', { peaks: [{ ...LOGINS, to: ':30' }] }],
   ['to must differ from from', { peaks: [{ ...LOGINS, to: '08:45' }] }],
   ['limitMin must be an integer >= 1', { peaks: [{ ...LOGINS, limitMin: 0 }] }],
-  ['days must be an array of sun, mon', { peaks: [{ ...LOGINS, days: ['monday'] }] }],
+  [
+    "days must be an array of sun, mon, tue, wed, thu, fri, sat, got 'monday'",
+    { peaks: [{ ...LOGINS, days: ['monday'] }] },
+  ],
   ['unknown option untl', { peaks: [{ ...LOGINS, untl: '10:00' }] }],
   ["timeZone must be the name of a time zone, got 'Mars'", { peaks: [], timeZone: 'Mars' }],
   ['controller must be { name, initial, step, isManual? }, got null', { peaks: [], controller: null }],
