@@ -1,7 +1,7 @@
 import { ignore } from '../base/ignore.ts'
 import type { LiveCounts } from '../pool/contract.ts'
 import { asGenericPoolError } from './generic-pool-errors.ts'
-import { ownMembers, patchMembers } from './patch.ts'
+import { ownMembers, patchLasting, patchMembers } from './patch.ts'
 import type { Doors, PoolFace } from './pool-face.ts'
 
 interface GenericPoolFactory {
@@ -260,7 +260,7 @@ export class GenericPoolFace implements PoolFace<unknown> {
       clear: () => theirs(this.#clear(doors)),
       pending: { get: doors.waiters },
     })
-    const release = patchMembers(pool, {
+    const release = patchLasting(pool, {
       release: (resource: unknown) => (doors.end(resource, 'release') ? theirs() : this.#own.release(resource)),
     })
     return {

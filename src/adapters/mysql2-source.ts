@@ -2,6 +2,7 @@ import { ignore } from '../base/ignore.ts'
 import type { DestroyReason, Source } from '../pool/contract.ts'
 import { cutLate } from './cut-late.ts'
 import { type Answer, DriverAsks, isOfHandOut, opensNoMore, promised } from './driver-asks.ts'
+import { ownMembers } from './patch.ts'
 
 export type Mysql2GetConnection = (callback: Mysql2Callback) => void
 export type Mysql2Callback = (error: Error | null, connection?: Mysql2ConnectionLike) => void
@@ -110,8 +111,9 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
 
   constructor(pool: Mysql2PoolLike) {
     this.#pool = pool
-    this.#getConnection = pool.getConnection.bind(pool)
-    this.#releaseConnection = pool.releaseConnection.bind(pool)
+    const { getConnection, releaseConnection } = ownMembers(pool, 'getConnection', 'releaseConnection')
+    this.#getConnection = getConnection
+    this.#releaseConnection = releaseConnection
   }
 
   /** @param destroyTimeoutMs a socket that has not closed by then, in ms, is cut */

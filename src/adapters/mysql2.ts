@@ -5,7 +5,7 @@ import type { DriverWork } from './driver-work.ts'
 import { LookRound } from './look-round.ts'
 import { type Mysql2Callback, type Mysql2ConnectionLike, type Mysql2PoolLike, Mysql2Source } from './mysql2-source.ts'
 import { mysql2Work } from './mysql2-work.ts'
-import { ownMembers, type Patch, patchMembers } from './patch.ts'
+import { ownMembers, type Patch, patchLasting, patchMembers } from './patch.ts'
 
 const METHODS = ['getConnection', 'releaseConnection', 'query', 'execute', 'end', 'on', 'removeListener'] as const
 const LISTS = ['_allConnections', '_freeConnections'] as const
@@ -111,7 +111,7 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
       execute: (...args: unknown[]) => this.#query(this.#own.execute, args),
       end: (callback?: (error?: Error) => void) => this.#end(callback),
     })
-    this.#releases = patchMembers(pool, {
+    this.#releases = patchLasting(pool, {
       releaseConnection: (connection: Mysql2ConnectionLike) => this.#releaseConnection(connection),
     })
     this.#look()

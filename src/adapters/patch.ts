@@ -20,8 +20,19 @@ export function patchMembers(object: object, members: Readonly<Record<string, Re
   }
 }
 
+/** By object, what has outlasted a detach(). */
+const lasting = new WeakMap<object, Patch>()
+
+/** As patchMembers(), of what may outlast a detach(): it is undone once the object is adopted anew. */
+export function patchLasting(object: object, members: Readonly<Record<string, Replacement>>): Patch {
+  const patch = patchMembers(object, members)
+  lasting.set(object, patch)
+  return patch
+}
+
 /** What the object's members do by themselves, to be called once others stand in their place. */
 export function ownMembers<T extends object, K extends keyof T>(object: T, ...names: readonly K[]): Pick<T, K> {
+  lasting.get(object)?.undo()
   return Object.fromEntries(names.map((name) => [name, (object[name] as Method).bind(object)])) as Pick<T, K>
 }
 

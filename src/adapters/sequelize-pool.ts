@@ -1,6 +1,6 @@
 import { ignore } from '../base/ignore.ts'
 import type { AdapterGroup, GroupMembers } from '../pool/contract.ts'
-import { ownMembers, patchMembers } from './patch.ts'
+import { ownMembers, patchLasting, patchMembers } from './patch.ts'
 import { type Doors, FOREVER_MS, type PoolFace } from './pool-face.ts'
 import { socketClosed } from './socket-closed.ts'
 import { type TimeoutMaker, timeoutErrorOf } from './timeout-error.ts'
@@ -227,7 +227,7 @@ export class SequelizePoolFace implements PoolFace<object> {
       },
       waiting: { get: doors.waiters },
     })
-    const release = patchMembers(pool, {
+    const release = patchLasting(pool, {
       release: (resource: object) => {
         if (!doors.end(resource, 'release')) this.#own.release(resource)
       },

@@ -1,5 +1,5 @@
 import { ignore } from '../base/ignore.ts'
-import { ownMembers, patchMembers } from './patch.ts'
+import { ownMembers, patchLasting, patchMembers } from './patch.ts'
 import { type Doors, FOREVER_MS, type PoolFace } from './pool-face.ts'
 import { socketClosed } from './socket-closed.ts'
 import { type TimeoutMaker, timeoutErrorOf } from './timeout-error.ts'
@@ -222,7 +222,7 @@ export class TarnFace implements PoolFace<object> {
         return this.#own.destroy()
       },
     })
-    const release = patchMembers(pool, {
+    const release = patchLasting(pool, {
       release: (resource: object) => doors.end(resource, 'release') || this.#own.release(resource),
     })
     return {

@@ -40,6 +40,32 @@ test('detached while more than its own limit are being opened, it keeps no more 
   server.close()
 })
 
+// Slipped through: nobody adopted anew before all that was too many had come back.
+test('adopted anew with more out than its own limit, it closes what is over the new limit alone', async () => {
+  const server = await startHelloServer()
+  const pool = createPool({ host: server.host, port: server.port, user: 'anybody', connectionLimit: 2 })
+  const connectSix = () =>
+    Promise.all(Array.from({ length: 6 }, () => promisify(pool.getConnection.bind(pool))())) as Promise<
+      PoolConnection[]
+    >
+  const limits = { watch: false, limitMax: 6, limitInitial: 6 } as const
+  let opened = 0
+  pool.on('connection', () => {
+    opened += 1
+  })
+  const first = adapt(pool, limits)
+  const held = await connectSix()
+  first.detach()
+  const again = adapt(pool, limits)
+  for (const connection of held) connection.release()
+  await until(() => again.counts().inUse === 0)
+  for (const connection of await connectSix()) connection.release()
+  expect(again.counts()).toMatchObject({ live: 6, idle: 6 })
+  expect(opened).toBe(6)
+  await promisify(pool.end.bind(pool))()
+  server.close()
+})
+
 describe('a cluster', () => {
   function newCluster(...limits: number[]) {
     const cluster = createPoolCluster()
