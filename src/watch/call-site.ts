@@ -133,11 +133,12 @@ function readPlace(frame: Frame, script: string, at: number): Place {
 }
 
 const PACKAGE = /.*[\\/]node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)/
+const DRIVERS: ReadonlySet<string> = new Set(['pg-pool', 'mysql2'])
 
 function ownerOf(what: string, file: string): string | undefined {
   if (file === '' || file.startsWith('node:') || isOurs(what, file)) return undefined
   const owner = PACKAGE.exec(file)?.[1] ?? APPLICATION
-  return owner === 'pg-pool' ? undefined : owner // of pg's own `pool.query` nobody learns who asked
+  return DRIVERS.has(owner) ? undefined : owner // of their own `pool.query` nobody learns who asked
 }
 
 /** A frame in words: those of the process's own source-map support, where it has one, else V8's, mapped by Node's. */

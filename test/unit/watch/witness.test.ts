@@ -36,28 +36,31 @@ test('the call site is the first place outside of the library', () => {
   )
 })
 
-test('where no frame is the application’s, it is where the package nearest to the pool was entered, the driver aside', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'adaptive-pool-site-'))
-  const write = async (name: string, code: string): Promise<string> => {
-    await mkdir(join(folder, 'node_modules', name), { recursive: true })
-    await writeFile(join(folder, 'node_modules', name, 'index.mjs'), code)
-    return join(folder, 'node_modules', name, 'index.mjs')
-  }
-  await write('pg-pool', 'export const connect = (ask) => ask()')
-  await write(
-    '@some/orm',
-    "import { connect } from '../../pg-pool/index.mjs'\nexport function commit(ask) { return run(ask) }\nfunction run(ask) { return connect(ask) }",
-  )
-  const app = await write(
-    'router',
-    "import { commit } from '../@some/orm/index.mjs'\nexport const route = (ask, tell) => tell(commit(ask))",
-  )
-  const { route } = await import(app)
-  const { witness } = newWitness()
-  const caller = await new Promise<Caller>((tell) => setImmediate(route, witness.asked.bind(witness, 0), tell))
-  expect(caller.site).toMatch(/^commit \(.*@some[\\/]orm[\\/]index\.mjs:2:/)
-  await rm(folder, { recursive: true })
-})
+test.each(['pg-pool', 'mysql2'])(
+  'where no frame is the application’s, it is where the package nearest to the pool was entered, %s aside',
+  async (driver) => {
+    const folder = await mkdtemp(join(tmpdir(), 'adaptive-pool-site-'))
+    const write = async (name: string, code: string): Promise<string> => {
+      await mkdir(join(folder, 'node_modules', name), { recursive: true })
+      await writeFile(join(folder, 'node_modules', name, 'index.mjs'), code)
+      return join(folder, 'node_modules', name, 'index.mjs')
+    }
+    await write(driver, 'export const connect = (ask) => ask()')
+    await write(
+      '@some/orm',
+      `import { connect } from '../../${driver}/index.mjs'\nexport function commit(ask) { return run(ask) }\nfunction run(ask) { return connect(ask) }`,
+    )
+    const app = await write(
+      'router',
+      "import { commit } from '../@some/orm/index.mjs'\nexport const route = (ask, tell) => tell(commit(ask))",
+    )
+    const { route } = await import(app)
+    const { witness } = newWitness()
+    const caller = await new Promise<Caller>((tell) => setImmediate(route, witness.asked.bind(witness, 0), tell))
+    expect(caller.site).toMatch(/^commit \(.*@some[\\/]orm[\\/]index\.mjs:2:/)
+    await rm(folder, { recursive: true })
+  },
+)
 
 test('sixteen in a row are seen while the pool is calm, eight more when it is crowded, another eight when it is full', () => {
   const { counts, seen } = newWitness()
