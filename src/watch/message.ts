@@ -105,8 +105,8 @@ export function describeSlowness(poolName: string, { insight, signals, counts, n
 
 export function describeStall(poolName: string, { signals, counts }: View): string {
   return (
-    `The event loop of this process was blocked for ${formatMs(signals.stall.worstMs)} or more: ${callers(counts.waiters)} for ` +
-    `pool '${poolName}', ${counts.idle} of whose resources are idle.`
+    `The event loop of this process was blocked for ${formatMs(signals.stall.worstMs)} or more: ` +
+    `${callers(counts.waiters)} for pool '${poolName}', ${counts.idle} of whose resources are idle.`
   )
 }
 

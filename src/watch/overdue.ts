@@ -9,7 +9,7 @@ export interface Overdue {
   readonly running: number
   /** Of those kept, so long that they pass for leaked, or already suspected. */
   readonly leaked: number
-  /** Too many to be a habit, like a connection kept for notifications; and they do not seem stuck on one lock. */
+  /** Too many to be a habit, like a connection kept for notifications; and it does not seem to be a lock. */
   readonly isLeaking: boolean
   /** The holder of the oldest that is kept; and where it asked, if it goes by its tag. */
   readonly leakedBy: string
@@ -53,6 +53,8 @@ export interface OverdueRule {
 const LONGEST_TIMES = 1.5
 /** Forgotten one by one, leases differ in age; stuck on one lock, they do not. */
 const SPREAD_MIN = 0.25
+/** Nobody waits for a lock for longer, in ms. */
+const LOCKED_MS_MAX = 60_000
 
 /** They have been forgotten by and by, and not all at once. */
 export function isGradual({ spread }: Overdue): boolean {
@@ -101,7 +103,7 @@ export function findOverdue(leases: Iterable<LeaseInfo>, nowMs: number, rule: Ov
   const youngestMs = nowMs - (byAge.at(-1)?.sinceMs ?? nowMs)
   const spread = oldestMs > 0 ? 1 - youngestMs / oldestMs : 0
   // Where queries are not seen, several that were taken at once may have one running that does not end.
-  const isUnsure = !rule.isAgeGiven && rule.suspects.size === 0 && kept.size > 1
+  const isUnsure = !rule.isAgeGiven && rule.suspects.size === 0 && kept.size > 1 && oldestMs < LOCKED_MS_MAX
   const isStuck = isUnsure && spread < SPREAD_MIN && byAge.some(({ work }) => work === undefined)
   return {
     kept,

@@ -97,6 +97,23 @@ test('leases that were forgotten do not pass for slow ones', async () => {
   expect(warnings.map(({ kind }) => kind)).not.toContain('slow-leases')
 })
 
+test('several that were forgotten at once are told of, though others come back', async () => {
+  const clock = new VirtualClock()
+  const { pool, warnings } = await warnedPool({ clock, limitMax: 10, limitInitial: 10, warmUp: 10 })
+  const sleep = (ms: number) => new Promise<void>((resolve) => clock.startTimer(ms, resolve))
+  const page = async () => {
+    const lease = await pool.acquire()
+    await sleep(10)
+    lease.release()
+  }
+  for (let atMs = 0; atMs < 100_000; atMs += 20) {
+    page().catch(() => {})
+    if (atMs === 20_000) for (let i = 0; i < 6; i++) pool.acquire()
+    await clock.advance(20)
+  }
+  expect(warnings.map(({ kind }) => kind)).toEqual(['leak-suspected'])
+})
+
 // Slipped through, since where queries are seen, as in every incident on pg, a query that does not end tells.
 test('nor do those for forgotten ones, nor for a pool too small, that are stuck at once where queries are not seen', async () => {
   const clock = new VirtualClock()
