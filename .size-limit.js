@@ -10,7 +10,7 @@ export default [
     name: 'adaptive-pool, createPool alone',
     path: 'dist/index.js',
     import: '{ createPool }',
-    limit: '42.2 kB',
+    limit: '42.6 kB',
     gzip: true,
     modifyEsbuildConfig: node,
   },

@@ -52,6 +52,8 @@ export class Creator<T> {
   /** Each, and what ends the wait for it. */
   readonly #underWay = new Map<AbortController, (error: Error) => void>()
   #pace: CreationPace
+  /** As it was before the latest success. */
+  #paceBefore: CreationPace
   /** Failures that have slowed the pace down, ever. */
   #setbacks = 0
   #createMs: number | undefined
@@ -63,6 +65,7 @@ export class Creator<T> {
     this.#parts = parts
     this.#atOnce = parts.creatingAtFirst
     this.#pace = startingPace(parts.creatingAtFirst)
+    this.#paceBefore = this.#pace
   }
 
   /** Failures in a row, how many may be under way at once, and when the next may start. */
@@ -111,6 +114,14 @@ export class Creator<T> {
     )
   }
 
+  /** The latest that succeeded was in vain: it counts as one that failed. */
+  wasInVain(error: Error, nowMs: number): void {
+    const { createBackoff, random } = this.#parts
+    this.#latestFailure = error
+    this.#pace = paceAfterFailure(this.#paceBefore, nowMs, createBackoff, random.next())
+    this.#setbacks += 1
+  }
+
   /** Asks all creates under way to give up. */
   abortAll(reason: Error): void {
     this.#parts.scope.run(() => {
@@ -140,6 +151,7 @@ export class Creator<T> {
     if (createMs > 0) this.#createMsLeast = Math.min(createMs, LEAST_DRIFT * this.#createMsLeast)
     const { creatingAtFirst: min, creatingMax: max } = this.#parts
     this.#atOnce = nextAtOnce(this.#atOnce, { createMs, createMsLeast: this.#createMsLeast, underWay }, { min, max })
+    this.#paceBefore = this.#pace
     this.#pace = paceAfterSuccess(this.#pace, this.#atOnce)
     this.#latestFailure = undefined
     outcome.created(resource, nowMs, createMs)

@@ -604,7 +604,16 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#ledger.move(entry, 'validating', nowMs)
     this.#events.emit('created', { createMs, counts: this.counts() })
     this.#serve(entry, nowMs)
+    if (entry.state === 'gone' && entry.uses === 0 && this.#drain === undefined) this.#notKept(nowMs)
     this.#pulse(nowMs)
+  }
+
+  /** A driver that closes what nobody has used would be asked for another at once, for ever. */
+  #notKept(nowMs: number): void {
+    const error = new Error('the driver has closed a new resource at once, instead of keeping it idle')
+    this.#creator.wasInVain(error, nowMs)
+    this.#observer.createFailed(nowMs, 'unreachable')
+    this.#heedFailure(error, 'unreachable', nowMs)
   }
 
   #noteGrowth(nowMs: number): void {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { adapt } from '../../../src/adapt.ts'
 import { fixed } from '../../../src/control/fixed.ts'
 import type { ResizableSource } from '../../../src/index.ts'
-import { settled } from '../../../src/sim/virtual-clock.ts'
+import { settled, VirtualClock } from '../../../src/sim/virtual-clock.ts'
 
 interface Phone {
   readonly id: number
@@ -210,4 +210,31 @@ test('a release that throws does so in its caller, and whoever waits is served a
   pool.release(await waiting)
   expect(again.counts()).toMatchObject({ live: 1, idle: 1, inUse: 0 })
   expect(again.stats()).toMatchObject({ acquired: 2, released: 2 })
+})
+
+test('a source that closes what is given back is not asked again and again for what a warm-up wants', async () => {
+  // Slipped through, since every source kept what came back; pg with maxUses of 1 does not.
+  const pool = new PhonePool()
+  let opened = 0
+  const closing = Object.assign(pool, {
+    open: async (): Promise<Phone> => {
+      opened += 1
+      if (opened > 50) throw new Error('again and again')
+      pool.total += 1
+      return { id: opened }
+    },
+    release: (): void => {
+      pool.total -= 1
+    },
+  })
+  const clock = new VirtualClock()
+  const control = adapt(closing, { limitMin: 1, limitMax: 9, limitInitial: 3, controller: fixed(), clock })
+  const warmed = control.warmUp(2)
+  const refused = expect(warmed).rejects.toThrow('has closed a new resource at once')
+  await clock.advance(10_000)
+  await refused
+  expect(opened).toBeLessThan(12)
+  // Whoever asks is served.
+  closing.destroy(await closing.acquire())
+  expect(control.counts()).toMatchObject({ live: 0, waiters: 0 })
 })
