@@ -409,7 +409,6 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const idleBefore = this.#source.idleCount?.() ?? 0
     const answer = this.#callPrepare(resource, idleMs)
     if (answer === undefined) return 'ready'
-    const isLeftIdle = idleBefore > 0 && this.#source.idleCount?.() === idleBefore
     answer.then(
       (prepared) => {
         if (entry.state !== 'validating') return
@@ -423,8 +422,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
         if (entry.state !== 'validating') return
         const doneAtMs = this.#clock.nowMs()
         this.#destroy(entry, 'invalid', doneAtMs, error)
-        // A driver that did not touch what it was to lend would fail at it again, at once, for ever.
-        if (isLeftIdle)
+        // A driver that has kept what it was to lend would fail at it again, at once, for ever.
+        if (idleBefore > 0 && (this.#source.idleCount?.() ?? 0) >= idleBefore)
           this.#refuseWaiters('createRefused', doneAtMs, () => new CreateFailedError(1, this.#errorInfo(error)), 1)
         this.#pulse(doneAtMs)
       },
