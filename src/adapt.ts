@@ -58,7 +58,7 @@ export class AdoptedOne extends PoolHandle<unknown> implements AdoptedPool {
   #isDetached = false
 
   constructor(adapter: Adapter<unknown>, options: ResolvedOptions, forget: () => void) {
-    const { limitMax, createTimeoutMs, destroyTimeoutMs, warmUp } = options.pool
+    const { limitMax, createTimeoutMs, destroyTimeoutMs } = options.pool
     super(options, () => adapter.source, {
       ...OWN_MANNER,
       isFull: (counts) => adapter.isFull?.(counts) || undefined,
@@ -74,8 +74,7 @@ export class AdoptedOne extends PoolHandle<unknown> implements AdoptedPool {
       work: this.engine.work,
     })
     if (adapter.liveMin !== undefined) this.engine.keepLive(adapter.liveMin)
-    // What fails is an event, and is tried again for the first acquire.
-    if (warmUp > 0) this.engine.openFirst(warmUp)
+    this.start()
   }
 
   detach(): void {

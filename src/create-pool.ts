@@ -70,9 +70,7 @@ export class AdaptivePool<T> extends PoolHandle<T> {
     validation: ValidationOptions,
   ) {
     super(options, (scope) => factorySource(factory, validation, options.control.clock, scope))
-    const { warmUp } = options.pool
-    // What fails is an event, and is tried again for the first acquire.
-    if (warmUp > 0) this.engine.openFirst(warmUp)
+    this.start()
   }
 
   /**

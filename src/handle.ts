@@ -307,6 +307,14 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
     return result
   }
 
+  /** The source is in place: what is wanted before anybody comes is opened. */
+  protected start(): void {
+    const { warmUp } = this.#limits
+    this.#loop.start()
+    // What fails is an event, and is tried again for the first acquire.
+    if (warmUp > 0) this.engine.openFirst(warmUp)
+  }
+
   /** Nothing is left to decide, or to watch. */
   protected stop(): void {
     this.#loop.stop()

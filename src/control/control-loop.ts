@@ -90,6 +90,19 @@ export class ControlLoop implements ControlSignals {
     this.#openedAtMs = parts.clock.nowMs()
   }
 
+  /** Nothing is decided before somebody comes; but what the controller foresees wakes a new pool, as any at rest. */
+  start(): void {
+    const { controller, clock } = this.#parts
+    if (!this.isResting) return
+    try {
+      const [, decision] = stepOf(controller, controller.initial, this.#sample(clock.nowMs()))
+      this.#wanted = decision.liveMin ? { ...decision, wakeInMs: 0 } : decision
+      this.#rest()
+    } catch {
+      // The first step will tell of it.
+    }
+  }
+
   /** Ends a rest. To be called before the arrival is counted; may resize. */
   wake(nowMs: number): void {
     if (!this.isResting) return
@@ -148,10 +161,13 @@ export class ControlLoop implements ControlSignals {
     this.#cancelTimers()
   }
 
-  #step(nowMs: number): void {
+  #sample(nowMs: number): Sample {
     const { sampler, counts, limitMin, limitMax, clock } = this.#parts
-    const limits = { limit: counts.limit, limitMin, limitMax }
-    const sample = sampler.take(nowMs, limits, this.#loopDelayMs, clock.epochMs?.())
+    return sampler.take(nowMs, { limit: counts.limit, limitMin, limitMax }, this.#loopDelayMs, clock.epochMs?.())
+  }
+
+  #step(nowMs: number): void {
+    const sample = this.#sample(nowMs)
     this.#loopDelayMs = 0
     const [state, decision] = this.#controller.step(this.#state, sample)
     this.#state = state

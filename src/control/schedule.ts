@@ -59,7 +59,8 @@ export function schedule<S>(options: ScheduleOptions<S>): Controller<S> {
       const known = {
         ...decision,
         liveMin: Math.max(limitMin, decision.liveMin ?? 0),
-        wakeInMs: Math.min(decision.wakeInMs ?? Number.POSITIVE_INFINITY, ...turnsInMs),
+        // Within the hour, since the clock on the wall may be put forward meanwhile.
+        wakeInMs: Math.min(HOUR * MINUTE_MS, ...turnsInMs, decision.wakeInMs ?? Number.POSITIVE_INFINITY),
       }
       return [next, decision.limit < limitMin ? { ...known, limit: limitMin, reason: 'scheduled-peak' } : known]
     },

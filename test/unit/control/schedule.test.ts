@@ -70,10 +70,10 @@ test('what is needed in a peak is to be open in it, whatever the inner controlle
 })
 
 test.each([
-  ['2026-03-02T07:44:50.500Z', 3_609_500],
-  ['2026-03-02T08:45:00Z', 75 * 60_000],
-  ['2026-03-02T10:00:00Z', (22 * 60 + 45) * 60_000],
-])('at %s a pool at rest is to be woken in %i ms: when a peak begins, or ends', (time, wakeInMs) => {
+  ['2026-03-02T08:44:50.500Z', 9_500],
+  ['2026-03-02T09:15:00Z', 45 * 60_000],
+  ['2026-03-02T10:00:00Z', 3_600_000],
+])('at %s a pool at rest is to be woken in %i ms: when a peak begins or ends, within the hour', (time, wakeInMs) => {
   expect(decisionAt(time, [LOGINS]).wakeInMs).toBe(wakeInMs)
   const sooner = { name: 'x', initial: null, step: () => [null, { limit: 9, wakeInMs: 70, reason: 'x' }] as const }
   expect(decisionAt(time, [LOGINS], { controller: sooner }).wakeInMs).toBe(70)
@@ -96,6 +96,27 @@ test('a pool at rest has opened what a peak needs when it begins, and lets it go
   expect(pool.counts().live).toBeLessThan(6)
   await pool.drain()
   expect(clock.timerCount).toBe(0)
+})
+
+// Slipped through, since whoever had a pool had used it once.
+test('nor need anybody have come ever', async () => {
+  const clock = new VirtualClock()
+  const controller = schedule({ controller: fixed(), peaks: [LOGINS] })
+  const options = { limitInitial: 5, limitMax: 50, controller, clock }
+  const pool = createPool({ create: () => ({}), destroy: () => {}, ...options })
+  await clock.advanceTo(8 * 3_600_000 + 46 * 60_000)
+  expect(pool.counts()).toMatchObject({ limit: 40, live: 40 })
+  await pool.drain()
+  expect(clock.timerCount).toBe(0)
+})
+
+// Slipped through, since it was looked at on days of 24 hours alone: at nine it was eight by the pool's clock.
+test('nor does the night in which summer time begins make it late', () => {
+  const more = { timeZone: 'Europe/Berlin' }
+  let at = Date.parse('2026-03-28T23:00:00Z') // 0:00, and 8:45 is in 7 h 45
+  const peakAt = Date.parse('2026-03-29T06:45:00Z')
+  while (at < peakAt) at += decisionAt(new Date(at).toISOString(), [LOGINS], more).wakeInMs as number
+  expect(at).toBe(peakAt)
 })
 
 test('says why, and keeps the name of the one it wraps', () => {
