@@ -179,7 +179,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     )
     this.#destroyer = new Destroyer({ ...options, source, clock: this.#housekeeping, scope })
     this.#sweeper = new Sweeper(this.#housekeeping, () => this.#sweep())
-    this.#policy = startQueue(options.queue, options, (error) => this.#queueFailed(error))
+    const policy = options.queue.name
+    this.#policy = startQueue(options.queue, options, (error) => this.#events.emit('queueFailed', { policy, error }))
     const { observer, control, witness, work } = parts.instruments(this.#view)
     this.#observer = observer
     this.#control = control
@@ -384,10 +385,6 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const error = withoutFrames(waiter.caller, () => new ShedError(waitMs, info))
     this.#refuse(waiter, 'shed', nowMs, error)
     this.#events.emit('shed', { waitMs, tag: waiter.tag, counts: this.counts() })
-  }
-
-  #queueFailed(error: unknown): void {
-    this.#events.emit('queueFailed', { policy: this.#options.queue.name, error })
   }
 
   /** The one way out of the queue without a lease. */
