@@ -1,10 +1,9 @@
 interface Listening {
-  /** What there is to do; never empty. */
+  /** What there is to do; while there is anything, the signal has our listener. */
   readonly fires: Set<() => void>
   readonly listener: () => void
 }
 
-/** The signals that have a listener of ours. */
 const LISTENING = /* @__PURE__ */ new WeakMap<AbortSignal, Listening>()
 
 /**
@@ -13,23 +12,21 @@ const LISTENING = /* @__PURE__ */ new WeakMap<AbortSignal, Listening>()
  * them all for each that is added or taken away.
  */
 export function whenAborted(signal: AbortSignal, fire: () => void): () => void {
-  const { fires, listener } = LISTENING.get(signal) ?? listen(signal)
+  const { fires, listener } = LISTENING.get(signal) ?? listeningTo(signal)
+  if (fires.size === 0) signal.addEventListener('abort', listener, { once: true })
   fires.add(fire)
   return () => {
     fires.delete(fire)
-    if (fires.size > 0) return
-    LISTENING.delete(signal)
-    signal.removeEventListener('abort', listener)
+    if (fires.size === 0) signal.removeEventListener('abort', listener)
   }
 }
 
-function listen(signal: AbortSignal): Listening {
+function listeningTo(signal: AbortSignal): Listening {
   const fires = new Set<() => void>()
   const listener = (): void => {
     for (const fire of fires) fire()
   }
   const listening = { fires, listener }
-  signal.addEventListener('abort', listener, { once: true })
   LISTENING.set(signal, listening)
   return listening
 }
