@@ -143,7 +143,7 @@ export function requireController(owner: string, given: unknown): asserts given 
 export function stepOf<S>(controller: Controller<S>, state: S, sample: Sample): readonly [S, Decision] {
   const answer = controller.step(state, sample)
   const decision: unknown = Array.isArray(answer) ? answer[1] : answer
-  if (decision === answer || typeof decision !== 'object' || decision === null || isThenable(decision)) {
+  if (decision === answer || Object(decision) !== decision || isThenable(decision)) {
     Promise.resolve(decision).catch(ignore) // of an async step: what it rejects with must not end the process
     const got = decision === answer ? show(answer) : `[state, ${show(decision)}]`
     throw new TypeError(`controller ${controller.name}: step must answer [state, decision], got ${got}`)

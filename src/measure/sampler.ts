@@ -163,19 +163,12 @@ export class Sampler implements PoolObserver {
     const sum = newTally()
     addTally(sum, this.#total)
     addTally(sum, this.#window)
+    const { arrivals, grants, completions, createMsSum, createFailedRefusing, ...told } = sum
     return {
-      acquired: sum.grants,
-      released: sum.completions,
-      created: sum.created + this.#late,
-      createFailed: sum.createFailed,
-      destroyed: sum.destroyed,
-      evicted: sum.evicted,
-      timedOut: sum.timedOut,
-      shed: sum.shed,
-      aborted: sum.aborted,
-      queueFull: sum.queueFull,
-      createRefused: sum.createRefused,
-      drainRefused: sum.drainRefused,
+      acquired: grants,
+      released: completions,
+      ...told,
+      created: told.created + this.#late,
       waitMs: summaryOf(this.#waitMsTotal, this.#waitMs),
       leaseMs: summaryOf(this.#leaseMsTotal, this.#leaseMs),
       createMs: this.#createMsTotal.summary(),
