@@ -194,9 +194,12 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   acquire(options?: AcquireOptions): Promise<Lease<T>> {
     try {
       const wanted = options === undefined ? this.#wantedAsUsual : this.#resolve(options)
-      const lease = this.lendNow(wanted)
+      // As lendNow() and wait(), which would have to keep in fields what these lines have at hand.
+      const nowMs = this.#arrive()
+      const caller = this.#witness?.asked(nowMs)
+      const lease = this.#lendAtOnce(wanted, caller, nowMs)
       if (lease !== undefined) return Promise.resolve(lease)
-      return new Promise((granted, refused) => this.wait({ granted, refused }, wanted))
+      return new Promise((granted, refused) => this.#queueUp(wanted, caller, nowMs, { granted, refused }))
     } catch (error) {
       return Promise.reject(error)
     }
