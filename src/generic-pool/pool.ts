@@ -145,6 +145,7 @@ export class Pool<T> extends EventEmitter {
     this.#isStarted = true
     this.#evictLater()
     if (this.#options.min > 0) this.#engine.keepLive(this.#options.min)
+    this.#handle.begin()
   }
 
   /**
@@ -346,6 +347,11 @@ class EngineHandle<T> extends PoolHandle<Slot<T>> {
   override async warmUp(count: number): Promise<void> {
     if (this.isDraining) throw new Error(DRAINING)
     await super.warmUp(count)
+  }
+
+  /** What its controller foresees is opened, though nobody has asked yet. */
+  begin(): void {
+    this.start()
   }
 
   /** Nothing is opened ahead any more. */

@@ -317,6 +317,17 @@ fixed('a warm-up after drain() is refused, and opens nothing', async (s) => {
 
 // ------------------------------------------------------------------------------------------------ adaptive
 
+fixed('adaptive: what the controller foresees is opened before anybody has asked', async (s) => {
+  const controller: Controller<null> = {
+    name: 'foresees',
+    initial: null,
+    step: () => [null, { limit: 9, liveMin: 4, reason: 'x' }],
+  }
+  const pool = s.newPool({ max: 9, adaptive: { controller, watch: false } })
+  await s.advance(300)
+  expect(pool).toMatchObject({ size: 4, available: 4 })
+})
+
 fixed('adaptive: once drained, nothing is opened ahead', async (s) => {
   let liveMin = 0
   const controller: Controller<undefined> = {
