@@ -1,8 +1,10 @@
 import { ignore } from '../base/ignore.ts'
-import type { Adapter, Gate, GateSettings, Lease, LiveCounts } from '../pool/contract.ts'
+import type { Adapter, Gate, GateLease, GateSettings, LiveCounts } from '../pool/contract.ts'
+import type { DriverWork } from './driver-work.ts'
 import { FaceSource } from './face-source.ts'
 import { LookRound } from './look-round.ts'
 import type { AskOptions, Doors, FacePatch, PoolFace } from './pool-face.ts'
+import { resourceWork } from './resource-work.ts'
 
 /** Puts the engine in front of a pool that has a face. */
 export function faceAdapter<T>(face: PoolFace<T>): Adapter<T> {
@@ -13,10 +15,11 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
   readonly source: FaceSource<T>
   readonly #face: PoolFace<T>
   /** By resource, since that is all its holder has in hands; the latest first. */
-  readonly #leases = new Map<T, Lease<T>[]>()
+  readonly #leases = new Map<T, GateLease<T>[]>()
   #gate: Gate<T> | undefined
   settings!: GateSettings
   #patch: FacePatch | undefined
+  #work: DriverWork<object> | undefined
   readonly #lookRound = new LookRound(() => this.#look())
 
   constructor(face: PoolFace<T>) {
@@ -56,6 +59,7 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
     this.#gate = gate
     this.settings = settings
     this.#patch = this.#face.attach(this)
+    if (settings.work !== undefined && this.#face.resources) this.#work = resourceWork(settings.work)
     this.#look()
   }
 
@@ -63,6 +67,7 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
     this.#gate = undefined
     this.#lookRound.stop()
     this.#patch?.undo()
+    this.#work?.detach((this.#face.resources?.() ?? []) as Iterable<T & object>)
     this.#leases.clear()
     // Whom the limit has kept waiting in the pool's own queue: a raise of its maximum wakes nobody.
     const owed = this.source.owed()
@@ -132,9 +137,11 @@ class FaceAdapter<T> implements Adapter<T>, Doors<T> {
     return this.settings.drain()
   }
 
-  #hold(lease: Lease<T>): void {
-    const leases = this.#leases.get(lease.resource)
-    if (leases === undefined) this.#leases.set(lease.resource, [lease])
+  #hold(lease: GateLease<T>): void {
+    const { resource } = lease
+    if (typeof resource === 'object' && resource !== null) this.#work?.lend(resource, lease as GateLease<T & object>)
+    const leases = this.#leases.get(resource)
+    if (leases === undefined) this.#leases.set(resource, [lease])
     else leases.push(lease)
   }
 

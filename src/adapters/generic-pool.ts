@@ -45,6 +45,8 @@ export interface GenericPoolLike {
   _factory: GenericPoolFactory
   /** Private: idle ones, in the order of lending. */
   _availableObjects: { readonly length: number; shift(): PooledResource | undefined; pop(): PooledResource | undefined }
+  /** Private: lent or idle. */
+  readonly _allObjects: ReadonlySet<PooledResource>
   readonly _waitingClientsQueue: {
     readonly length: number
     readonly tail: ResourceRequest | undefined
@@ -202,6 +204,10 @@ export class GenericPoolFace implements PoolFace<unknown> {
 
   coming(): number {
     return this.#pool._factoryCreateOperations.size + this.#pool._testOnBorrowResources.size
+  }
+
+  resources(): Iterable<unknown> {
+    return Array.from(this.#pool._allObjects, ({ obj }) => obj)
   }
 
   kick(): void {

@@ -5,7 +5,16 @@ import { patchMembers } from './patch.ts'
 
 /** Tells of the queries on mysql2's connections, whichever way they are asked. */
 export function mysql2Work(work: WorkObserver): DriverWork<Mysql2ConnectionLike> {
-  return new DriverWork(work, watch)
+  return new DriverWork<Mysql2ConnectionLike>(work, watchMysql2Connection)
+}
+
+/** What is needed of a core connection, of a pool's or not. */
+type Mysql2AskedLike = Pick<Mysql2ConnectionLike, 'addCommand'>
+
+/** Is it a core connection of mysql2, of whatever copy? */
+export function isMysql2Connection(candidate: unknown): candidate is Mysql2AskedLike {
+  const connection = candidate as Record<string, unknown> | null | undefined
+  return ['addCommand', 'query', 'execute'].every((name) => typeof connection?.[name] === 'function')
 }
 
 /**
@@ -13,7 +22,7 @@ export function mysql2Work(work: WorkObserver): DriverWork<Mysql2ConnectionLike>
  * command ends with its `end`, after its own callback, in which the lease may have ended. One that died with its
  * connection never does; then the lease ends, too.
  */
-function watch(connection: Mysql2ConnectionLike, watched: Watched<Mysql2ConnectionLike>): () => void {
+export function watchMysql2Connection(connection: Mysql2AskedLike, watched: Watched<object>): () => void {
   const { addCommand } = connection // as it is now: another library may have wrapped it
   let running = 0
   const onEnd = (): void => {

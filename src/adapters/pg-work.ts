@@ -5,7 +5,16 @@ import type { PgClientLike } from './pg-source.ts'
 
 /** Tells of the queries on pg's clients. */
 export function pgWork(work: WorkObserver): DriverWork<PgClientLike> {
-  return new DriverWork(work, watch)
+  return new DriverWork<PgClientLike>(work, watchPgClient)
+}
+
+/** What is needed of a client, of a pool's or not. */
+type PgAskedLike = Pick<PgClientLike, 'query' | 'on' | 'removeListener'>
+
+/** Is it a client of pg, of whatever copy? */
+export function isPgClient(candidate: object): candidate is PgAskedLike {
+  const client = candidate as Record<string, unknown>
+  return ['query', 'escapeLiteral', 'on', 'removeListener'].every((name) => typeof client[name] === 'function')
 }
 
 /**
@@ -13,7 +22,7 @@ export function pgWork(work: WorkObserver): DriverWork<PgClientLike> {
  * emits whenever it has nothing left to ask: so nothing has to be hung on promises, where it would pass for a handler
  * of their rejections.
  */
-function watch(client: PgClientLike, watched: Watched<PgClientLike>): () => void {
+export function watchPgClient(client: PgAskedLike, watched: Watched<object>): () => void {
   const { query } = client // as it is now: another library may have wrapped it, on the client or on its class
   const patch = patchMembers(client, {
     query: (...args: unknown[]) => {

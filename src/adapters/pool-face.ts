@@ -30,6 +30,8 @@ export interface PoolFace<T> {
   queued(): number
   /** What is on its way to them: resources being opened, or idle ones being checked. */
   coming(): number
+  /** All of its resources, lent or idle; where it cannot tell, nobody looks at what is asked of them. */
+  resources?(): Iterable<T>
   /** Serves so many of these; no raise of a maximum wakes them. */
   kick(count: number): void
   /** Puts the gate's doors in place, and the options that the gate needs. */

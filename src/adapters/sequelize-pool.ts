@@ -30,6 +30,8 @@ export interface SequelizePoolLike {
   readonly _draining: boolean
   /** Private: idle ones, oldest first. */
   _availableObjects: readonly { readonly resource: object }[]
+  /** Private: those that are lent. */
+  readonly _inUseObjects: readonly { readonly resource: object }[]
   /** Private: gives an idle one, or a new one, to whoever waits. */
   _dispense(): void
 }
@@ -186,6 +188,10 @@ export class SequelizePoolFace implements PoolFace<object> {
   coming(): number {
     const { size, available, using } = this.#pool
     return size - available - this.#hidden - using
+  }
+
+  resources(): Iterable<object> {
+    return [...this.#pool._inUseObjects, ...this.#pool._availableObjects].map(({ resource }) => resource)
   }
 
   kick(count: number): void {

@@ -173,6 +173,10 @@ export class TarnFace implements PoolFace<object> {
     return this.#pool.numPendingCreates() + this.#pool.numPendingValidations()
   }
 
+  resources(): Iterable<object> {
+    return [...this.#pool.used, ...this.#pool.free].map(({ resource }) => resource)
+  }
+
   kick(count: number): void {
     for (let left = count; left > 0; left--) this.#pool._tryAcquireOrCreate()
   }
