@@ -22,7 +22,9 @@ test('every subject in the table is run by a test file, against the server it na
   const files = readdirSync(fileURLToPath(new URL('test/adapter', ROOT))).filter((name) => name.endsWith('.test.ts'))
   const texts = files.map((name) => [name, readFileSync(new URL(`test/adapter/${name}`, ROOT), 'utf8')] as const)
   for (const { symbol, server } of SUBJECTS) {
-    const runs = texts.filter(([name, text]) => name.endsWith(`.${server}.test.ts`) && text.includes(`(${symbol})`))
+    const runs = texts.filter(
+      ([name, text]) => name.endsWith(`.${server}.test.ts`) && text.includes(`conformance(${symbol})`),
+    )
     expect({ symbol, runs: runs.length }).toEqual({ symbol, runs: 1 })
   }
 })
