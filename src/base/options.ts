@@ -18,8 +18,8 @@ export interface OptionsReader<G extends object> {
   word<W extends string>(key: keyof G & string, words: readonly W[]): W
   fn<F>(key: keyof G & string): F
   optionalFn<F>(key: keyof G & string): F | undefined
-  /** An object with these methods. */
-  object<O extends object>(key: keyof G & string, methods: readonly string[]): O
+  /** An object with these methods; `what` it may be, in the words of whoever makes one. */
+  object<O extends object>(key: keyof G & string, methods: readonly string[], what?: string): O
   /** As it was given, else its default: for an option with a reader of its own. */
   value(key: keyof G & string): unknown
   /** Was the option given, and not as `undefined`? */
@@ -99,12 +99,12 @@ export function readOptions<G extends object>(
       if (value === undefined) return undefined
       return typeof value === 'function' ? (value as F) : refuseType(key, 'a function')
     },
-    object<O extends object>(key: keyof G & string, methods: readonly string[]): O {
+    object<O extends object>(key: keyof G & string, methods: readonly string[], what = 'an object'): O {
       const value = readValue(key) as Record<string, unknown>
       const isSuch =
         typeof value === 'object' && value !== null && methods.every((method) => typeof value[method] === 'function')
       const withMethods = methods.length === 0 ? '' : ` with ${methods.map((m) => `${m}()`).join(' and ')}`
-      return isSuch ? (value as O) : refuseType(key, `an object${withMethods}`)
+      return isSuch ? (value as O) : refuseType(key, what + withMethods)
     },
     value: readValue,
     has: (key) => values[key] !== undefined,

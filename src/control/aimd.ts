@@ -5,7 +5,7 @@ import type { Controller } from './controller.ts'
 export interface AimdOptions {
   /** Added to the limit per step while callers wait. Integer >= 1. @defaultValue 1 */
   readonly increase?: number
-  /** The limit is multiplied by this upon congestion. A ratio, 0.5..1, 1 excluded. @defaultValue 0.9 */
+  /** The limit is multiplied by this upon congestion. A ratio, 0.5..0.999. @defaultValue 0.9 */
   readonly backOffRatio?: number
   /** A mean lease longer than this is congestion, in ms, > 0. @defaultValue 1_000 */
   readonly leaseMsMax?: number
@@ -32,7 +32,7 @@ export const AIMD_DEFAULTS: Required<AimdOptions> = {
 export function aimd(options: AimdOptions = {}): Controller<null> {
   const read = readOptions('aimd', options, AIMD_DEFAULTS)
   const increase = read.count('increase', { min: 1 })
-  const backOffRatio = read.ratio('backOffRatio', { min: 0.5, max: 1 - Number.EPSILON })
+  const backOffRatio = read.ratio('backOffRatio', { min: 0.5, max: 0.999 })
   const leaseMsMax = read.durationMs('leaseMsMax', { min: Number.MIN_VALUE })
   return {
     name: 'aimd',

@@ -128,10 +128,16 @@ export function shadow<S>(inner: Controller<S>): Controller<S> {
 
 /** @throws TypeError for what has not the shape of a controller */
 export function requireController(owner: string, given: unknown): asserts given is Controller {
-  const { name, step, isManual } = (given ?? {}) as Partial<Record<keyof Controller, unknown>>
-  const isNamed = typeof name === 'string' && (isManual === undefined || typeof isManual === 'boolean')
-  if (isNamed && typeof step === 'function' && 'initial' in (given as object)) return
-  throw new TypeError(`${owner}: controller must be { name, initial, step, isManual? }, got ${show(given)}`)
+  const { name, step, isManual = true } = (given ?? {}) as Partial<Record<keyof Controller, unknown>>
+  const wrong = [
+    typeof name !== 'string' && 'name',
+    'initial' in Object(given) || 'initial',
+    typeof step !== 'function' && 'step',
+    typeof isManual !== 'boolean' && 'isManual',
+  ].filter((part) => typeof part === 'string')
+  if (wrong.length === 0) return
+  const hint = typeof given === 'function' ? ': call it' : `; missing or wrong: ${wrong.join(', ')}`
+  throw new TypeError(`${owner}: controller must be { name, initial, step, isManual? }, got ${show(given)}${hint}`)
 }
 
 /**

@@ -76,8 +76,9 @@ interface ReadPeak {
   readonly days: ReadonlySet<number>
 }
 
-function readPeak(given: Peak): ReadPeak {
-  const read = readOptions<Peak>('schedule: a peak', given, { days: DAYS }, ['from', 'to', 'limitMin'])
+function readPeak(given: Peak, at: number): ReadPeak {
+  const owner = `schedule: peaks[${at}]`
+  const read = readOptions<Peak>(owner, given, { days: DAYS }, ['from', 'to', 'limitMin'])
   const from = readMinute(read, 'from')
   const to = readMinute(read, 'to')
   if (from.period !== to.period) return read.contradiction('to', `must be of the same form as from, ${given.from}`)
@@ -85,7 +86,7 @@ function readPeak(given: Peak): ReadPeak {
   const days: unknown = read.value('days')
   const wrong = Array.isArray(days) && days.length > 0 ? days.filter((day) => !DAYS.includes(day)) : [days]
   if (!Array.isArray(days) || wrong.length > 0) {
-    throw new TypeError(`schedule: a peak: days must be an array of ${DAYS.join(', ')}, got ${show(wrong[0])}`)
+    throw new TypeError(`${owner}: days must be an array of ${DAYS.join(', ')}, got ${show(wrong[0])}`)
   }
   return {
     fromMinute: from.minute,

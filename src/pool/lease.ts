@@ -67,6 +67,7 @@ export class PoolLease<T> implements GateLease<T> {
 
   measure<R>(text: string, fn: () => R): R {
     if (typeof text !== 'string') throw new TypeError(`measure: text must be a string, got ${show(text)}`)
+    if (typeof fn !== 'function') throw new TypeError(`measure: fn must be a function, got ${show(fn)}`)
     const { work } = this.#lender
     if (work === undefined || this.hasEnded) return fn()
     const ended = work.measureBegan(this, text)

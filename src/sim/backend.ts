@@ -2,7 +2,7 @@ import { assert } from '../base/assert.ts'
 import { TIMER_DELAY_MS_MAX, type Timer } from '../base/clock.ts'
 import { readOptions, show } from '../base/options.ts'
 import type { Random } from '../base/random.ts'
-import { type Disturbance, readDisturbance } from './disturbance.ts'
+import { type Disturbance, DURATION_MS_MAX, readDisturbances } from './disturbance.ts'
 import { exponential } from './exponential.ts'
 import { ProcessorSharing, type SpeedCurve } from './processor-sharing.ts'
 import type { Job, RequestKind } from './request.ts'
@@ -141,10 +141,15 @@ function readCurve(owner: string, given: unknown): SpeedCurve {
   }
   const points = given as readonly (readonly [number, number])[]
   points.forEach((point, at) => {
-    const [inside, perSecond] = point
-    const isRising = at === 0 ? inside === 1 : inside > (points[at - 1]?.[0] as number)
-    if (!isRising || !(perSecond > 0 && perSecond < Number.POSITIVE_INFINITY)) {
-      throw new RangeError(`${owner}: throughput must be ${allowed}, got [${inside}, ${perSecond}] at ${at}`)
+    if (!Array.isArray(point)) {
+      throw new TypeError(`${owner}: throughput must be an array of ${allowed}, got ${show(point)} at ${at}`)
+    }
+    const [inside, perSecond] = point as readonly unknown[]
+    const isRising = at === 0 ? inside === 1 : isMeasured(inside) && inside > (points[at - 1]?.[0] as number)
+    if (!isRising || !(isMeasured(perSecond) && perSecond > 0)) {
+      throw new RangeError(
+        `${owner}: throughput must be ${allowed}, got [${show(inside)}, ${show(perSecond)}] at ${at}`,
+      )
     }
   })
   return (n) => {
@@ -154,6 +159,10 @@ function readCurve(owner: string, given: unknown): SpeedCurve {
     const [lowN, low] = points[at - 1] as readonly [number, number]
     return (low + ((high - low) * (n - lowN)) / (highN - lowN)) / n / 1000
   }
+}
+
+function isMeasured(value: unknown): value is number {
+  return Number.isFinite(value)
 }
 
 interface Shared {
@@ -171,16 +180,14 @@ function resolveShared(owner: string, options: BackendOptions): Shared {
   const connects = { connectMs, connectSerialMs, connectWork, connectionsMax }
   const given = omitUndefined({ serviceTimes, ...connects, holdMsMean, disturbances })
   const read = readOptions<BackendOptions>(owner, given, BACKEND_DEFAULTS)
-  const list = read.value('disturbances')
-  if (!Array.isArray(list)) return read.contradiction('disturbances', 'must be an array')
   return {
     drawWork: readServiceTimes(owner, read.value('serviceTimes')),
-    connectMs: read.durationMs('connectMs', { max: Number.MAX_VALUE }),
-    connectSerialMs: read.durationMs('connectSerialMs', { max: Number.MAX_VALUE }),
+    connectMs: read.durationMs('connectMs', { max: DURATION_MS_MAX }),
+    connectSerialMs: read.durationMs('connectSerialMs', { max: DURATION_MS_MAX }),
     connectWork: read.ratio('connectWork', { min: 0, max: Number.MAX_VALUE }),
-    holdMsMean: read.durationMs('holdMsMean', { max: Number.MAX_VALUE }),
+    holdMsMean: read.durationMs('holdMsMean', { max: DURATION_MS_MAX }),
     connectionsMax: read.count('connectionsMax', { min: 1, max: Number.POSITIVE_INFINITY }),
-    disturbances: list.map((disturbance: Disturbance) => readDisturbance(owner, disturbance)),
+    disturbances: readDisturbances(owner, read.value('disturbances')),
   }
 }
 
@@ -274,9 +281,14 @@ class ModelledBackend implements RunningBackend {
         else end()
       }
       const usualMs = this.#model.connectMs * (1 + this.#statements.count / 100) + this.#extraConnectMs
-      const timer = this.#clock.startTimer(this.#isUnreachable ? DEAD_MS : this.#queueMs() + usualMs, greet)
+      const timer = this.#startTimer(this.#isUnreachable ? DEAD_MS : this.#queueMs() + usualMs, greet)
       signal.addEventListener('abort', onAbort, { once: true })
     })
+  }
+
+  /** What lasts longer than a timer can keep outlasts every run. */
+  #startTimer(delayMs: number, fire: () => void): Timer {
+    return this.#clock.startTimer(Math.min(delayMs, TIMER_DELAY_MS_MAX), fire)
   }
 
   /** How long one more connect waits for those before it. */
@@ -312,7 +324,7 @@ class ModelledBackend implements RunningBackend {
     if (job.holdMs <= 0) return this.#statements.enter(job.work, done)
     this.#statements.enter(job.work, (error) => {
       answered?.()
-      if (error === undefined) this.#clock.startTimer(job.holdMs, done)
+      if (error === undefined) this.#startTimer(job.holdMs, done)
       else done(error)
     })
   }

@@ -1,4 +1,4 @@
-import { readOptions } from '../base/options.ts'
+import { readOptions, show } from '../base/options.ts'
 
 /** From `fromMs` until before `toMs`, in ms from the start of the run. */
 export interface Span {
@@ -109,17 +109,28 @@ const KINDS = [
   'leapMs',
 ] as const
 
+/** Mean times of the model, in ms: eleven days. */
+export const DURATION_MS_MAX = 1e9
+
 type Kind = (typeof KINDS)[number]
 type Fields = Span & { readonly [K in Kind | 'sigma']?: unknown }
 
-/** Reads one disturbance of the options of `owner`. */
-export function readDisturbance(owner: string, given: Disturbance): Disturbance {
-  const read = readOptions<Fields>(`${owner}: a disturbance`, given, {}, ['fromMs', 'toMs', 'sigma', ...KINDS])
+/** Reads the option `disturbances` of `owner`. */
+export function readDisturbances(owner: string, given: unknown): readonly Disturbance[] {
+  if (!Array.isArray(given)) throw new TypeError(`${owner}: disturbances must be an array, got ${show(given)}`)
+  return given.map((it: Disturbance, at) => readDisturbance(`${owner}: disturbances[${at}]`, it))
+}
+
+function readDisturbance(owner: string, given: Disturbance): Disturbance {
+  const read = readOptions<Fields>(owner, given, {}, ['fromMs', 'toMs', ...KINDS, 'sigma'])
   const span = { fromMs: read.durationMs('fromMs'), toMs: read.durationMs('toMs') }
-  if (span.toMs <= span.fromMs) return read.contradiction('toMs', `must come after fromMs, ${span.fromMs}`)
+  if (span.toMs <= span.fromMs) return read.contradiction('toMs', `must be > fromMs (${span.fromMs})`)
   const [kind, ...others] = KINDS.filter((name) => read.has(name))
-  if (kind === undefined || others.length > 0)
-    return read.contradiction(others[0] ?? KINDS[0], `must be there once, or another of ${KINDS.join(', ')}`)
+  if (kind === undefined || others.length > 0) {
+    const got = kind === undefined ? 'none of them' : [kind, ...others].join(' and ')
+    throw new TypeError(`${owner}: must have one of ${KINDS.join(', ')}, got ${got}`)
+  }
+  if (kind !== 'kappa' && read.has('sigma')) return read.contradiction('sigma', 'has no meaning without kappa')
   const finite = { max: Number.MAX_VALUE }
   switch (kind) {
     case 'capacity':
@@ -134,7 +145,7 @@ export function readDisturbance(owner: string, given: Disturbance): Disturbance 
     }
     case 'extraLeaseMs':
     case 'extraConnectMs':
-      return { ...span, [kind]: read.durationMs(kind, finite) } as Disturbance
+      return { ...span, [kind]: read.durationMs(kind, { max: DURATION_MS_MAX }) } as Disturbance
     case 'connectionsMax':
       return { ...span, connectionsMax: read.count(kind) }
     case 'leakEveryMs':

@@ -13,7 +13,7 @@ import { SimulationResult } from './result.ts'
 import { type ResolvedRetries, type RetryOptions, readRetries, retryDelayMs } from './retries.ts'
 import { RunLog } from './run-log.ts'
 import { type Loss, Tally } from './tally.ts'
-import type { Arrivals, Workload } from './workload.ts'
+import { type Arrivals, readWorkload, type Workload } from './workload.ts'
 
 /** What a pool of either kind must have to be driven. */
 export interface DrivenHandle {
@@ -82,7 +82,9 @@ export async function drive(
   handle: DrivenHandle | DrivenPool<unknown>,
   options: DrivePoolOptions<unknown> | DriveAdoptedOptions,
 ): Promise<SimulationResult> {
-  if (!isHandle(handle)) throw new TypeError(`drive: expected a pool or the handle of one, got ${show(handle)}`)
+  if (!isHandle(handle)) {
+    throw new TypeError(`drive: expected a pool of createPool() or the handle of adapt(), got ${show(handle)}`)
+  }
   const resolved = resolveDriveOptions(options)
   const { work } = resolved
   const serve = isNative(handle)
@@ -101,7 +103,7 @@ function resolveDriveOptions(given: DrivePoolOptions<unknown> | DriveAdoptedOpti
   const others = ['workload', 'durationMs', 'recoverFromMs', 'work'] as const
   const read = readOptions<DriveAdoptedOptions>('drive', given as DriveAdoptedOptions, DRIVE_DEFAULTS, others)
   return {
-    workload: read.object<Workload>('workload', ['start']),
+    workload: readWorkload(read),
     durationMs: read.durationMs('durationMs', { min: 1, max: 2e9 }),
     sloMs: read.durationMs('sloMs', { min: Number.MIN_VALUE, max: 2e9 }),
     seed: read.count('seed', { min: Number.MIN_SAFE_INTEGER }),
@@ -113,8 +115,8 @@ function resolveDriveOptions(given: DrivePoolOptions<unknown> | DriveAdoptedOpti
 }
 
 function isHandle(handle: unknown): boolean {
-  const { counts, stats, on } = (handle ?? {}) as Partial<DrivenHandle>
-  return typeof counts === 'function' && typeof stats === 'function' && typeof on === 'function'
+  const { counts, stats, on, off } = (handle ?? {}) as Partial<DrivenHandle>
+  return [counts, stats, on, off].every((method) => typeof method === 'function')
 }
 
 function isNative(handle: DrivenHandle | DrivenPool<unknown>): handle is DrivenPool<unknown> {

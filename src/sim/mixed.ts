@@ -1,7 +1,7 @@
 import { readOptions, show } from '../base/options.ts'
 import type { Random } from '../base/random.ts'
 import type { RequestKind } from './request.ts'
-import type { Arrivals, Workload } from './workload.ts'
+import { type Arrivals, readWorkload, type Workload } from './workload.ts'
 
 /** One class of requests of {@link mixed}: what they are, and when they come. */
 export interface MixedPart extends RequestKind {
@@ -15,7 +15,7 @@ export interface MixedPart extends RequestKind {
  */
 export function mixed(parts: readonly MixedPart[]): Workload {
   if (!Array.isArray(parts) || parts.length === 0) {
-    throw new TypeError(`mixed: expected an array of parts, got ${show(parts)}`)
+    throw new TypeError(`mixed: expected an array of parts { workload, tag?, … }, got ${show(parts)}`)
   }
   const resolved = parts.map(readPart)
   return { start: (random, durationMs) => new MixedArrivals(resolved, random, durationMs) }
@@ -26,13 +26,13 @@ interface Part {
   readonly kind: RequestKind
 }
 
-function readPart(given: MixedPart): Part {
-  const read = readOptions<MixedPart>('mixed: a part', given, { work: 1, holdMsMean: 0, priority: 0 }, [
+function readPart(given: MixedPart, at: number): Part {
+  const read = readOptions<MixedPart>(`mixed: parts[${at}]`, given, { work: 1, holdMsMean: 0, priority: 0 }, [
     'tag',
     'workload',
   ])
   return {
-    workload: read.object<Workload>('workload', ['start']),
+    workload: readWorkload(read),
     kind: {
       ...(read.has('tag') ? { tag: read.text('tag') } : {}),
       work: read.ratio('work', { min: Number.MIN_VALUE, max: 1e9 }),

@@ -11,7 +11,7 @@ import { exponential, naturalExp } from './exponential.ts'
  *   their mean, as those of one statement do that some processes execute at once.
  * - `{ heavyShare, heavyRatio }`: exponential, but a share of them (0..1) takes `heavyRatio` (> 1) times as long as the
  *   others: reports between look-ups.
- * - `{ paretoShape }`: a power law, > 1; below 2 its variance is infinite, and the longest of a run tells.
+ * - `{ paretoShape }`: a power law, 1.001 at least; below 2 its variance is infinite, and the longest of a run tells.
  */
 export type ServiceTimes =
   | 'exponential'
@@ -28,7 +28,7 @@ export function readServiceTimes(owner: string, given: unknown): DrawWork {
   if (given === 'exponential') return exponential
   if (given === 'constant') return () => 1
   const name = `${owner}: serviceTimes`
-  if (typeof given !== 'object' || given === null) {
+  if (typeof given !== 'object' || given === null || Object.keys(given).length === 0) {
     const allowed = "'exponential', 'constant', { stages }, { heavyShare, heavyRatio } or { paretoShape }"
     throw new TypeError(`${name} must be ${allowed}, got ${show(given)}`)
   }
@@ -45,7 +45,7 @@ export function readServiceTimes(owner: string, given: unknown): DrawWork {
   }
   if ('paretoShape' in given) {
     const read = readOptions<{ paretoShape?: unknown }>(name, given, {}, ['paretoShape'])
-    const shape = read.ratio('paretoShape', { min: 1 + Number.EPSILON, max: 1e6 })
+    const shape = read.ratio('paretoShape', { min: 1.001, max: 1e6 })
     // The power of a uniform draw, by way of its logarithm, which an exponential draw is.
     return (random) => ((shape - 1) / shape) * naturalExp(exponential(random) / shape)
   }

@@ -2,9 +2,11 @@ import type { Clock } from '../base/clock.ts'
 import { readOptions, show } from '../base/options.ts'
 import { type Random, seededRandom } from '../base/random.ts'
 import { AdaptivePool, type CreatePoolOptions, resolveCreatePoolOptions } from '../create-pool.ts'
+import { CONTROL_DEFAULTS } from '../handle.ts'
 import { TimeAverage } from '../measure/average.ts'
 import type { AcquireOptions, Asker, GateLease } from '../pool/contract.ts'
 import { AcquireTimeoutError, ShedError } from '../pool/pool-errors.ts'
+import { POOL_DEFAULTS } from '../pool/pool-options.ts'
 import type { Backend, Connection, RunningBackend } from './backend.ts'
 import { ProcessClock } from './process-clock.ts'
 import type { Job, RequestKind } from './request.ts'
@@ -13,7 +15,7 @@ import { type ResolvedRetries, type RetryOptions, readRetries, retryDelayMs } fr
 import { RunLog } from './run-log.ts'
 import { type Loss, Tally } from './tally.ts'
 import { realTurn, settled, VirtualClock, type VirtualTimer } from './virtual-clock.ts'
-import type { Arrivals, Workload } from './workload.ts'
+import { type Arrivals, readWorkload, type Workload } from './workload.ts'
 
 /** A resource of a simulated pool: a number, and a connection to the backend. */
 export interface SimulatedResource {
@@ -22,10 +24,10 @@ export interface SimulatedResource {
 }
 
 /** Options of the pool under simulation: those of createPool(), without what the simulation brings. */
-export type SimulatedPoolOptions = Omit<
-  CreatePoolOptions<SimulatedResource>,
-  'create' | 'destroy' | 'validate' | 'clock' | 'random'
->
+export type SimulatedPoolOptions = Omit<CreatePoolOptions<SimulatedResource>, (typeof OURS)[number]>
+
+/** Options of createPool() that would be taken and not used. */
+const OURS = ['create', 'destroy', 'validate', 'validateAfterIdleMs', 'validateTimeoutMs', 'clock', 'random'] as const
 
 /** Options of {@link simulate}. */
 export interface SimulateOptions {
@@ -70,14 +72,15 @@ interface ResolvedSimulateOptions extends Required<Omit<SimulateOptions, 'recove
 }
 
 function resolveSimulateOptions(given: SimulateOptions): ResolvedSimulateOptions {
+  requireNoScenario(given)
   const others = ['durationMs', 'workload', 'backend', 'pool', 'recoverFromMs'] as const
   const read = readOptions<SimulateOptions>('simulate', given, SIMULATE_DEFAULTS, others)
   return {
     seed: read.count('seed', { min: Number.MIN_SAFE_INTEGER }),
     durationMs: read.durationMs('durationMs', { min: 1, max: 2e9 }),
-    workload: read.object<Workload>('workload', ['start']),
-    backend: read.object<Backend>('backend', ['start']),
-    pool: withoutOurs(read.object<SimulatedPoolOptions>('pool', [])),
+    workload: readWorkload(read),
+    backend: read.object<Backend>('backend', ['start'], 'uslBackend(…), curveBackend(…) or an object'),
+    pool: readPool(read.value('pool') as SimulatedPoolOptions),
     sloMs: read.durationMs('sloMs', { min: Number.MIN_VALUE, max: 2e9 }),
     retries: readRetries('simulate', read.value('retries')),
     recoverFromMs: read.has('recoverFromMs') ? read.durationMs('recoverFromMs') : lastEndMs(given),
@@ -91,16 +94,26 @@ function lastEndMs({ backend, durationMs }: SimulateOptions): number | undefined
   return Number.isFinite(last) ? last : undefined
 }
 
-/** Options of createPool() that would be taken and not used. */
-const OURS = ['create', 'destroy', 'validate', 'clock', 'random'] as const
-
-function withoutOurs(pool: SimulatedPoolOptions): SimulatedPoolOptions {
+/** The rest is read where the pool is made; but what that may be given, a simulation's may not. */
+function readPool(pool: SimulatedPoolOptions): SimulatedPoolOptions {
+  const owner = 'simulate: pool'
   for (const key of OURS) {
-    const given = (pool as Record<string, unknown>)[key]
+    const given = (pool as Record<string, unknown> | undefined)?.[key]
     if (given === undefined) continue
-    throw new TypeError(`simulate: pool: ${key} is the simulation's own: leave it out, got ${show(given)}`)
+    throw new TypeError(`${owner}: ${key} is the simulation's own: leave it out, got ${show(given)}`)
   }
+  if (pool === undefined) throw new TypeError(`${owner} must be an object of options, got undefined`)
+  const { clock: _, random: __, ...defaults } = { ...POOL_DEFAULTS, ...CONTROL_DEFAULTS }
+  readOptions<SimulatedPoolOptions>(owner, pool, defaults, ['name', 'destroyOnError']) // names what is allowed here
   return pool
+}
+
+/** Whoever hands over a whole scenario means its options. */
+function requireNoScenario(given: object): void {
+  const { name, options } = Object(given) as { readonly name?: unknown; readonly options?: unknown }
+  if (options === undefined) return
+  const which = typeof name === 'string' ? `scenarios['${name}'].options` : 'its options'
+  throw new TypeError(`simulate: expected an object of options, got a scenario: give ${which}`)
 }
 
 /** One request of the world outside, with all its tries. */
@@ -217,11 +230,17 @@ class Simulation {
 
   /** The process in front of the backend has disturbances of its own. */
   #processClock(): Clock {
-    const { disturbances = [] } = this.#options.backend
+    const { backend, durationMs, sloMs } = this.#options
+    const endMs = durationMs + sloMs
     let leaping: ProcessClock | undefined
-    for (const disturbance of disturbances) {
+    for (const disturbance of backend.disturbances ?? []) {
       const { fromMs, toMs } = disturbance
-      if ('stall' in disturbance) this.#clock.startTimer(fromMs, () => this.#clock.leap(toMs - this.#clock.nowMs()))
+      if (fromMs >= endMs) continue
+      if ('stall' in disturbance) {
+        // Until the end of the run at most; and of two that overlap, the later end counts.
+        const restMs = (): number => Math.max(0, Math.min(toMs, endMs) - this.#clock.nowMs())
+        this.#clock.startTimer(fromMs, () => this.#clock.leap(restMs()))
+      }
       if (!('leapMs' in disturbance)) continue
       leaping ??= new ProcessClock(this.#clock)
       const clock = leaping

@@ -1,4 +1,4 @@
-import { readOptions, show } from '../base/options.ts'
+import { type OptionsReader, readOptions, show } from '../base/options.ts'
 import type { Random } from '../base/random.ts'
 import { exponential } from './exponential.ts'
 import type { RequestKind } from './request.ts'
@@ -21,6 +21,12 @@ export interface Arrivals {
    * a millisecond later at the soonest.
    */
   answered?(atMs: number, kind: RequestKind | undefined): number
+}
+
+/** Reads the option `workload`. */
+export function readWorkload(read: OptionsReader<{ readonly workload: Workload }>): Workload {
+  const known = 'poisson(…), bursts(…), fromCounts(…), closedLoop(…), mixed(…) or an object'
+  return read.object('workload', ['start'], known)
 }
 
 /** How finely a rate function is read, in ms: between two readings the rate counts as constant. */

@@ -348,7 +348,7 @@ const CALLS: readonly CallSpec[] = [
     with: (options) => aimd(options as object),
     options: {
       increase: count({ min: 1 }),
-      backOffRatio: real({ min: 0.5, max: 1 - Number.EPSILON }),
+      backOffRatio: real({ min: 0.5, max: 0.999 }),
       leaseMsMax: timeout,
     },
   },

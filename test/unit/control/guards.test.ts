@@ -59,10 +59,11 @@ describe.each<[string, (inner: Controller) => unknown]>([
   ['shadow', (inner) => shadow(inner)],
 ])('%s', (name, wrap) => {
   test.each<[string, unknown]>([
-    ['undefined', undefined],
-    ['an object', {}],
-    ['a function fixed', fixed],
-    ['an object', { name: 'no-initial', step: () => {} }],
+    ['undefined; missing or wrong: name, initial, step', undefined],
+    ['an object; missing or wrong: name, initial, step', {}],
+    ['a function fixed: call it', fixed],
+    ['an object; missing or wrong: initial', { name: 'no-initial', step: () => {} }],
+    ['an object; missing or wrong: step, isManual', { name: 'x', initial: 0, step: 5, isManual: 1 }],
   ])('refuses to wrap %s', (shown, inner) => {
     const message = `${name}: controller must be { name, initial, step, isManual? }, got ${shown}`
     expect(() => wrap(inner as Controller)).toThrow(new TypeError(message))

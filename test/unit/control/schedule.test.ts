@@ -130,6 +130,7 @@ test.each<[string, object]>([
   ["to must be 'HH:MM' or ':MM'", { peaks: [{ ...LOGINS, to: 'noon' }] }],
   ['to must be of the same form as from', { peaks: [{ ...LOGINS, to: ':30' }] }],
   ['to must differ from from', { peaks: [{ ...LOGINS, to: '08:45' }] }],
+  ['schedule: peaks[1]: limitMin must be an integer >= 1', { peaks: [LOGINS, { ...LOGINS, limitMin: -1 }] }],
   ['limitMin must be an integer >= 1', { peaks: [{ ...LOGINS, limitMin: 0 }] }],
   [
     "days must be an array of sun, mon, tue, wed, thu, fri, sat, got 'monday'",

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { seededRandom } from '../../../src/base/random.ts'
-import { type RunningBackend, type UslBackendOptions, uslBackend } from '../../../src/sim/backend.ts'
+import { curveBackend, type RunningBackend, type UslBackendOptions, uslBackend } from '../../../src/sim/backend.ts'
 import { VirtualClock } from '../../../src/sim/virtual-clock.ts'
 
 /** The plant of CONTROL.md, without the application's hold. */
@@ -125,6 +125,23 @@ test('connections beyond connectionsMax are refused as PostgreSQL refuses them, 
   await expect(fourth).resolves.toMatchObject({ isAlive: true })
 })
 
+test.each<[unknown, string | RegExp]>([
+  [[5], 'throughput must be an array of points [inside, perSecond], inside rising from 1, perSecond > 0, got 5 at 0'],
+  [[[1, 100], null], /got null at 1$/],
+  [[['1', 100]], /got \['1', 100\] at 0$/],
+  [
+    [
+      [1, 100],
+      ['2', 150],
+    ],
+    /got \['2', 150\] at 1$/,
+  ],
+  [[[1]], /got \[1, undefined\] at 0$/],
+  [[], /got an array of 0$/],
+])('a measured curve that is none is refused: %j', (throughput, message) => {
+  expect(() => curveBackend({ throughput: throughput as never })).toThrow(message)
+})
+
 test('new connections are refused while a disturbance says so', async () => {
   const disturbances = [{ fromMs: 100, toMs: 200, refuse: true as const }]
   const { clock, backend } = startBackend({ serviceMsMean: 10, connectMs: 50, disturbances })
@@ -155,7 +172,7 @@ test.each<[unknown, string]>([
   [{ serviceMsMean: 10, sigma: 1.5 }, 'sigma must be a number from 0 to 1, got 1.5'],
   [{ serviceMsMean: 10, kapa: 1 }, 'unknown option kapa'],
   [{ serviceMsMean: 10, disturbances: { fromMs: 1 } }, 'disturbances must be an array'],
-  [{ serviceMsMean: 10, disturbances: [{ fromMs: 2, toMs: 1, capacity: 1 }] }, 'toMs must come after fromMs, 2, got 1'],
+  [{ serviceMsMean: 10, disturbances: [{ fromMs: 2, toMs: 1, capacity: 1 }] }, 'toMs must be > fromMs (2), got 1'],
   [{ serviceMsMean: 10, disturbances: [{ fromMs: 1, toMs: 2 }] }, 'capacity'],
   [{ serviceMsMean: 10, disturbances: [{ fromMs: 1, toMs: 2, capacity: 1, refuse: true }] }, 'refuse'],
   [{ serviceMsMean: 10, disturbances: [{ fromMs: 1, toMs: 2, refuse: false }] }, 'refuse must be true'],

@@ -274,12 +274,44 @@ test('a clock that leaps makes leases and waits look long, and due what was due 
   expect(rows.every(({ atMs }) => atMs <= 10_000)).toBe(true)
 })
 
-test.each<[unknown, string]>([
+test.each<[unknown, string | RegExp]>([
   [{ fromMs: 1, toMs: 2, noise: 2 }, 'noise must be'],
   [{ fromMs: 1, toMs: 2, neighbours: 0.5 }, 'neighbours must be an integer'],
-  [{ fromMs: 1, toMs: 2, kappa: 1, hang: true }, 'must be there once'],
+  [{ fromMs: 1, toMs: 2, kappa: 1, hang: true }, /disturbances\[1\]: must have one of .*leapMs, got kappa and hang$/],
+  [{ fromMs: 1, toMs: 2 }, /disturbances\[1\]: must have one of .*leapMs, got none of them$/],
+  [{ fromMs: 1, toMs: 2, capacity: 1, sigma: 1 }, 'disturbances[1]: sigma has no meaning without kappa, got 1'],
+  [{ fromMs: 2, toMs: 2, hang: true }, 'disturbances[1]: toMs must be > fromMs (2), got 2'],
+  [{ fromMs: 1, toMs: 2, extraLeaseMs: 1e99 }, 'extraLeaseMs must be a number of milliseconds from 0 to 1000000000'],
+  [5, 'uslBackend: disturbances[1]: expected an object of options, got 5'],
   [{ fromMs: 1, toMs: 2, leakEveryMs: 0 }, 'leakEveryMs must be'],
   [{ fromMs: 1, toMs: 2, stall: false }, 'stall must be true'],
 ])('a wrong disturbance is refused: %j', (disturbance, message) => {
-  expect(() => uslBackend({ serviceMsMean: 10, disturbances: [disturbance as Disturbance] })).toThrow(message)
+  const disturbances = [{ fromMs: 1, toMs: 2, hang: true }, disturbance as Disturbance] as const
+  expect(() => uslBackend({ serviceMsMean: 10, disturbances })).toThrow(message)
+})
+
+// Slipped through: each stall of the tests was over before the next began, and before the run was.
+test('of two stalls that overlap the later end counts, and one without an end lasts until that of the run', async () => {
+  const both = await run([
+    { fromMs: 3_000, toMs: 5_000, stall: true },
+    { fromMs: 4_000, toMs: 4_500, stall: true },
+  ])
+  const one = await run([{ fromMs: 3_000, toMs: 5_000, stall: true }])
+  expect(both.summary).toEqual(one.summary)
+  const endless = await run([{ fromMs: 3_000, toMs: Number.POSITIVE_INFINITY, stall: true }])
+  expect(endless.summary.offered).toBe(one.summary.offered)
+  expect(endless.summary.goodput).toBeLessThan(0.35)
+})
+
+test.each<[string, Disturbance]>([
+  ['stall', { fromMs: 3e9, toMs: 4e9, stall: true }],
+  ['leap', { fromMs: 3e9, toMs: 4e9, leapMs: 5 }],
+])('a %s that comes after the run changes nothing', async (_, disturbance) => {
+  expect((await run([disturbance])).summary).toMatchObject({ offered: (await run([])).summary.offered, failed: 0 })
+})
+
+test('a lease may be held for longer than any timer can keep', async () => {
+  const { summary } = await run([{ fromMs: 3_000, toMs: 5_000, extraLeaseMs: 1e9 }], { pool: fixedPool(40) })
+  expect(summary).toMatchObject({ failed: 0 })
+  expect(summary.goodput).toBeLessThan(0.5)
 })

@@ -185,7 +185,10 @@ describe('wrong options are refused', () => {
   test.each<[object, string]>([
     [{ durationMs: 0 }, 'durationMs must be a number of milliseconds'],
     [{ work: 5 }, 'work must be a function'],
-    [{ workload: {} }, 'workload must be an object with start()'],
+    [
+      { workload: poisson },
+      'workload must be poisson(…), bursts(…), fromCounts(…), closedLoop(…), mixed(…) or an object with',
+    ],
     [{ retries: { count: 1, factor: 0.5 } }, 'drive: retries: factor'],
     [{ rate: 1 }, 'unknown option rate'],
   ])('%j', async (wrong, message) => {
@@ -193,6 +196,8 @@ describe('wrong options are refused', () => {
   })
 
   test('and so is what is no pool', async () => {
-    await expect(drive({} as DrivenHandle, {} as never)).rejects.toThrow('expected a pool or the handle of one')
+    await expect(drive({} as DrivenHandle, {} as never)).rejects.toThrow(
+      'expected a pool of createPool() or the handle of adapt(), got an object',
+    )
   })
 })

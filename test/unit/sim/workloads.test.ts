@@ -87,7 +87,7 @@ describe('a mixture', () => {
 
   test.each<[object, string]>([
     [[], 'expected an array of parts'],
-    [[{ tag: 'x' }], 'workload must be an object with start()'],
+    [[{ workload: poisson(1) }, { tag: 'x' }], 'mixed: parts[1]: workload must be poisson(…), bursts(…), '],
     [[{ workload: poisson(1), work: 0 }], 'work must be'],
     [[{ workload: poisson(1), priority: 9 }], 'priority must be'],
   ])('of wrong parts is refused: %j', (parts, message) => {

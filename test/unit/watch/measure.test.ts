@@ -24,6 +24,12 @@ test.each([
   },
 )
 
+test('what is measured must be a function', async () => {
+  const { pool } = newTestPool({ watch: {} })
+  const lease = await pool.acquire()
+  expect(() => lease.measure('select 1', undefined as never)).toThrow('measure: fn must be a function, got undefined')
+})
+
 // Slipped through, since nothing was known to throw there.
 test('what goes wrong in the profile loses no resource: it is told as if a listener had failed', async () => {
   const { pool } = newTestPool({ watch: {} })
