@@ -1,5 +1,6 @@
 import { TypedEmitter } from 'tiny-typed-emitter'
 import { type AsyncScope, captureAsyncScope } from './async-scope.ts'
+import { loggable } from './thrown.ts'
 
 /** A map of event names to the one object that each event carries. */
 export type EventMap<E> = { [K in keyof E]: object }
@@ -60,6 +61,7 @@ export class Emitter<E extends EventMap<E>> implements Observable<Labelled<E>> {
   emit<K extends keyof E>(event: K, payload: E[K]): void {
     if (this.heard[event] !== true) return
     const labelled = { pool: this.#pool, ...payload }
+    if ('error' in labelled || 'cause' in labelled) Object.defineProperty(labelled, 'toJSON', { value: toJSON })
     this.#scope.run(() => {
       // rawListeners is a copy, with the wrappers of once(), which take themselves out when called.
       for (const listener of this.#inner.rawListeners(event as string)) this.#call(listener, event as string, labelled)
@@ -85,6 +87,11 @@ export class Emitter<E extends EventMap<E>> implements Observable<Labelled<E>> {
       this.#onListenerError(error, event)
     }
   }
+}
+
+/** Of an event that tells of an error: for logs. Where it cannot be seen, so that an event is still all data. */
+function toJSON(this: { readonly error?: unknown; readonly cause?: unknown }): object {
+  return { ...this, cause: loggable(this.cause), error: loggable(this.error) }
 }
 
 type AnyListener = (payload: unknown) => unknown

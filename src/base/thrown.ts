@@ -17,3 +17,18 @@ export function messageOf(thrown: unknown): string {
     return show(thrown)
   }
 }
+
+/**
+ * What was thrown, for JSON: an error's message and stack are not in it by themselves, and what a driver hangs on its
+ * error may be a ring, or hold a password.
+ */
+export function loggable(thrown: unknown): unknown {
+  if (typeof thrown !== 'object' || thrown === null) return thrown
+  const message = messageOf(thrown)
+  try {
+    const { name, code, stack } = thrown as { code?: unknown; name?: unknown; stack?: unknown }
+    return { name, message, code, stack }
+  } catch {
+    return { message }
+  }
+}

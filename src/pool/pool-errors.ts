@@ -34,6 +34,11 @@ export abstract class PoolError extends Error {
     this.counts = info.counts
   }
 
+  /** For logs: a message is not in JSON by itself. */
+  toJSON(): object {
+    return Object.assign({ message: this.message }, this)
+  }
+
   // biome-ignore-start lint/complexity/noThisInStatic: `this` is the class right of instanceof: the point
   static override [Symbol.hasInstance](this: { prototype: unknown; brand?: symbol }, value: unknown): boolean {
     // A user's own subclass inherits `brand` but owns none: only the prototype chain can tell.

@@ -40,6 +40,12 @@ const ERRORS: readonly { readonly error: PoolError; readonly name: string; reado
   { error: new UnsupportedPoolError('no pool', INFO), name: 'UnsupportedPoolError', code: 'ERR_POOL_UNSUPPORTED' },
 ]
 
+// Slipped through: an error's message is no part of its JSON unless it says so.
+test.each(ERRORS)('$name is logged as JSON with its message, code, pool and counts', ({ error, name, code }) => {
+  const told = JSON.parse(JSON.stringify({ err: error }))
+  expect(told.err).toMatchObject({ name, code, message: error.message, pool: 'orders', counts: COUNTS })
+})
+
 test.each(ERRORS)('$name carries its code, the name of the pool and the counts', ({ error, name, code }) => {
   expect(error).toMatchObject({ name, code, pool: 'orders', counts: COUNTS })
   expect(error.stack).toContain(error.message)

@@ -42,6 +42,44 @@ test('each event says of which pool it tells, and a decision that is kept stays 
   expect(pool.decisions(1)[0]).not.toHaveProperty('pool')
 })
 
+// Slipped through: events were compared, and never logged.
+test('an event that tells of an error is JSON with its message and stack, and without what else the error holds', async () => {
+  const denied = Object.assign(new Error('no entry'), { code: 'EDENIED', config: { password: 'secret' }, self: {} })
+  denied.self = denied
+  let creates = 0
+  const { pool, clock } = newTestPool({
+    limitMax: 1,
+    create: async () => {
+      creates += 1
+      if (creates === 1) throw denied
+      return { id: 1, createdAtMs: 0, state: 'open', validatedAtMs: 0, isValidating: false }
+    },
+    destroy: () => {
+      throw new Error('no way out')
+    },
+  })
+  const told: Record<string, unknown> = {}
+  for (const event of ['createFailed', 'listenerFailed', 'destroyed'] as const) {
+    pool.on(event, (payload) => {
+      told[event] = JSON.parse(JSON.stringify(payload))
+      expect(Object.keys(payload)).not.toContain('toJSON')
+    })
+  }
+  pool.on('acquired', () => {
+    throw new TypeError('a slip')
+  })
+  const waiting = watch(pool.acquire())
+  await clock.advance(1_000)
+  waiting.value?.destroy(denied)
+  await settled()
+  const error = { name: 'Error', message: 'no entry (EDENIED)', code: 'EDENIED', stack: denied.stack }
+  expect(told).toMatchObject({
+    createFailed: { pool: 'test', error, failures: 1, counts: { limit: 1 } },
+    listenerFailed: { pool: 'test', event: 'acquired', error: { name: 'TypeError', message: 'a slip' } },
+    destroyed: { pool: 'test', reason: 'broken', cause: error, error: { message: 'no way out' } },
+  })
+})
+
 test('a resource’s way through the pool is told in events, each once', async () => {
   const { pool, factory, clock } = newTestPool({ limitMin: 1, idleTimeoutMs: 1_000, lifetimeMs: 5_000 })
   const events = recordEvents(pool, 'created', 'acquired', 'released', 'evicted', 'destroyed')
