@@ -82,6 +82,8 @@ export class MariadbSource implements Source<MariadbConnectionLike> {
   #unasked = 0
   #isPulling = false
   #isDetached = false
+  /** What the pool was made with. */
+  most = Number.POSITIVE_INFINITY
   /** Called when idle connections have come or gone without the engine's doing; with what they died of. */
   onChange: (cause?: Error) => void = () => {}
   /** Called when a connection rests in the pool, where the engine does not see it. */
@@ -193,12 +195,10 @@ export class MariadbSource implements Source<MariadbConnectionLike> {
   /**
    * Lent by the pool to somebody past us, before adoption or through its class; or being opened for him, which mariadb
    * does one at a time and counts nowhere.
-   *
-   * @param most what the pool was made with
    */
-  strangersOut(most: number): number {
+  strangersOut(): number {
     const out = this.#own.activeConnections()
-    const opening = this.strangersWaiting() > 0 && out < most ? 1 : 0
+    const opening = this.strangersWaiting() > 0 && out < this.most ? 1 : 0
     return Math.max(0, out - this.#held.size) + opening
   }
 

@@ -69,7 +69,6 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
     () => this.#look(),
     (then) => systemClock.startTimer(LOOK_AFTER_MS, then, true),
   )
-  #most = Number.POSITIVE_INFINITY
 
   constructor(pool: MariadbPoolLike) {
     this.#pool = pool
@@ -103,7 +102,7 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
 
   attach(gate: Gate<MariadbConnectionLike>, settings: GateSettings): void {
     const pool = this.#pool
-    this.#most = this.ceiling?.most ?? this.#most
+    this.source.most = this.ceiling?.most ?? Number.POSITIVE_INFINITY
     this.#gate = gate
     this.#drain = settings.drain
     this.source.onHeld = (connection) => this.#takeEnds(connection)
@@ -223,7 +222,7 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
   #look(cause?: Error): void {
     const gate = this.#gate
     if (gate === undefined) return
-    const strangers = this.source.strangersOut(this.#most)
+    const strangers = this.source.strangersOut()
     gate.reconcile(strangers, cause)
     this.#lookRound.sawStrangers(strangers)
     void this.source.pull(gate.counts().limit)

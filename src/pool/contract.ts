@@ -117,6 +117,8 @@ export interface Source<T> {
    * to a `prepare` not counted. The ledger follows it, since a driver closes idle connections without asking.
    */
   idleCount?(): number
+  /** Of such a source: resources that are out, or being opened, and did not come through us. */
+  strangersOut?(): number
   /** The limit has moved: for a source that has a queue of its own, behind ours. */
   limitMoved?(): void
 }

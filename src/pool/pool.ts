@@ -763,7 +763,14 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     while (this.#view.idle > idleCount) {
       this.#evictedByDriver(this.#idle.oldest as Entry<T>)
     }
-    while (this.#view.idle < idleCount) this.#idle.add(this.#ledger.add('idle', this.#nowMs))
+    while (this.#view.idle < idleCount) {
+      // Counted twice until the adapter looks, one that is back would make a full pool close others, and open them again.
+      if (this.#outside.length > (this.#source.strangersOut?.() ?? Number.POSITIVE_INFINITY)) {
+        this.#outside.pop()?.release()
+        return this.#followDriver(this.#source.idleCount?.() ?? 0) // a listener told of it may have asked for it
+      }
+      this.#idle.add(this.#ledger.add('idle', this.#nowMs))
+    }
   }
 
   #evictedByDriver(entry: Entry<T>): void {

@@ -448,6 +448,21 @@ export function conformance<P extends object>(subject: Subject<P>): void {
         await agrees(control)
       },
 
+      async midFlightBack() {
+        const pool = newPool({ limit: 6, limitMax: 6 })
+        const held = await hold(pool, 6)
+        const control = adopt(pool, { limitInitial: 6, limitMax: 6 })
+        const returned = held.map((one) => one.release())
+        const next = await hold(pool, 6)
+        await Promise.all(returned)
+        expect(control.stats()).toMatchObject({ created: 0, evicted: 0 })
+        for (const one of next) await one.release()
+        await settled(control)
+        expect(control.counts()).toMatchObject({ live: 6, idle: 6 })
+        expect(control.stats()).toMatchObject({ acquired: 12, released: 12 })
+        await agrees(control)
+      },
+
       async twice() {
         const pool = newPool()
         const control = adopt(pool)

@@ -138,7 +138,8 @@ describe("pg's max, once adopted", () => {
     control.warmUp(4).catch(() => {})
     expect(await failed).toMatchObject({ error: { message: expect.stringMatching(/2 of 2/) } })
     await Promise.all(Array.from({ length: 8 }, () => pool.query('select pg_sleep(0.001)')))
-    expect(control.stats()).toMatchObject({ created: 2, acquired: 8 })
+    expect(control.stats().acquired).toBe(8)
+    expect(control.stats().created).toBeLessThanOrEqual(2) // the second may be on its way still
   })
 })
 

@@ -95,6 +95,7 @@ export const CASES = {
   detachBusy: 'detach() with waiters and leases: all are served',
   detachOver: "detach() with more leased than the pool's own maximum: what comes back over it is closed",
   midFlight: 'adopted in mid-flight: leases and waiters there are, are counted and served',
+  midFlightBack: 'a lease from before adoption, given back as somebody asks, is his: nothing is closed, or opened',
   twice: 'adopting twice returns the first handle',
   sideBySide: 'two pools side by side are two',
   asyncContext: 'AsyncLocalStorage is right in 1,000 of 1,000 queued calls',

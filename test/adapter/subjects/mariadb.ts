@@ -81,6 +81,7 @@ export const mariadbSubject: Subject<Pool> = {
   hidesRefusals: true,
   cannotGrow: true,
   notApplicable: {
+    midFlightBack: 'what a mariadb pool has at rest comes to the engine as created',
     abort: 'mariadb has no way to stop waiting',
     detachOver: 'a mariadb pool never has more than its own maximum',
   },

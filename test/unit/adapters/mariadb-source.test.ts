@@ -88,7 +88,7 @@ test('a connection that comes after its create has failed rests, and the engine 
   asked[0]?.resolve(newConnection())
   await changed
   expect(source.idleCount()).toBe(1)
-  expect(source.strangersOut(1)).toBe(0)
+  expect(source.strangersOut()).toBe(0)
 })
 
 test('a request that mariadb ends after its create has failed is no error of anybody, nor taken over', async () => {
