@@ -20,20 +20,28 @@ export function patchMembers(object: object, members: Readonly<Record<string, Re
   }
 }
 
-/** By object, what has outlasted a detach(). */
-const lasting = new WeakMap<object, Patch>()
+interface Lasting extends Patch {
+  /** By each door, what it stands before. */
+  readonly before: ReadonlyMap<unknown, Method>
+}
 
-/** As patchMembers(), of what may outlast a detach(): it is undone once the object is adopted anew. */
-export function patchLasting(object: object, members: Readonly<Record<string, Replacement>>): Patch {
-  const patch = patchMembers(object, members)
+/** By object, what has outlasted a detach(). */
+const lasting = new WeakMap<object, Lasting>()
+
+/** As patchMembers(), of methods that may outlast a detach(): they are undone once the object is patched so anew. */
+export function patchLasting(object: object, members: Readonly<Record<string, Method>>): Patch {
+  lasting.get(object)?.undo()
+  const before = new Map(Object.entries(members).map(([name, door]) => [door, Reflect.get(object, name) as Method]))
+  const patch = { ...patchMembers(object, members), before }
   lasting.set(object, patch)
   return patch
 }
 
 /** What the object's members do by themselves, to be called once others stand in their place. */
 export function ownMembers<T extends object, K extends keyof T>(object: T, ...names: readonly K[]): Pick<T, K> {
-  lasting.get(object)?.undo()
-  return Object.fromEntries(names.map((name) => [name, (object[name] as Method).bind(object)])) as Pick<T, K>
+  const before = lasting.get(object)?.before
+  const own = (member: T[K]): Method => before?.get(member) ?? (member as Method)
+  return Object.fromEntries(names.map((name) => [name, own(object[name]).bind(object)])) as Pick<T, K>
 }
 
 type Method = (...args: never[]) => unknown

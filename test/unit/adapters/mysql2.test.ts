@@ -66,6 +66,23 @@ test('adopted anew with more out than its own limit, it closes what is over the 
   server.close()
 })
 
+// Slipped through: refused options were tried on pools that had never been adopted.
+test('an adapt() that is refused changes nothing: what was too many at detach() is closed as it comes back', async () => {
+  const server = await startHelloServer()
+  const pool = createPool({ host: server.host, port: server.port, user: 'anybody', connectionLimit: 2 })
+  const connections = server.counter()
+  const control = adapt(pool, { watch: false, limitMax: 6, limitInitial: 6 })
+  const connect = promisify(pool.getConnection.bind(pool))
+  const held = (await Promise.all(Array.from({ length: 6 }, () => connect()))) as PoolConnection[]
+  control.detach()
+  expect(() => adapt(pool, { limitMax: 0 })).toThrow(RangeError)
+  for (const connection of held) connection.release()
+  await until(() => connections() === 2, connections)
+  expect(Object.hasOwn(pool, 'releaseConnection')).toBe(false)
+  await promisify(pool.end.bind(pool))()
+  server.close()
+})
+
 describe('a cluster', () => {
   function newCluster(...limits: number[]) {
     const cluster = createPoolCluster()
