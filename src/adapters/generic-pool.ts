@@ -133,9 +133,9 @@ export class GenericPoolFace implements PoolFace<unknown> {
   }
 
   get inherited() {
-    const { acquireTimeoutMillis = 0 } = this.#pool._config
+    const { max, acquireTimeoutMillis = 0 } = this.#pool._config
     return {
-      limitMax: this.#max,
+      limitMax: max,
       acquireTimeoutMs: acquireTimeoutMillis > 0 ? acquireTimeoutMillis : Number.POSITIVE_INFINITY,
       createTimeoutMs: Number.POSITIVE_INFINITY, // it has none
     }

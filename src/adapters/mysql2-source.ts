@@ -140,8 +140,8 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
    * for ever; so it does not see them for the moment in which it decides.
    */
   create(): Promise<Mysql2ConnectionLike> {
-    const { config, _allConnections, _freeConnections: atRest } = this.#pool
-    const refusal = opensNoMore(_allConnections.length, config.connectionLimit || Number.POSITIVE_INFINITY)
+    const { _allConnections, _freeConnections: atRest } = this.#pool
+    const refusal = opensNoMore(_allConnections.length, limitOf(this.#pool))
     if (refusal !== undefined) return Promise.reject(refusal)
     const open: Mysql2GetConnection = (answer) => {
       this.#pool._freeConnections = NO_CONNECTIONS
@@ -282,4 +282,9 @@ export class Mysql2Source implements Source<Mysql2ConnectionLike> {
       stream.removeListener('close', onClose)
     })
   }
+}
+
+/** mysql2's own, as it is now. */
+export function limitOf({ config }: Mysql2PoolLike): number {
+  return config.connectionLimit || Number.POSITIVE_INFINITY // 0: unlimited
 }

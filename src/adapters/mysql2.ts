@@ -3,7 +3,13 @@ import type { Adapter, Asker, Gate, GateLease, GateSettings, PoolCounts } from '
 import { broughtHome, scopeOfCaller, withCallbackHome } from './caller-scope.ts'
 import type { DriverWork } from './driver-work.ts'
 import { LookRound } from './look-round.ts'
-import { type Mysql2Callback, type Mysql2ConnectionLike, type Mysql2PoolLike, Mysql2Source } from './mysql2-source.ts'
+import {
+  limitOf,
+  type Mysql2Callback,
+  type Mysql2ConnectionLike,
+  type Mysql2PoolLike,
+  Mysql2Source,
+} from './mysql2-source.ts'
 import { mysql2Work } from './mysql2-work.ts'
 import { ownMembers, type Patch, patchLasting, patchMembers } from './patch.ts'
 
@@ -73,7 +79,7 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
 
   constructor(pool: Mysql2PoolLike) {
     this.#pool = pool
-    this.#max = pool.config.connectionLimit || Number.POSITIVE_INFINITY // 0: unlimited
+    this.#max = limitOf(pool)
     this.source = new Mysql2Source(pool)
     this.#own = ownMembers(pool, 'getConnection', 'releaseConnection', 'query', 'execute', 'end')
   }
@@ -135,7 +141,7 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
 
   /** How many more there are than its own limit; detached, mysql2 would never close them, and lend all of them. */
   #excess(): number {
-    return this.#pool._allConnections.length - this.#max
+    return this.#pool._allConnections.length - limitOf(this.#pool)
   }
 
   #releaseDetached(connection: Mysql2ConnectionLike): void {

@@ -93,14 +93,12 @@ export class TarnFace implements PoolFace<object> {
   readonly keeps = { idleTimeoutMs: 'idleTimeoutMillis', validate: 'validate' } as const
   readonly #pool: TarnPoolLike
   readonly #own: Pick<TarnPoolLike, 'acquire' | 'release' | 'destroy' | 'numPendingAcquires' | '_tryAcquireOrCreate'>
-  readonly #max: number
   #isOpening = false
   #destroyTimeoutMs = Number.POSITIVE_INFINITY
 
   constructor(pool: TarnPoolLike, kind: string) {
     this.kind = kind
     this.#pool = pool
-    this.#max = pool.max
     this.#own = ownMembers(pool, 'acquire', 'release', 'destroy', 'numPendingAcquires', '_tryAcquireOrCreate')
   }
 
@@ -109,8 +107,8 @@ export class TarnFace implements PoolFace<object> {
   }
 
   get inherited() {
-    const { acquireTimeoutMillis, createTimeoutMillis } = this.#pool
-    return { limitMax: this.#max, acquireTimeoutMs: acquireTimeoutMillis, createTimeoutMs: createTimeoutMillis }
+    const { max, acquireTimeoutMillis, createTimeoutMillis } = this.#pool
+    return { limitMax: max, acquireTimeoutMs: acquireTimeoutMillis, createTimeoutMs: createTimeoutMillis }
   }
 
   open(): Promise<object> {

@@ -67,21 +67,29 @@ test('adopted anew with more out than its own limit, it closes what is over the 
 })
 
 // Slipped through: refused options were tried on pools that had never been adopted.
-test('an adapt() that is refused changes nothing: what was too many at detach() is closed as it comes back', async () => {
-  const server = await startHelloServer()
-  const pool = createPool({ host: server.host, port: server.port, user: 'anybody', connectionLimit: 2 })
-  const connections = server.counter()
-  const control = adapt(pool, { watch: false, limitMax: 6, limitInitial: 6 })
-  const connect = promisify(pool.getConnection.bind(pool))
-  const held = (await Promise.all(Array.from({ length: 6 }, () => connect()))) as PoolConnection[]
-  control.detach()
-  expect(() => adapt(pool, { limitMax: 0 })).toThrow(RangeError)
-  for (const connection of held) connection.release()
-  await until(() => connections() === 2, connections)
-  expect(Object.hasOwn(pool, 'releaseConnection')).toBe(false)
-  await promisify(pool.end.bind(pool))()
-  server.close()
-})
+// Nor were pools given another limit by hand.
+test.each([
+  ['and its own limit is what it was', undefined, 2],
+  ['and a limit set by hand since counts', 4, 4],
+])(
+  'what was too many at detach() is closed as it comes back, whatever adapt() is refused, %s',
+  async (_, set, left) => {
+    const server = await startHelloServer()
+    const pool = createPool({ host: server.host, port: server.port, user: 'anybody', connectionLimit: 2 })
+    const connections = server.counter()
+    const control = adapt(pool, { watch: false, limitMax: 6, limitInitial: 6 })
+    const connect = promisify(pool.getConnection.bind(pool))
+    const held = (await Promise.all(Array.from({ length: 6 }, () => connect()))) as PoolConnection[]
+    control.detach()
+    expect(() => adapt(pool, { limitMax: 0 })).toThrow(RangeError)
+    if (set !== undefined) Object.assign((pool as unknown as { config: object }).config, { connectionLimit: set })
+    for (const connection of held) connection.release()
+    await until(() => connections() === left, connections)
+    expect(Object.hasOwn(pool, 'releaseConnection')).toBe(false)
+    await promisify(pool.end.bind(pool))()
+    server.close()
+  },
+)
 
 describe('a cluster', () => {
   function newCluster(...limits: number[]) {
