@@ -26,6 +26,7 @@ export function reportHtml(title: string, { summary, rows, warnings, timeline, e
     durationMs,
     series: [
       { name: 'limit', color: COLORS.blue, isStepped: true, points: rows.map((row) => [row.atMs, row.limit]) },
+      ...shadowSeries(rows),
       { name: 'live', color: COLORS.sky, points: rows.map((row) => [row.atMs, row.sample.liveMean]) },
       { name: 'in use', color: COLORS.green, points: rows.map((row) => [row.atMs, row.sample.inUseMean]) },
     ],
@@ -40,6 +41,13 @@ export function reportHtml(title: string, { summary, rows, warnings, timeline, e
   })
   const head = [`<h1>${escapeHtml(title)}</h1>`, figures(summary), errorList(errors)]
   return pageHtml(title, [...head, traffic, limit, waits, warningTable(warnings)].join('\n'))
+}
+
+/** What a controller that only watches would have set. */
+function shadowSeries(rows: readonly SimulationRow[]) {
+  if (rows[0]?.shadowLimit === undefined) return []
+  const points = rows.map(({ atMs, shadowLimit = 0 }): [number, number] => [atMs, shadowLimit])
+  return [{ name: 'shadow limit', color: COLORS.orange, isStepped: true, points }]
 }
 
 /** How many came, and how many of them were served in time, each averaged over so many bins that chance calms down. */

@@ -10,7 +10,7 @@ export class SimulationResult {
   /** The first thousand. */
   readonly warnings: readonly SimulationWarning[]
   readonly timeline: Timeline
-  /** Of the requests that `failed`, the most frequent first; twenty kinds at most. */
+  /** Of the requests that `failed`: twenty kinds at most, the most frequent first; then, as one, all 'other errors'. */
   readonly errors: readonly RunError[]
 
   constructor({ summary, rows, warnings, timeline, errors }: Told) {
@@ -21,15 +21,23 @@ export class SimulationResult {
     this.errors = errors
   }
 
-  /** The rows as comma-separated values under a line of names: time, limit, reason, then the members of the sample. */
+  /** The rows as comma-separated values under a line of names: time, limit, reason, then the members of the sample,
+   * and `shadowLimit` of a controller under `shadow()`. */
   toCsv(): string {
     const first = this.rows[0]
     if (first === undefined) return 'atMs,limit,reason\n'
     const measures = (Object.keys(first.sample) as (keyof Sample)[]).filter((key) => key !== 'atMs' && key !== 'limit')
-    const lines = this.rows.map(({ atMs, limit, reason, sample }) =>
-      [atMs, limit, reason, ...measures.map((key) => sample[key])].join(','),
+    const inShadow = first.shadowLimit === undefined ? [] : (['shadowLimit'] as const)
+    const lines = this.rows.map((row) =>
+      [
+        row.atMs,
+        row.limit,
+        row.reason,
+        ...measures.map((key) => row.sample[key]),
+        ...inShadow.map((key) => row[key]),
+      ].join(','),
     )
-    return `${['atMs', 'limit', 'reason', ...measures].join(',')}\n${lines.join('\n')}\n`
+    return `${['atMs', 'limit', 'reason', ...measures, ...inShadow].join(',')}\n${lines.join('\n')}\n`
   }
 
   /**

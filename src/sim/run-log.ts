@@ -18,8 +18,10 @@ export class RunLog {
   #direction = 0
 
   /** @param atMs from the start of the run; the pool's own clock may have leapt */
-  decided(atMs: number, { from, to, reason, sample }: DecisionRecord): void {
-    if (this.#windows % this.#stride === 0) this.#rows.push({ atMs, limit: to, reason, sample })
+  decided(atMs: number, { from, to, reason, sample, shadowLimit }: DecisionRecord): void {
+    if (this.#windows % this.#stride === 0) {
+      this.#rows.push({ atMs, limit: to, reason, sample, ...(shadowLimit === undefined ? {} : { shadowLimit }) })
+    }
     this.#windows += 1
     if (this.#rows.length > ROWS_MAX) {
       this.#rows = this.#rows.filter((_, at) => at % 2 === 0)

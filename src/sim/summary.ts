@@ -52,6 +52,8 @@ export interface SimulationRow {
   readonly limit: number
   readonly reason: string
   readonly sample: Sample
+  /** Of a controller under `shadow()`: the limit that it would have put in force. */
+  readonly shadowLimit?: number
 }
 
 /** A warning, and when it was given. */

@@ -28,6 +28,7 @@ export type RequestSummary = Pick<
   | 'recoveryMs'
 >
 
+/** Kinds of errors that are told apart. */
 const ERRORS_MAX = 20
 
 /** Sums up requests as they come and go; its memory depends neither on the run's length nor on its load. */
@@ -38,6 +39,8 @@ export class Tally {
   readonly #bins = new FoldingBins()
   readonly #errors = new Map<string, { readonly message: string; count: number }>()
   readonly #recovery: Recovery | undefined
+  /** Of further kinds. */
+  #otherErrors = 0
   #offered = 0
   #withinSlo = 0
 
@@ -70,6 +73,7 @@ export class Tally {
     const known = this.#errors.get(kind)
     if (known) known.count += 1
     else if (this.#errors.size < ERRORS_MAX) this.#errors.set(kind, { message, count: 1 })
+    else this.#otherErrors += 1
   }
 
   summary(): RequestSummary {
@@ -93,6 +97,7 @@ export class Tally {
   /** What is told beside the summary. */
   told(): { readonly timeline: Timeline; readonly errors: readonly RunError[] } {
     const errors = [...this.#errors.values()].sort((a, b) => b.count - a.count)
+    if (this.#otherErrors > 0) errors.push({ message: 'other errors', count: this.#otherErrors })
     return { timeline: this.#bins.timeline(this.#basis.durationMs), errors }
   }
 }

@@ -110,13 +110,14 @@ test('what requests failed with is told, numbers within it aside, the most frequ
   ])
 })
 
-test('of errors that are all different, twenty are told', async () => {
+test('of errors that are all different twenty are told, and how many others there were', async () => {
   let calls = 0
   const work = () => {
     throw new Error('x'.repeat(++calls))
   }
   const { errors, summary } = await runWhole({ work, workload: fromCounts([50], { binMs: 1_000 }) })
-  expect(errors).toHaveLength(20)
+  expect(errors).toHaveLength(21)
+  expect(errors.at(-1)).toEqual({ message: 'other errors', count: 30 })
   expect(summary.failed).toBe(50)
 })
 

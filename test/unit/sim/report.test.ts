@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { codel, hybrid } from '../../../src/index.ts'
+import { codel, hybrid, shadow } from '../../../src/index.ts'
 import { escapeHtml } from '../../../src/sim/chart.ts'
 import { poisson, scenarios, simulate, uslBackend } from '../../../src/sim/index.ts'
 
@@ -39,6 +39,21 @@ test('what requests failed with is in the report', async () => {
   expect(errors.reduce((sum, { count }) => sum + count, 0)).toBe(summary.failed)
   expect(errors.length).toBeGreaterThan(0)
   for (const { message } of errors) expect(result.toHtml()).toContain(escapeHtml(message))
+})
+
+// Slipped through: rows were made of the decisions that are acted on.
+test('rows of a controller in the shadow tell the limit that it would have set, and so do CSV and page', async () => {
+  const { options } = scenarios['step-up']
+  const pool = { ...options.pool, warmUp: 5, limitInitial: 5, controller: shadow(hybrid()) }
+  const result = await simulate({ ...options, durationMs: 60_000, pool })
+  expect(new Set(result.rows.map(({ limit }) => limit))).toEqual(new Set([5]))
+  expect(Math.max(...result.rows.map(({ shadowLimit = 0 }) => shadowLimit))).toBeGreaterThan(5)
+  const [head = '', line = ''] = result.toCsv().split('\n')
+  expect(head.split(',').at(-1)).toBe('shadowLimit')
+  expect(line.split(',').at(-1)).toBe(String(result.rows[0]?.shadowLimit))
+  expect(result.toHtml()).toContain('shadow limit')
+  const acting = await simulate({ ...options, durationMs: 1_000 })
+  expect(acting.toCsv() + acting.toHtml()).not.toMatch(/shadow/)
 })
 
 test('the timeline adds up, and has at most 4096 bins however long the run', async () => {
