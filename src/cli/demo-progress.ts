@@ -82,13 +82,14 @@ export class DemoProgress {
     const durationMs = phases.reduce((sum, phase) => sum + phase.durationMs, 0)
     const values = latestValues(record, elapsedMs)
     const plots = PLOTS.map(({ name, of, tell = formatCount, isAlarm = false }) => {
-      const value = of(values)
+      const seen = of(values)
+      const value = seen ?? 0
       const history = this.#history.get(name) ?? []
       history.push({ atMs: elapsedMs, value })
       this.#history.set(name, history)
       const scale = SAME_SCALE.get(name) ?? name
       this.#scales.set(scale, Math.max(this.#scales.get(scale) ?? 0, value))
-      return { name, values: history, last: tell(value), isAlarm }
+      return { name, values: history, last: seen === undefined ? '–' : tell(seen), isAlarm }
     })
     return { phase: phaseAt(phases, elapsedMs), elapsedMs, durationMs, plots }
   }
@@ -124,13 +125,15 @@ interface LatestValues {
   readonly limit: number
   readonly inUse: number
   readonly waiting: number
-  readonly latencyMsP99: number
-  readonly queryMs: number
+  /** Undefined: nothing has been served. */
+  readonly latencyMsP99: number | undefined
+  /** Undefined: none has come back yet. */
+  readonly queryMs: number | undefined
 }
 
 const PLOTS: readonly {
   readonly name: string
-  readonly of: (values: LatestValues) => number
+  readonly of: (values: LatestValues) => number | undefined
   readonly tell?: (value: number) => string
   readonly isAlarm?: boolean
 }[] = [
@@ -165,8 +168,8 @@ function latestValues(record: RunRecord, elapsedMs: number): LatestValues {
     limit: gauge?.limit ?? 0,
     inUse: gauge?.inUse ?? 0,
     waiting: gauge?.waiting ?? 0,
-    latencyMsP99: quantile(latenciesMs, 0.99),
-    queryMs: record.observations.at(-1)?.queryMs ?? 0,
+    latencyMsP99: latenciesMs.length === 0 ? undefined : quantile(latenciesMs, 0.99),
+    queryMs: record.observations.at(-1)?.queryMs,
   }
 }
 

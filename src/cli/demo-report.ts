@@ -35,12 +35,21 @@ ${methodOf(result)}
 <script>/*!
 ${uplotLicense.replaceAll('*/', '* /')}
 */
+${KNOWN_LANGUAGE}
 ${inlineScript(uplotScript)}</script>
 <script>${inlineScript(pageScript)}</script>
 </body>
 </html>
 `
 }
+
+/**
+ * Before uPlot, which hands the browser's language to Intl as it is loaded: a browser under LC_ALL=C calls it
+ * en-US@posix, which Intl refuses, and there would be no charts.
+ */
+const KNOWN_LANGUAGE = `try { new Intl.NumberFormat(navigator.language) } catch {
+  Object.defineProperty(navigator, 'language', { value: 'en-US' })
+}`
 
 /** JSON that may stand inside a script element: without `<`, nothing in it can end the element or open a comment. */
 export function inlineJson(value: unknown): string {

@@ -73,8 +73,8 @@ export function toDemoResult(setup: DemoSetup, runs: DemoRuns): DemoResult {
   const adopted = toRunResult(runs.adopted, setup.phases)
   const verdict = decideVerdict({
     staticRun: fixed.figures,
-    watchedRun: { figures: watched.figures, ...firstWarningOf(watched) },
-    adoptedRun: { figures: adopted.figures, ...firstWarningOf(adopted) },
+    watchedRun: { figures: watched.figures, ...firstWarningOf(watched, spikeAtMs) },
+    adoptedRun: { figures: adopted.figures, ...firstWarningOf(adopted, spikeAtMs) },
     poolMax: setup.poolMax,
     spikeAtMs,
   })
@@ -87,7 +87,9 @@ function toRunResult({ record, end }: DemoRunEnd, phases: readonly Phase[]): Dem
   return { figures, rows: toRows(record, ROW_MS), gauges, observations, limitMoves, said }
 }
 
-function firstWarningOf({ said }: DemoRunResult): { readonly firstWarning?: FirstWarning } {
-  const firstWarning = said.find(({ event, severity }) => event !== 'recovered' && severity !== 'info')
+/** The first of the spike; one from before it, as of a slow machine's first connects, only if there is no other. */
+function firstWarningOf({ said }: DemoRunResult, spikeAtMs: number): { readonly firstWarning?: FirstWarning } {
+  const warnings = said.filter(({ event, severity }) => event !== 'recovered' && severity !== 'info')
+  const firstWarning = warnings.find(({ atMs }) => atMs >= spikeAtMs) ?? warnings[0]
   return firstWarning ? { firstWarning } : {}
 }

@@ -71,6 +71,17 @@ describe('on a terminal', () => {
     expect(text).toMatch(/latency p99 .* 20 ms\n/)
   })
 
+  // Slipped through, since the first frame of a run was never looked at.
+  test('what has not been measured yet is no 0.0 ms', () => {
+    const screen = newScreen({ isTTY: true, columns: 80 })
+    const progress = new DemoProgress(screen, { NO_COLOR: '1' })
+    progress.begin('1 of 2')
+    progress.show(PHASES, newRunRecord(), 100)
+    const text = screen.take()
+    expect(text).toMatch(/latency p99 .* –\n/)
+    expect(text).toMatch(/query past the pool .* –\n/)
+  })
+
   test('failures are red as soon as there was one; NO_COLOR is honoured', () => {
     for (const env of [{}, { NO_COLOR: '1' }]) {
       const screen = newScreen({ isTTY: true, columns: 80 })

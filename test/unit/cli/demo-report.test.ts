@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { escapeHtml, inlineJson, toReportPage } from '../../../src/cli/demo-report.ts'
 import { type DemoSetup, toDemoResult } from '../../../src/cli/demo-result.ts'
@@ -55,6 +56,37 @@ test('the report loads nothing: no address, no import, no other file', () => {
   expect(OWN).not.toMatch(/<(script|img|iframe|object|embed|audio|video)[^>]*\ssrc=/)
   expect(OWN).not.toMatch(/@import|url\(|\bimport\(|\bfetch\(|XMLHttpRequest|WebSocket|sendBeacon/)
   expect([...OWN.matchAll(/<link [^>]*href="([^"]*)"/g)].map(([, href]) => href)).toEqual(['data:,'])
+})
+
+// Slipped through: people's browsers have a language. uPlot could not be loaded under LC_ALL=C, and nothing was drawn.
+test.each(['en-US@posix', 'de-DE'])('uPlot is loaded in a browser whose language is %s', (language) => {
+  const [, script = ''] = /<script>(\/\*!.*?)<\/script>/s.exec(PAGE) ?? []
+  const navigator = Object.create({ language })
+  const listening = { addEventListener: () => {}, dispatchEvent: () => {} }
+  const page = {
+    navigator,
+    document: listening,
+    CustomEvent,
+    matchMedia: () => listening,
+    devicePixelRatio: 1,
+    ...listening,
+  }
+  const window = Object.assign(page, { window: page })
+  expect(runInNewContext(`${script}; typeof uPlot`, window)).toBe('function')
+  expect(navigator.language).toBe(language === 'de-DE' ? language : 'en-US')
+})
+
+// Slipped through: on an idle machine nothing is said before the spike.
+test('the warning that the verdict tells of is the first of the spike, where one came before it as well', () => {
+  const [watched, adopted] = [runEnd(true), runEnd(false)]
+  for (const [atMs, kind] of [
+    [100, 'wait-slo-burn'],
+    [1_050, 'exhaustion-forecast'],
+  ] as const) {
+    watched.record.said.push({ atMs, event: 'warning', kind, severity: 'warn', message: kind })
+  }
+  const { verdict } = toDemoResult(SETUP, { static: runEnd(true), watched, adopted })
+  expect(verdict.sentences[2]).toContain('warned (exhaustion-forecast) 0.05 s into the spike')
 })
 
 test('it carries uPlot with its licence', () => {
