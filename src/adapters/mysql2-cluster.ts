@@ -1,3 +1,4 @@
+import { ignore } from '../base/ignore.ts'
 import type { AdapterGroup, GroupMembers } from '../pool/contract.ts'
 import { withCallbackHome } from './caller-scope.ts'
 import { isGateRefusing } from './mysql2.ts'
@@ -8,10 +9,14 @@ interface NamespaceLike {
   execute(...args: readonly unknown[]): unknown
 }
 
+interface Mysql2NodeLike {
+  readonly pool: object
+}
+
 /** The part of the core `PoolCluster` of mysql2 3.x that we touch, and no more. */
 export interface Mysql2ClusterLike {
   /** Private: its nodes. */
-  readonly _nodes: Readonly<Record<string, { readonly pool: object } | undefined>>
+  readonly _nodes: Readonly<Record<string, Mysql2NodeLike | undefined>>
   readonly _namespaces: Readonly<Record<string, NamespaceLike>>
   readonly _canRetry: boolean
   readonly _closed: boolean
@@ -20,6 +25,8 @@ export interface Mysql2ClusterLike {
   /** Private: called whenever a node has been added or removed. */
   _clearFindCaches(): void
   _increaseErrorCount(node: unknown): void
+  /** Private: what `remove` does, without a pattern. */
+  _removeNode(node: Mysql2NodeLike): void
 }
 
 /** The core of a pool cluster of mysql2, or of the shell around it that promises. */
@@ -32,7 +39,7 @@ export function mysql2ClusterOf(candidate: unknown): Mysql2ClusterLike | undefin
 function isCluster(candidate: unknown): candidate is Mysql2ClusterLike {
   if (typeof candidate !== 'object' || candidate === null) return false
   const cluster = candidate as Record<string, unknown>
-  const methods = ['of', 'add', 'getConnection', '_clearFindCaches', '_increaseErrorCount']
+  const methods = ['of', 'add', 'getConnection', '_clearFindCaches', '_increaseErrorCount', '_removeNode']
   return (
     methods.every((name) => typeof cluster[name] === 'function') &&
     ['_nodes', '_namespaces'].every((name) => typeof cluster[name] === 'object')
@@ -71,7 +78,7 @@ export class Mysql2Cluster implements AdapterGroup {
     this.#patch = patchMembers(cluster, {
       _clearFindCaches: () => {
         _clearFindCaches.call(cluster)
-        this.#follow(members)
+        this.#follow(members, (node) => cluster._removeNode(node))
       },
       _increaseErrorCount: (node: unknown) => {
         if (!isGateRefusing()) _increaseErrorCount.call(cluster, node)
@@ -87,7 +94,8 @@ export class Mysql2Cluster implements AdapterGroup {
     for (const patch of this.#namespaces.values()) patch.undo()
   }
 
-  #follow(members: GroupMembers): void {
+  /** @param refuse takes a node out again that cannot be adopted */
+  #follow(members: GroupMembers, refuse: (node: Mysql2NodeLike) => void = ignore): void {
     const nodes = this.#cluster._nodes
     for (const id of this.#known) {
       if (nodes[id] !== undefined) continue
@@ -96,8 +104,13 @@ export class Mysql2Cluster implements AdapterGroup {
     }
     for (const [id, node] of Object.entries(nodes)) {
       if (node === undefined || this.#known.has(id)) continue
+      try {
+        members.added(id, node.pool)
+      } catch (error) {
+        refuse(node)
+        throw error
+      }
       this.#known.add(id)
-      members.added(id, node.pool)
     }
   }
 

@@ -109,6 +109,21 @@ describe('a cluster', () => {
     control.detach()
   })
 
+  // Slipped through: later nodes were as the first ones.
+  test('a later node that cannot be adopted is refused by add(), and is not half added', () => {
+    const { cluster } = newCluster(10)
+    const control = adapt(cluster, { limitMin: 5 })
+    const add = (connectionLimit: number) => () => cluster.add('later', { connectionLimit })
+    expect(add(3)).toThrow(/limitMin must not exceed limitMax \(3\)/)
+    expect(Object.keys((cluster as unknown as { _nodes: object })._nodes)).toEqual(['node 0'])
+    expect([...control.members.keys()]).toEqual(['node 0'])
+    add(6)()
+    expect(control.members.get('later')?.counts().limit).toBe(6)
+    control.detach()
+    cluster.remove('later')
+    add(3)()
+  })
+
   test('a node that was adopted by itself stays so, whatever becomes of the cluster', () => {
     const { cluster, pools } = newCluster(10, 3)
     const [first] = pools as [Pool]
