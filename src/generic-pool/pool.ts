@@ -3,11 +3,13 @@ import { asGenericPoolError, DRAINING } from '../adapters/generic-pool-errors.ts
 import { captureAsyncScope, clockInScope } from '../base/async-scope.ts'
 import { isThenable } from '../base/at-once.ts'
 import { type Clock, TIMER_DELAY_MS_MAX, type Timer, wallClockMs } from '../base/clock.ts'
+import { deferred } from '../base/deferred.ts'
 import { ignore } from '../base/ignore.ts'
 import { show } from '../base/options.ts'
 import { type Engine, PoolHandle } from '../handle.ts'
 import type { ResolvedAcquire } from '../pool/acquire-options.ts'
 import type { Asker, Lease, LeaseInfo } from '../pool/contract.ts'
+import type { DrainResult } from '../pool/pool.ts'
 import { PRIORITY_MIN } from '../pool/waiter-queue.ts'
 import { Deque } from './deque.ts'
 import { DefaultEvictor, type Evictor, type PooledResource } from './evictor.ts'
@@ -221,6 +223,7 @@ export class Pool<T> extends EventEmitter {
   /** Refuses new acquires, and resolves when nobody waits and nothing is out. What is idle stays until clear(). */
   drain(): Promise<void> {
     this.#handle.isDraining = true
+    this.#handle.drains.resolve()
     this.#engine.keepLive(0)
     this.#engine.resume() // nobody would, and who waits is to be served
     return new this.#Promise<void>((resolve) => {
@@ -234,17 +237,21 @@ export class Pool<T> extends EventEmitter {
     return this.#Promise.resolve(this.#clear())
   }
 
-  /** Resolves once `min` resources have been created. */
+  /** Resolves once `min` resources have been created, or none will be any more. */
   ready(): Promise<void> {
     return new this.#Promise<void>((resolve) => {
-      const look = (): void => {
+      const isReady = (): boolean => {
         const { live, creating } = this.#engine.counts()
-        if (live - creating < this.min) return
+        return live - creating >= this.min
+      }
+      const done = (): void => {
         this.control.off('created', look)
         resolve()
       }
+      const look = (): void => (isReady() ? done() : undefined)
+      if (isReady()) return resolve()
       this.control.on('created', look)
-      look()
+      this.#handle.drains.promise.then(done)
     })
   }
 
@@ -339,6 +346,8 @@ export class Pool<T> extends EventEmitter {
 /** The handle, with the engine for its owner. */
 class EngineHandle<T> extends PoolHandle<Slot<T>> {
   isDraining = false
+  /** Resolved by either drain(). */
+  readonly drains = deferred<void>()
 
   get inside(): Engine<Slot<T>> {
     return this.engine
@@ -347,6 +356,11 @@ class EngineHandle<T> extends PoolHandle<Slot<T>> {
   override async warmUp(count: number): Promise<void> {
     if (this.isDraining) throw new Error(DRAINING)
     await super.warmUp(count)
+  }
+
+  override drain(options?: { readonly timeoutMs?: number }): Promise<DrainResult> {
+    this.drains.resolve()
+    return super.drain(options)
   }
 
   /** What its controller foresees is opened, though nobody has asked yet. */

@@ -231,6 +231,20 @@ fixed('ready() resolves although what was made is out', async (s) => {
   await pool.release(held)
 })
 
+for (const [whose, drain] of [
+  ['the pool', (pool: ours.Pool<FakeConnection>) => pool.drain()],
+  ['its handle', (pool: ours.Pool<FakeConnection>) => pool.control.drain()],
+] as const) {
+  fixed(`ready() of what drains, or has been drained, is answered: drain() of ${whose}`, async (s) => {
+    const pool = s.newPool({ max: 2, min: 2, autostart: false })
+    const early = pool.ready()
+    await drain(pool)
+    await early
+    await pool.ready()
+    expect(pool.size).toBe(0)
+  })
+}
+
 fixed(
   'a few at a time: the evictor looks at no more than numTestsPerEvictionRun, and all get their turn',
   async (s) => {
