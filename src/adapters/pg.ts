@@ -356,8 +356,8 @@ type BringHome = (answer: PgConnectCallback) => PgConnectCallback
 /** Of a promise's, which its caller awaits in a context of his own. */
 const asItIs: BringHome = (answer) => answer
 
-/** As pg does: a stack that leads to the caller, not to a timer or a socket of ours. */
+/** As pg does: a stack that leads to the caller, not to a timer or a socket; without a frame of ours on top. */
 function leadToCaller(error: Error): never {
-  Error.captureStackTrace(error)
+  Error.captureStackTrace(error, leadToCaller)
   throw error
 }

@@ -124,7 +124,7 @@ export class DrainingError extends PoolError {
   readonly code = 'ERR_POOL_DRAINING' as const
 
   constructor(info: PoolErrorInfo) {
-    super(`Pool '${info.pool}' drains or is closed: drain() was called, so it lends no more.`, info)
+    super(`Pool '${info.pool}' drains or is closed, so it lends no more.`, info)
   }
 }
 

@@ -161,7 +161,7 @@ describe('what pg tells', () => {
       cause: { code: 'ERR_POOL_ACQUIRE_TIMEOUT' },
     })
     expect(error.constructor).toBe(Error)
-    expect(error.stack).toContain('pg-doors.postgres.test.ts')
+    expect(error.stack?.split('\n')[1]).toContain('pg-doors.postgres.test.ts')
     expect(control.stats().timedOut).toBe(1)
     await expect(pool.query('select 1')).rejects.toThrow('timeout exceeded when trying to connect')
     client.release()

@@ -117,7 +117,7 @@ test.each([
   ['QueueFullError', new QueueFullError(3, INFO), /waitersMax is 3, limit 2, 2 in use.* or raise waitersMax/],
   ['QueueFullError', new QueueFullError(Infinity, INFO), /full: the driver's own options let no more wait, limit 2/],
   ['AcquireAbortedError', new AcquireAbortedError(20, INFO), /'orders' aborted by its signal after 20 ms/],
-  ['DrainingError', new DrainingError(INFO), /'orders' drains or is closed: drain\(\) was called/],
+  ['DrainingError', new DrainingError(INFO), /'orders' drains or is closed, so it lends no more/],
   ['LeaseEndedError', new LeaseEndedError(INFO), /has ended already.* release it in one place/],
   [
     'CreateFailedError',
