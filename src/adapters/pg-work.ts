@@ -9,7 +9,7 @@ export function pgWork(work: WorkObserver): DriverWork<PgClientLike> {
 }
 
 /** What is needed of a client, of a pool's or not. */
-type PgAskedLike = Pick<PgClientLike, 'query' | 'on' | 'removeListener'>
+type PgAskedLike = Pick<PgClientLike, 'query' | 'on' | 'removeListener' | '_ending'>
 
 /** Is it a client of pg, of whatever copy? */
 export function isPgClient(candidate: object): candidate is PgAskedLike {
@@ -27,7 +27,8 @@ export function watchPgClient(client: PgAskedLike, watched: Watched<object>): ()
   const patch = patchMembers(client, {
     query: (...args: unknown[]) => {
       const { reclaimError } = watched.lease
-      if (reclaimError !== undefined) return refuse(args, reclaimError)
+      // Not of one that lives on: its maker has given it back to a pool of pg's, and that has lent it to somebody else.
+      if (reclaimError !== undefined && client._ending) return refuse(args, reclaimError)
       watched.began(textOf(args[0]))
       return query.apply(client, args)
     },
