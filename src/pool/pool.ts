@@ -764,7 +764,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
       this.#evictedByDriver(this.#idle.oldest as Entry<T>)
     }
     while (this.#view.idle < idleCount) {
-      // Counted twice until the adapter looks, one that is back would make a full pool close others, and open them again.
+      // Counted twice until the adapter looks, one that is back would make a full pool close others, and open them
+      // again.
       if (this.#outside.length > (this.#source.strangersOut?.() ?? Number.POSITIVE_INFINITY)) {
         this.#outside.pop()?.release()
         return this.#followDriver(this.#source.idleCount?.() ?? 0) // a listener told of it may have asked for it
