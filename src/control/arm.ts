@@ -1,3 +1,4 @@
+import { clamp } from '../base/clamp.ts'
 import type { Sample } from '../measure/sample.ts'
 
 /** What was measured at one limit while it was fully used: one side of a comparison. */
@@ -8,6 +9,8 @@ export interface Arm {
   readonly ms: number
   readonly completions: number
   readonly leaseMsSum: number
+  /** The sum of their squares. */
+  readonly leaseMsSquares: number
   /** Time integral of leases out, in lease-ms. */
   readonly inUseMs: number
 }
@@ -17,7 +20,7 @@ const WAITING_RATIO = 0.5
 
 /** @param settleMs one lease time: completions lag behind what is lent by that much */
 export function newArm(limit: number, settleMs: number): Arm {
-  return { limit, settleMs, ms: 0, completions: 0, leaseMsSum: 0, inUseMs: 0 }
+  return { limit, settleMs, ms: 0, completions: 0, leaseMsSum: 0, leaseMsSquares: 0, inUseMs: 0 }
 }
 
 /** Share of the limit that must be out while somebody waits: less, and they do not wait for leases but for creates. */
@@ -32,11 +35,13 @@ export function measured(arm: Arm, sample: Sample): Arm {
   if (sample.waitingMs < WAITING_RATIO * sample.windowMs || sample.creating > 0) return arm
   if (sample.inUseMean * sample.windowMs < OUT_RATIO * sample.limit * sample.waitingMs) return arm
   if (arm.settleMs > 0) return { ...arm, settleMs: arm.settleMs - sample.windowMs }
+  const { completions, leaseMsMean, leaseMsVariation } = sample
   return {
     ...arm,
     ms: arm.ms + sample.windowMs,
-    completions: arm.completions + sample.completions,
-    leaseMsSum: arm.leaseMsSum + sample.completions * sample.leaseMsMean,
+    completions: arm.completions + completions,
+    leaseMsSum: arm.leaseMsSum + completions * leaseMsMean,
+    leaseMsSquares: arm.leaseMsSquares + completions * leaseMsMean ** 2 * (1 + leaseMsVariation ** 2),
     inUseMs: arm.inUseMs + sample.inUseMean * sample.windowMs,
   }
 }
@@ -59,10 +64,28 @@ const GROWTH_MIN = 1.01
  * completions that stay, when it is none.
  */
 export function compare(smaller: Arm, larger: Arm, elasticityMin: number): number {
-  // Counts are Poisson: relative variance 1 / count. Half a completion more keeps an arm without any finite.
+  // Half a completion more keeps an arm without any finite.
   const countSmaller = smaller.completions + 0.5
   const countLarger = larger.completions + 0.5
   const gain = Math.log(countLarger / larger.ms / (countSmaller / smaller.ms))
   const growth = Math.log(Math.max(GROWTH_MIN, larger.inUseMs / larger.ms / (smaller.inUseMs / smaller.ms)))
-  return (gain - elasticityMin * growth) / Math.sqrt(1 / countSmaller + 1 / countLarger)
+  const variance = dispersionOf(smaller) / countSmaller + dispersionOf(larger) / countLarger
+  return (gain - elasticityMin * growth) / Math.sqrt(variance)
+}
+
+/** From so many completions on it is known how much leases vary. */
+const VARIED_MIN = 5
+/** Leases that are all alike end together, in heaps: their counts vary all the same. */
+const DISPERSION_MIN = 0.1
+
+/**
+ * The variance of the count of completions, as a multiple of Poisson's. Beyond that it is not believed: of a mix of
+ * long and short leases, nothing would ever be decided.
+ *
+ * @source Cox 1962, "Renewal theory": the variance of a count tends to its mean times the squared coefficient of
+ *   variation of what is counted
+ */
+function dispersionOf({ completions, leaseMsSum, leaseMsSquares }: Arm): number {
+  if (completions < VARIED_MIN || leaseMsSum === 0) return 1
+  return clamp((leaseMsSquares * completions) / leaseMsSum ** 2 - 1, DISPERSION_MIN, 1)
 }

@@ -348,18 +348,22 @@ function press(state: HybridState, sample: Sample, settings: Settings): Step {
 const ARM_MS_MIN = 250
 const ARM_COMPLETIONS_MIN = 20
 const ARM_MS_ENOUGH = 2_000
+/** A trial of less costs service while it lasts: the shorter, the more is known of what it is compared with. */
+const LESS_COMPLETIONS_MIN = 4 * ARM_COMPLETIONS_MIN
 /** A queue that is gone within this, in ms, by itself needs no more resources. */
 const DRAIN_MS = 2_000
 /** Pressure that has lasted for less, in ms, may be a burst. */
 const BURST_MS = 1_000
 
+function isBrief({ completions, ms }: Arm, completionsMin: number): boolean {
+  return completions < completionsMin && ms < ARM_MS_ENOUGH
+}
+
 function considerTrial(state: HybridState, sample: Sample): Step {
   const { arm, trialUp } = state
   const silenceMs = clamp(SILENT_LEASES * state.leases.recentMs, ARM_MS_MIN, ARM_MS_ENOUGH)
   if (state.silentMs >= silenceMs) return growBlindly(state, sample)
-  if (arm.ms < ARM_MS_MIN || (arm.completions < ARM_COMPLETIONS_MIN && arm.ms < ARM_MS_ENOUGH)) {
-    return hold(state, sample, 'measuring')
-  }
+  if (arm.ms < ARM_MS_MIN || isBrief(arm, ARM_COMPLETIONS_MIN)) return hold(state, sample, 'measuring')
   if (arm.completions === 0) return hold(state, sample, 'no-lease-ends')
   const drainedPerMs = completionsPerMs(arm) - arrivalsPerMs(state.rate)
   if (drainedPerMs > 0 && sample.waiters < drainedPerMs * DRAIN_MS) return hold(state, sample, 'draining')
@@ -370,6 +374,7 @@ function considerTrial(state: HybridState, sample: Sample): Step {
   const limit = trialUp ? Math.ceil(sample.limit * ratio) : Math.floor(sample.limit * 0.75)
   const bounded = clamp(limit, sample.limitMin, sample.limitMax)
   if (bounded === sample.limit) return hold({ ...state, trialUp: !trialUp }, sample, 'at-bound')
+  if (!trialUp && isBrief(arm, LESS_COMPLETIONS_MIN)) return hold(state, sample, 'measuring')
   if (!trialUp && isUnloaded(state.leases)) return hold({ ...state, trialUp: true }, sample, 'unloaded')
   return move(state, bounded, trialUp ? 'probe-up' : 'probe-down', arm)
 }
@@ -403,9 +408,13 @@ function hasSlowedByItself({ leases, inUseCalm, leaseMsCalm }: HybridState, samp
   return slowdown > SLOWDOWN_MIN && slowdown * Math.max(1, inUseCalm) > sample.inUseMean
 }
 
-/** A trial is judged at this many standard deviations, not before ARM_MS_FIRST; by likelihood when it tells no more. */
+/**
+ * A trial is judged at this many standard deviations, not before a lease's time within these bounds, in ms, since
+ * leases that are alike end in heaps; by likelihood when it tells no more.
+ */
 const SIGMAS = 2.5
 const ARM_MS_FIRST = 100
+const ARM_MS_FIRST_MAX = 1_000
 const ARM_MS_MAX = 5_000
 /**
  * With so many times the completions of what it is compared with, an arm tells hardly more by lasting longer: what is
@@ -418,16 +427,17 @@ const UNLOADED_ELASTICITY = 0.5
 const DOUBLED_RATIO = 1.9
 /**
  * A trial of more that tells no more is kept only from here on: chance alone would keep every second one, and two in a
- * row hold a small server down for as long as it takes to try less again.
+ * row hold a small server down for as long as it takes to try less again. One of less that has served less as likely as
+ * that is taken back: waiting for certainty costs more than another trial.
  */
 const LIKELY_SIGMAS = 1
 
 function judge(state: HybridState, from: Arm, sample: Sample, { elasticityMin }: Settings): Step {
   const { arm } = state
   const isUp = arm.limit > from.limit
-  if (arm.ms < ARM_MS_FIRST) return hold(state, sample, 'probing')
+  if (arm.ms < clamp(leaseMsMean(from), ARM_MS_FIRST, ARM_MS_FIRST_MAX)) return hold(state, sample, 'probing')
   const sigmas = isUp ? compare(from, arm, elasticityMin) : compare(arm, from, elasticityMin)
-  const isDecisive = Math.abs(sigmas) >= SIGMAS
+  const isDecisive = Math.abs(sigmas) >= SIGMAS || (!isUp && sigmas >= LIKELY_SIGMAS)
   const tellsMore = arm.completions < FUTILE_RATIO * Math.max(ARM_COMPLETIONS_MIN, from.completions)
   if (!isDecisive && tellsMore && arm.ms < ARM_MS_MAX) return hold(state, sample, 'probing')
   // Twice as many were tried since leases were long by themselves: then completions would be twice as many, nearly.

@@ -49,6 +49,7 @@ export class Histogram {
   readonly #counts = new Float64Array(LAST + 1)
   #count = 0
   #sum = 0
+  #squares = 0
   #max = 0
 
   add(ms: number): void {
@@ -56,6 +57,7 @@ export class Histogram {
     this.#counts[bucket] = (this.#counts[bucket] as number) + 1
     this.#count += 1
     this.#sum += ms
+    this.#squares += ms * ms
     if (ms > this.#max) this.#max = ms
   }
 
@@ -64,6 +66,7 @@ export class Histogram {
     for (let i = 0; i <= last; i++) this.#counts[i] = (this.#counts[i] as number) + (other.#counts[i] as number)
     this.#count += other.#count
     this.#sum += other.#sum
+    this.#squares += other.#squares
     if (other.#max > this.#max) this.#max = other.#max
   }
 
@@ -73,6 +76,13 @@ export class Histogram {
 
   get mean(): number {
     return this.#count > 0 ? this.#sum / this.#count : 0
+  }
+
+  /** The coefficient of variation: standard deviation / mean; 0 if all are alike. */
+  get variation(): number {
+    if (this.#sum === 0) return 0
+    // The difference of two large numbers: rounding can leave it a hair below 0.
+    return Math.sqrt(Math.max(0, (this.#squares * this.#count) / this.#sum ** 2 - 1))
   }
 
   get max(): number {
@@ -106,6 +116,7 @@ export class Histogram {
     this.#counts.fill(0)
     this.#count = 0
     this.#sum = 0
+    this.#squares = 0
     this.#max = 0
   }
 

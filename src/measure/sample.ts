@@ -41,6 +41,8 @@ export interface Sample {
 
   /** From lease to its end, over the completions of the window. */
   readonly leaseMsMean: number
+  /** Their standard deviation / mean: 0 if all were alike, 1 if they are random in the way of queueing theory. */
+  readonly leaseMsVariation: number
   readonly leaseMsP50: number
   readonly leaseMsP95: number
 

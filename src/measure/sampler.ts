@@ -224,6 +224,7 @@ export class Sampler implements PoolObserver {
       waitMsMax: this.#waitMs.max,
       slowGrants: this.#slowGrants,
       leaseMsMean: this.#leaseMs.mean,
+      leaseMsVariation: this.#leaseMs.variation,
       leaseMsP50: this.#leaseMs.quantile(0.5),
       leaseMsP95: this.#leaseMs.quantile(0.95),
       inUseMean,

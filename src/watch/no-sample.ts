@@ -25,6 +25,7 @@ export const NO_SAMPLE: Sample = {
   waitMsMax: 0,
   slowGrants: 0,
   leaseMsMean: 0,
+  leaseMsVariation: 0,
   leaseMsP50: 0,
   leaseMsP95: 0,
   inUseMean: 0,

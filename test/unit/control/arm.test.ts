@@ -2,7 +2,15 @@ import { describe, expect, test } from 'vitest'
 import { type Arm, compare, completionsPerMs, measured, newArm } from '../../../src/control/arm.ts'
 import { sampleOf } from '../../support/sample-of.ts'
 
-const FULL = sampleOf({ limit: 8, windowMs: 50, waitingMs: 50, completions: 5, leaseMsMean: 20, inUseMean: 8 })
+const FULL = sampleOf({
+  limit: 8,
+  windowMs: 50,
+  waitingMs: 50,
+  completions: 5,
+  leaseMsMean: 20,
+  leaseMsVariation: 0.5,
+  inUseMean: 8,
+})
 
 /** An arm of one second. */
 function armOf(inUseMean: number, completions: number): Arm {
@@ -12,7 +20,15 @@ function armOf(inUseMean: number, completions: number): Arm {
 describe('an arm', () => {
   test('sums up the windows in which somebody waited', () => {
     const arm = measured(measured(newArm(8, 0), FULL), FULL)
-    expect(arm).toEqual({ limit: 8, settleMs: 0, ms: 100, completions: 10, leaseMsSum: 200, inUseMs: 800 })
+    expect(arm).toEqual({
+      limit: 8,
+      settleMs: 0,
+      ms: 100,
+      completions: 10,
+      leaseMsSum: 200,
+      leaseMsSquares: 5_000,
+      inUseMs: 800,
+    })
     expect(completionsPerMs(arm)).toBe(0.1)
   })
 
@@ -58,6 +74,20 @@ describe('compared with a smaller arm, a larger one', () => {
 
   test('proves little by few completions', () => {
     expect(compare(armOf(10, 5), armOf(20, 10), 0.1)).toBeLessThan(2)
+  })
+
+  test('proves the more, the more alike the leases were, within bounds', () => {
+    const sigmasAt = (variation: number): number => {
+      const armAt = (inUseMean: number, completions: number): Arm => {
+        const leaseMs = (inUseMean * 1_000) / completions
+        const squares = completions * leaseMs ** 2 * (1 + variation ** 2)
+        return { ...armOf(inUseMean, completions), leaseMsSum: completions * leaseMs, leaseMsSquares: squares }
+      }
+      return compare(armAt(10, 50), armAt(20, 100), 0.1)
+    }
+    expect(sigmasAt(0.5) / sigmasAt(1)).toBeCloseTo(2)
+    expect(sigmasAt(0) / sigmasAt(1)).toBeCloseTo(Math.sqrt(10))
+    expect(sigmasAt(3) / sigmasAt(1)).toBeCloseTo(1)
   })
 
   test('can be compared even if nothing was completed', () => {

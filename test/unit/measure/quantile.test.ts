@@ -35,6 +35,19 @@ test('count, mean and max are exact', () => {
   expect([count, mean, max]).toEqual([4, 225.875, 900.5])
 })
 
+test('so is the variation: standard deviation / mean', () => {
+  expect(histogramOf([]).variation).toBe(0)
+  expect(histogramOf([0, 0]).variation).toBe(0)
+  expect(histogramOf([0.1, 0.1, 0.1]).variation).toBeCloseTo(0)
+  const both = histogramOf([1, 3])
+  expect(both.variation).toBe(0.5)
+  both.addAll(histogramOf([3, 1]))
+  expect(both.variation).toBe(0.5)
+  both.reset()
+  both.add(7)
+  expect(both.variation).toBe(0)
+})
+
 test('a wait of 0 stays exactly 0, and so does one below a microsecond', () => {
   const histogram = histogramOf([0, 0, 0, 0.0005])
   expect(histogram.quantile(0.5)).toBe(0)
