@@ -295,17 +295,28 @@ fixed('a factory that makes the same thing twice gets all of it back', async (s)
 })
 
 fixed('a listener that throws is an uncaught exception of its own, and the pool goes on', async (s) => {
-  const nextTick = vi.spyOn(process, 'nextTick').mockImplementation(() => {})
   const error = new Error('of the listener')
+  const uncaught: unknown[] = []
+  // All other ticks go their way: among them is the runner's, who would wait for it for ever.
+  const { nextTick } = process
+  const spy = vi.spyOn(process, 'nextTick').mockImplementation((tick, ...args) =>
+    nextTick(() => {
+      try {
+        tick(...args)
+      } catch (thrown) {
+        if (thrown !== error) throw thrown
+        uncaught.push(thrown)
+      }
+    }),
+  )
   const pool = s.newPool({}, { destroy: () => Promise.reject(new Error('of the factory')) })
   pool.on('factoryDestroyError', () => {
     throw error
   })
   await pool.destroy(await pool.acquire())
   await new Promise((resolve) => setImmediate(resolve))
-  const [rethrow] = nextTick.mock.calls.at(-1) as [() => void]
-  nextTick.mockRestore()
-  expect(rethrow).toThrow(error)
+  spy.mockRestore()
+  expect(uncaught).toEqual([error])
   expect(await pool.acquire()).toMatchObject({ id: 2 })
 })
 
