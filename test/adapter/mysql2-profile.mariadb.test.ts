@@ -82,6 +82,7 @@ describe.skipIf(server === undefined)('where the time of a mysql2 pool’s lease
     for (const letter of ['a', 'c', 'e', 'f']) expect(found(`select ? as ${letter}`)).toHaveLength(1)
     expect(found('select ? as d')).toMatchObject([{ count: 1 }])
     expect(found('select ? as b, sleep(?)')).toMatchObject([{ count: 1 }]) // to prepare it is a part of it
+    expect(found('Prepare')).toHaveLength(0)
     expect(found('select ? as b, sleep(?)')[0]?.meanMs).toBeGreaterThan(18)
     expect(found('select ? as g, sleep(?)')).toMatchObject([{ count: 1 }])
     expect(control.profile().holders.every(({ heldMs }) => (heldMs?.total ?? 1_000) < 100)).toBe(true)
