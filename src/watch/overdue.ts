@@ -1,5 +1,6 @@
 import type { LeaseInfo } from '../pool/contract.ts'
 import { holderOf } from './holders.ts'
+import { normaliseQuery } from './query-text.ts'
 
 /** Leases that have been out for much longer than usual. */
 export interface Overdue {
@@ -17,7 +18,7 @@ export interface Overdue {
   readonly oldestMs: number
   /** Between the oldest and the youngest that is kept, over the age of the oldest: 0: at once; towards 1: by and by. */
   readonly spread: number
-  /** What the longest-running query asks. */
+  /** What the longest-running query asks, without its literals. */
   readonly runningText: string | undefined
   readonly runningMs: number
 }
@@ -114,7 +115,7 @@ export function findOverdue(leases: Iterable<LeaseInfo>, nowMs: number, rule: Ov
     leakedSite: oldest?.tag ? oldest.caller?.site : undefined,
     oldestMs,
     spread,
-    runningText,
+    runningText: runningText && normaliseQuery(runningText), // for logs: without anybody's data
     runningMs,
   }
 }

@@ -30,7 +30,7 @@ test('a lease whose query does not end is not leaked', () => {
     kept: new Set(),
     leaked: 0,
     running: 1,
-    runningText: 'select 1',
+    runningText: 'select ?',
     runningMs: 19_000,
   })
 })
