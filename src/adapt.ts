@@ -109,10 +109,6 @@ function heirOf(adapter: Adapter<unknown> | AdapterGroup): Heir {
 function resolveAdaptOptions(adapter: Heir, given: AdaptOptions | undefined): ResolvedOptions {
   const owner = 'adapt'
   const wanted = (option: string): unknown => (given as Record<string, unknown> | undefined)?.[option]
-  for (const theirs of THEIR_LIMIT_MAX) {
-    if (wanted(theirs) === undefined) continue
-    throw new TypeError(`${owner}: unknown option ${theirs}, got ${show(wanted(theirs))}; did you mean limitMax?`)
-  }
   for (const [option, theirs] of Object.entries(adapter.keeps)) {
     if (wanted(option) === undefined) continue
     throw new TypeError(`${owner}: ${option} is the adopted pool's own business: set ${theirs} of ${adapter.kind}`)
@@ -136,9 +132,6 @@ function resolveAdaptOptions(adapter: Heir, given: AdaptOptions | undefined): Re
     control: resolveControlOptions(owner, read),
   }
 }
-
-/** What the pools call it that are adopted. */
-const THEIR_LIMIT_MAX = ['max', 'connectionLimit'] as const
 
 /** The engine's own ageing of resources: left to the adopted pool. */
 const OFF = {

@@ -204,10 +204,14 @@ function describeRange(min: number, max: number): string {
 
 /** The one that was likely meant, if any was. */
 function nearest(key: string, known: readonly string[]): string | undefined {
+  const meant = key
+    .toLowerCase()
+    .replace(/millis$/, 'ms')
+    .replace('connectionlimit', 'max')
   let near: string | undefined
   let fewest = Number.POSITIVE_INFINITY
   for (const option of known) {
-    const letters = lettersBetween(key.toLowerCase(), option.toLowerCase())
+    const letters = lettersBetween(meant, option.toLowerCase())
     if (letters >= fewest) continue
     near = option
     fewest = letters
@@ -221,6 +225,7 @@ function nearest(key: string, known: readonly string[]): string | undefined {
  */
 function lettersBetween(a: string, b: string): number {
   const lengths = Math.abs(a.length - b.length)
+  if (b === `limit${a}`) return 1 // max, min: as pools have it
   if (a.length > 4 && (b.startsWith(a) || a.startsWith(b))) return lengths
   if (lengths > 2) return Number.POSITIVE_INFINITY
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)

@@ -1,3 +1,4 @@
+import { show } from '../base/options.ts'
 import type { Sample } from '../measure/sample.ts'
 import { reportHtml, type Told } from './report.ts'
 import type { RunError, SimulationRow, SimulationSummary, SimulationWarning, Timeline } from './summary.ts'
@@ -45,8 +46,10 @@ export class SimulationResult {
    * waits, warnings.
    *
    * @param title its headline. @defaultValue 'What became of a run'
+   * @throws TypeError for what is no string
    */
   toHtml(title = 'What became of a run'): string {
+    if (typeof title !== 'string') throw new TypeError(`toHtml: title must be a string, got ${show(title)}`)
     return reportHtml(title, this)
   }
 }

@@ -2,6 +2,7 @@ import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { readOptions, show, unknownOption } from '../../../src/base/options.ts'
+import { createPool } from '../../../src/create-pool.ts'
 
 interface Given {
   readonly sizeMax?: number
@@ -125,6 +126,20 @@ test('what changes in the object later does not count', () => {
   const reader = read(given)
   given.sizeMax = -1
   expect(reader.count('sizeMax')).toBe(3)
+})
+
+// Slipped through: the names that other pools have for them were tried on adapt() alone.
+test.each([
+  ['max', 'limitMax'],
+  ['connectionLimit', 'limitMax'],
+  ['min', 'limitMin'],
+  ['acquireTimeoutMillis', 'acquireTimeoutMs'],
+  ['idleTimeoutMillis', 'idleTimeoutMs'],
+])('createPool() knows what is meant by the %s of other pools', (theirs, ours) => {
+  const options = { create: async () => 1, destroy: async () => {}, [theirs]: 5 }
+  expect(() => createPool(options)).toThrow(
+    `createPool: unknown option ${theirs}, got 5; did you mean ${ours}? allowed: `,
+  )
 })
 
 const NO_NUMBERS: readonly [string, unknown][] = [

@@ -30,6 +30,7 @@ test('a run in which nothing came can be told as well', async () => {
   const { options } = scenarios.steady
   const result = await simulate({ ...options, durationMs: 1_000, workload: poisson(0) })
   expect(result.toHtml()).not.toMatch(/NaN|undefined|Infinity/)
+  expect(() => result.toHtml({ title: 'x' } as never)).toThrow('toHtml: title must be a string, got an object')
 })
 
 test('what requests failed with is in the report', async () => {
