@@ -96,6 +96,8 @@ export class PgSource implements Source<PgClientLike> {
       else this.onHandedOn()
     },
   )
+  /** Creates that pg has not answered yet. */
+  readonly #creates = new Set<AbortSignal | undefined>()
   /** Releases that are going on: one, and what its callback releases at once. */
   #releasing = 0
   /** Clients that pg began to open for us, since ever. */
@@ -131,15 +133,25 @@ export class PgSource implements Source<PgClientLike> {
    * pg opens a client. With one at rest (warm-up), its connect would lend that, and pass it from each create to the
    * next for ever; hence `newClient`. Else its connect, which another library may have wrapped.
    *
-   * The signal is not needed: pg gives up by itself after `connectionTimeoutMillis`, which the adapter has seen to.
+   * pg gives up a connect by itself after `connectionTimeoutMillis`, which the adapter has seen to. A hook it lets hang
+   * for ever: such a create has been given up, and holds its place at pg still, which is why the next one fails.
    */
-  create(): Promise<PgClientLike> {
+  create(signal?: AbortSignal): Promise<PgClientLike> {
     const { totalCount, options } = this.#pool
     const refusal = opensNoMore(totalCount, options.max)
-    if (refusal !== undefined) return Promise.reject(refusal)
+    if (refusal !== undefined) {
+      const givenUp = [...this.#creates].find((create) => create?.aborted)
+      return Promise.reject(givenUp?.reason ?? refusal)
+    }
     const isOpening = this.#pool._idle.length === 0
     const open = isOpening ? this.#connect : (callback: PgConnectCallback) => this.#pool.newClient({ callback })
-    return promised((answer) => this.#ask(open, answer))
+    this.#creates.add(signal)
+    return promised((answer) => {
+      this.#ask(open, (error, client) => {
+        this.#creates.delete(signal)
+        answer(error, client)
+      })
+    })
   }
 
   prepare(): Promise<PgClientLike> {

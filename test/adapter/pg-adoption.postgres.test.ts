@@ -87,6 +87,31 @@ describe('options', () => {
     expect(control.stats()).toMatchObject({ created: 1, createFailed: 0 })
   })
 
+  // Slipped through: hooks that took too long were let go before the next create.
+  test('a hook that hangs is a create that times out, though it keeps the place of all that follow', async () => {
+    let runs = 0
+    let letGo: () => void = () => {}
+    const onConnect = () => {
+      runs += 1
+      return new Promise<void>((resolve) => {
+        letGo = resolve
+      })
+    }
+    const pool = newPool({ max: 1, onConnect } as pg.PoolConfig)
+    const clock = new VirtualClock()
+    const control = adopt(pool, { clock, createTimeoutMs: 1_000 })
+    const errors: unknown[] = []
+    control.on('createFailed', ({ error }) => errors.push(error))
+    const refused = pool.query('select 1').catch((error) => error)
+    await until(() => runs === 1)
+    await clock.advance(10_000)
+    expect(await refused).toMatchObject({ message: 'Connection terminated due to connection timeout' })
+    expect(errors.length).toBeGreaterThan(2)
+    for (const error of errors) expect(error).toMatchObject({ code: 'ERR_POOL_CREATE_TIMEOUT' })
+    letGo()
+    await until(() => pool.totalCount === 0)
+  })
+
   test.each([
     ['idleTimeoutMs', 'idleTimeoutMillis'],
     ['lifetimeMs', 'maxLifetimeSeconds'],
