@@ -375,13 +375,13 @@ function considerTrial(state: HybridState, sample: Sample): Step {
   const bounded = clamp(limit, sample.limitMin, sample.limitMax)
   if (bounded === sample.limit) return hold({ ...state, trialUp: !trialUp }, sample, 'at-bound')
   if (!trialUp && isBrief(arm, LESS_COMPLETIONS_MIN)) return hold(state, sample, 'measuring')
-  if (!trialUp && isUnloaded(state.leases)) return hold({ ...state, trialUp: true }, sample, 'unloaded')
+  if (!trialUp && isUnloaded(arm, state.leases)) return hold({ ...state, trialUp: true }, sample, 'unloaded')
   return move(state, bounded, trialUp ? 'probe-up' : 'probe-down', arm)
 }
 
 /** Leases take no longer than they do on a backend that has nothing else to do: it would do no more for fewer. */
-function isUnloaded({ shortest, recentMs }: LeaseTimes): boolean {
-  return recentMs <= LOADED_RATIO * (smallestOf(shortest) ?? 0)
+function isUnloaded(arm: Arm, { shortest }: LeaseTimes): boolean {
+  return leaseMsMean(arm) <= LOADED_RATIO * (smallestOf(shortest) ?? 0)
 }
 
 /** So many times what a lease takes: by then, one of all that are out should have ended. */
