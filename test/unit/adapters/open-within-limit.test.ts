@@ -18,6 +18,8 @@ import { until } from '../../support/until.ts'
 import { connectByWire } from '../../support/wire.ts'
 
 const RUNS = 500
+/** They compute for seconds: several times as long on a machine that is busy. */
+const TIMEOUT_MS = 60_000
 /** Of those whose connections are spoken on, which takes longer. */
 const RUNS_ON_CONNECTIONS = 40
 const ON_CONNECTIONS = ['mysql2', 'mariadb']
@@ -338,7 +340,9 @@ const program: fc.Arbitrary<Program> = fc.record({
 })
 
 for (const [name, make] of Object.entries(POOLS)) {
-  test(`${name}: nothing is open that the engine does not count, whatever happens`, async () => {
+  test(`${name}: nothing is open that the engine does not count, whatever happens`, {
+    timeout: TIMEOUT_MS,
+  }, async () => {
     await fc.assert(
       fc.asyncProperty(program, (one) => run(make, one)),
       { numRuns: ON_CONNECTIONS.includes(name) ? RUNS_ON_CONNECTIONS : RUNS },
