@@ -131,7 +131,7 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
     const scope = captureAsyncScope('AdaptivePool')
     this.name = name
     this.#limits = pool
-    this.#profiler = new Profiler(clock, control.watch.callSitesPerSecond > 0)
+    this.#profiler = new Profiler(clock, control.watch.callSitesPerSecond > 0, (lease) => this.#witness?.rested(lease))
     this.#events = new Emitter<HandleEvents>(name, (error, event) => this.#reportListener(error, event))
     this.engine = new Pool<T>({
       name,

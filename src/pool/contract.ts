@@ -159,6 +159,8 @@ export interface Caller {
   readonly mayHaveGivenBack?: boolean
   /** The nearest caller in whose async context this one asked, and whose lease had not ended by then. */
   readonly above: Caller | undefined
+  /** The lease that it holds already: it asked in the turn of the event loop in which the queries on that ended. */
+  readonly resumed?: LeaseInfo | undefined
   /** What it got; undefined while it waits. */
   lease: LeaseInfo | undefined
 }

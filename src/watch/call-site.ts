@@ -22,7 +22,7 @@ export interface Frame {
 }
 
 /** Frames kept: an ORM puts a dozen between its user and the pool, and asynchronous ones count. */
-const FRAMES = 17
+const FRAMES = 32
 
 /** Takes the stack of this moment: 4 µs in a tight loop, most of it for walking the frames. */
 export function takeStack(): Stack {
@@ -123,7 +123,7 @@ function readPlace(frame: Frame, script: string, at: number): Place {
   const { what, file, where } = readWords(wordsFor(frame)) ?? { what: '', file: script, where: '' }
   const enclosing = `${frame.getEnclosingLineNumber?.()}:${frame.getEnclosingColumnNumber?.()}`
   return {
-    owner: ownerOf(what, file),
+    owner: ownerOf(what, file, script),
     site: describe(what, file, where),
     at,
     // Its name is only of use where V8 does not tell where it begins.
@@ -135,9 +135,10 @@ function readPlace(frame: Frame, script: string, at: number): Place {
 const PACKAGE = /.*[\\/]node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)/
 const DRIVERS: ReadonlySet<string> = new Set(['pg-pool', 'mysql2'])
 
-function ownerOf(what: string, file: string): string | undefined {
+/** By where the code is, before where its map says that it was: a package's leads to wherever it was built. */
+function ownerOf(what: string, file: string, script: string): string | undefined {
+  const owner = (PACKAGE.exec(script) ?? PACKAGE.exec(file))?.[1] ?? APPLICATION
   if (file === '' || file.startsWith('node:') || isOurs(what, file)) return undefined
-  const owner = PACKAGE.exec(file)?.[1] ?? APPLICATION
   return DRIVERS.has(owner) ? undefined : owner // of their own `pool.query` nobody learns who asked
 }
 

@@ -6,6 +6,7 @@ import type { Insight } from './insight.ts'
 import { isKnotted } from './knot.ts'
 import { timesNorm } from './norm.ts'
 import { isGradual } from './overdue.ts'
+import { normaliseQuery } from './query-text.ts'
 import { isSurge, isUnderPressure, type Signals } from './signals.ts'
 import { isStalling } from './stall.ts'
 import type { Evidence, Verdict } from './warning.ts'
@@ -156,8 +157,9 @@ function findKnot(view: View): Finding | undefined {
   const evidence = [
     fact('leases whose holder waits for another', knot.blocked),
     fact('leases whose holder is known', knot.known),
-    ...(knot.heldAt === undefined ? [] : [fact('held at', knot.heldAt)]),
-    ...(knot.askedAt === undefined ? [] : [fact('asked again at', knot.askedAt)]),
+    ...known('held at', knot.heldAt),
+    ...known('asked again at', knot.askedAt),
+    ...known('last query', knot.heldText && normaliseQuery(knot.heldText)),
     ...line(view),
   ]
   return { verdict: 'self-deadlock', confidence, evidence }
@@ -221,7 +223,7 @@ function leakFacts({ insight }: View): Evidence[] {
     fact('leases that do not come back', kept.size),
     fact('oldest lease', oldestMs, 'ms'),
     fact('oldest held by', leakedBy),
-    ...(leakedSite === undefined ? [] : [fact('asked for at', leakedSite)]),
+    ...known('asked for at', leakedSite),
   ]
 }
 
@@ -289,7 +291,7 @@ function findSlowness(view: View): Finding | undefined {
     const seen = [
       fact('leases whose query does not end', overdue.running),
       fact('longest runs for', overdue.runningMs, 'ms'),
-      ...(overdue.runningText === undefined ? [] : [fact('it asks', overdue.runningText)]),
+      ...known('it asks', overdue.runningText),
     ]
     return tell('slow-leases', slow.steadyShare > 0 ? 0.85 : 0.7, seen)
   }
@@ -376,6 +378,10 @@ function creationFacts({ creation, nowMs }: View): Evidence[] {
     ...(creation.message === '' ? [] : [fact('last failure', creation.message)]),
     fact('last failure ago', nowMs - creation.failedAtMs, 'ms'),
   ]
+}
+
+function known(what: string, value: string | undefined): readonly Evidence[] {
+  return value ? [fact(what, value)] : []
 }
 
 /** Three digits that count are enough for what was measured; what was counted stays as it is. */

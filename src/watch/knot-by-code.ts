@@ -72,6 +72,7 @@ export function findByCode(leases: readonly LeaseInfo[], waiters: readonly Waite
     directlyBlocked: whole, // each by a waiter of its own
     heldAt: oldest?.holder.site,
     askedAt: oldest?.asker.site,
+    heldText: oldest?.holder.lease?.work?.text,
   }
 }
 

@@ -24,7 +24,8 @@ export function findByContext(leases: readonly LeaseInfo[], waiters: readonly Wa
     known: held.size,
     blocked: all.size,
     directlyBlocked: direct.size,
-    heldAt: oldest === undefined ? undefined : (oldest.above.site ?? oldest.above.lease?.tag),
-    askedAt: oldest === undefined ? undefined : oldest.caller.site,
+    heldAt: oldest?.above.site ?? oldest?.above.lease?.tag,
+    askedAt: oldest?.caller.site,
+    heldText: oldest?.above.lease?.work?.text,
   }
 }

@@ -9,6 +9,15 @@ export interface Knot {
   /** Where the oldest of them was asked for, and where its holder asks now. */
   readonly heldAt: string | undefined
   readonly askedAt: string | undefined
+  /** What its holder asked last, with its values: many an ORM hides who called it. */
+  readonly heldText: string | undefined
 }
 
-export const NO_KNOT: Knot = { known: 0, blocked: 0, directlyBlocked: 0, heldAt: undefined, askedAt: undefined }
+export const NO_KNOT: Knot = {
+  known: 0,
+  blocked: 0,
+  directlyBlocked: 0,
+  heldAt: undefined,
+  askedAt: undefined,
+  heldText: undefined,
+}

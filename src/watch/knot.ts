@@ -1,6 +1,7 @@
 import type { LeaseInfo, WaiterInfo } from '../pool/contract.ts'
 import { findByCode } from './knot-by-code.ts'
 import { findByContext } from './knot-by-context.ts'
+import { findByTurn } from './knot-by-turn.ts'
 import { type Knot, NO_KNOT } from './knot-found.ts'
 
 /** A queue longer than this is judged by its beginning. */
@@ -13,8 +14,8 @@ const KNOWN_MIN = 3
 /**
  * Finds holders among those who wait. Walks leases and waiters: for a pool that stands still.
  *
- * Contexts are certain. Where too few are known, code tells: at once of holders whose queries are seen, since who waits
- * for a query is none; of others once it is unlikely that they do.
+ * Contexts are certain, and so is who went on from a query. Where too few are known, code tells: at once of holders
+ * whose queries are seen, since who waits for a query is none; of others once it is unlikely that they do.
  *
  * @param isSilent nothing has come back for several times what a lease takes
  */
@@ -23,6 +24,8 @@ export function findKnot(leases: Iterable<LeaseInfo>, waiters: Iterable<WaiterIn
   const queue = firstOf(waiters, WAITERS_LOOKED_AT)
   const byContext = findByContext(out, queue)
   if (isEnough(byContext, out.length)) return byContext
+  const byTurn = findByTurn(out, queue)
+  if (isKnotted(byTurn, out.length)) return byTurn
   return isSilent || out.every(({ work }) => work !== undefined) ? findByCode(out, queue) : NO_KNOT
 }
 

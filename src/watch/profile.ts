@@ -84,6 +84,7 @@ export interface HolderHabits {
 export class Profiler implements WorkObserver {
   readonly #clock: Clock
   readonly #hasCallSites: boolean
+  readonly #rested: ((lease: LeaseInfo) => void) | undefined
   #sinceMs: number
   #holders = new Map<string, HolderTally>()
   #queries = new Map<string, QueryTally>()
@@ -91,10 +92,14 @@ export class Profiler implements WorkObserver {
   #leaseMs = 0
   #heldMs = 0
 
-  /** @param hasCallSites false: callers are not looked at, so that the end of every lease is told, not of a sample */
-  constructor(clock: Clock, hasCallSites = true) {
+  /**
+   * @param hasCallSites false: callers are not looked at, so that the end of every lease is told, not of a sample
+   * @param rested no query runs on the lease any more
+   */
+  constructor(clock: Clock, hasCallSites = true, rested?: (lease: LeaseInfo) => void) {
     this.#clock = clock
     this.#hasCallSites = hasCallSites
+    this.#rested = rested
     this.#sinceMs = clock.nowMs()
   }
 
@@ -107,10 +112,12 @@ export class Profiler implements WorkObserver {
     work.text = text
   }
 
-  queriesEnded({ work }: LeaseInfo): void {
+  queriesEnded(lease: LeaseInfo): void {
+    const { work } = lease
     if (work === undefined || isMeasured(work)) return
     if (work.ended === undefined) work.runningSinceMs = undefined
     else closeQuery(work, this.#clock.nowMs())
+    this.#rested?.(lease)
   }
 
   measureBegan(lease: LeaseInfo, text: string): () => void {
@@ -126,8 +133,10 @@ export class Profiler implements WorkObserver {
       addEnded(work, text, nowMs - sinceMs)
       measured.splice(measured.lastIndexOf(text), 1)
       const other = measured.at(-1)
-      if (other === undefined) stopRunning(work, nowMs)
-      else work.text = other
+      if (other === undefined) {
+        stopRunning(work, nowMs)
+        this.#rested?.(lease)
+      } else work.text = other
     }
   }
 

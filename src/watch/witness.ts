@@ -68,6 +68,8 @@ export class Witness implements LeaseWitness {
   #passedOn = 0
   #leaseMs = 0
   #contexts: AsyncLocalStorage<CallerRecord> | undefined
+  /** Whose holder goes on now: the queries on it have ended in this turn of the event loop. */
+  #resumed: LeaseInfo | undefined
   /** Leases that ended, their caller and tag unknown, for which no look stands yet. */
   #unknown = 0
   /** Which synchronous run of code this is. */
@@ -108,8 +110,10 @@ export class Witness implements LeaseWitness {
     const isAffordable = this.#isFollowingCheap && !this.#isBusy && situation !== CALM
     const isFollowed = isAffordable || nowMs < this.#followUntilMs
     if (!isFollowed && this.#contexts !== undefined) this.#followNoMore()
-    if (!isFollowed && stack === undefined) return undefined
+    const resumed = situation === FULL && this.#resumed?.hasEnded === false ? this.#resumed : undefined
+    if (!isFollowed && stack === undefined && resumed === undefined) return undefined
     const caller = isFollowed ? this.#follow(stack) : new CallerRecord(stack, this.#runNow())
+    caller.resumed = resumed
     caller.mayHaveGivenBack = mayHaveGivenBack
     // As if all looks could be taken: else the few would stand for all who come in the rest of the row.
     if (stack !== undefined) this.#standForOthers(caller, LOOKS[situation] - this.#looks)
@@ -138,6 +142,21 @@ export class Witness implements LeaseWitness {
     this.#unknown += (caller as CallerRecord | undefined)?.others ?? 0
   }
 
+  /**
+   * No query runs on the lease any more. Node lets its holder go on, by microtasks, before it turns to anything else:
+   * who asks until then is he, whatever his ORM has made of his stack.
+   */
+  rested(lease: LeaseInfo): void {
+    const { inUse, limit, waiters } = this.#counts
+    if (inUse + waiters < limit) return // he would not have to wait
+    if (this.#resumed === undefined) queueMicrotask(() => process.nextTick(this.#endTurn))
+    this.#resumed = lease
+  }
+
+  readonly #endTurn = (): void => {
+    this.#resumed = undefined
+  }
+
   ended(lease: LeaseInfo, nowMs: number): void {
     const isKnown = lease.caller !== undefined || lease.tag !== undefined || this.#isBlind
     if (isKnown || this.#counts.waiters > 0) this.#note(lease, nowMs)
@@ -150,7 +169,7 @@ export class Witness implements LeaseWitness {
     this.#leaseMs += LEASE_SMOOTHING * (nowMs - lease.sinceMs - this.#leaseMs)
     if (this.#counts.waiters > 0) this.#passOn(nowMs)
     // Else leases that overlap, each asked for under the one before, would keep a chain alive that never ends.
-    if (caller !== undefined) caller.above = undefined
+    if (caller !== undefined) caller.above = caller.resumed = undefined
     const others = caller?.others
     if (lease.tag !== undefined || this.#isBlind) {
       this.#unknown += others ?? 0 // who has a tag stands for nobody
@@ -227,6 +246,7 @@ class CallerRecord implements Caller {
   mayHaveGivenBack = false
   readonly run: number
   above: Caller | undefined
+  resumed: LeaseInfo | undefined = undefined
   lease: LeaseInfo | undefined = undefined
   /** In which async resource, or run, it asked; undefined: it is not followed. */
   readonly place: unknown

@@ -8,12 +8,18 @@ import { type OrmSubject, RollBack, unlessRolledBack } from './transactions.ts'
 export const drizzleOnPg: OrmSubject = {
   name: 'Drizzle on pg',
   server: 'postgres',
+  heldIn: 'drizzle.ts',
   async open({ host, port, user, password, database }, limit) {
     const pool = new pg.Pool({ host, port, user, password, database, max: limit })
     const db = drizzlePg(pool)
     return {
       pool,
       close: () => pool.end(),
+      nest: () =>
+        db.transaction(async (tx) => {
+          await tx.execute(sql`select 1`)
+          await db.execute(sql`select 2`)
+        }),
       async transact(table, id, isKept) {
         let seen = 0
         await db
@@ -32,12 +38,19 @@ export const drizzleOnPg: OrmSubject = {
 export const drizzleOnMysql2: OrmSubject = {
   name: 'Drizzle on mysql2',
   server: 'mariadb',
+  heldIn: 'drizzle.ts',
+  askedIn: 'drizzle.ts',
   async open({ host, port, user, password, database }, limit) {
     const pool = mysql.createPool({ host, port, user, password, database, connectionLimit: limit })
     const db = drizzleMysql(pool)
     return {
       pool,
       close: () => pool.end(),
+      nest: () =>
+        db.transaction(async (tx) => {
+          await tx.execute(sql`select 1`)
+          await db.execute(sql`select 2`)
+        }),
       async transact(table, id, isKept) {
         let seen = 0
         await db

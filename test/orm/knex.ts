@@ -7,6 +7,11 @@ function on(knex: Knex, pool: object, close: () => Promise<unknown> = () => knex
   return {
     pool,
     close,
+    nest: () =>
+      knex.transaction(async (trx) => {
+        await trx.raw('select 1')
+        await knex.raw('select 2')
+      }),
     async transact(table, id, isKept) {
       let seen = 0
       await knex

@@ -9,6 +9,11 @@ function on(db: Kysely<Tables>, pool: object): Orm {
   return {
     pool,
     close: () => db.destroy(), // ends the pool
+    nest: () =>
+      db.transaction().execute(async (trx) => {
+        await sql`select 1`.execute(trx)
+        await sql`select 2`.execute(db)
+      }),
     async transact(table, id, isKept) {
       let seen = 0
       await db
@@ -28,6 +33,8 @@ function on(db: Kysely<Tables>, pool: object): Orm {
 export const kyselyOnPg: OrmSubject = {
   name: 'Kysely on pg',
   server: 'postgres',
+  heldIn: 'kysely.ts',
+  askedIn: 'kysely.ts',
   async open({ host, port, user, password, database }, limit) {
     const pool = new pg.Pool({ host, port, user, password, database, max: limit })
     return on(new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) }), pool)
@@ -37,6 +44,8 @@ export const kyselyOnPg: OrmSubject = {
 export const kyselyOnMysql2: OrmSubject = {
   name: 'Kysely on mysql2',
   server: 'mariadb',
+  heldIn: 'kysely.ts',
+  askedIn: 'kysely.ts',
   async open({ host, port, user, password, database }, limit) {
     const pool = mysql.createPool({ host, port, user, password, database, connectionLimit: limit })
     return on(new Kysely<Tables>({ dialect: new MysqlDialect({ pool }) }), pool)

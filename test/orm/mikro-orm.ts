@@ -30,6 +30,11 @@ function on(orm: MikroOrmOnPg | MikroOrmOnMysql): Orm {
   return {
     pool: orm.em.getConnection().getKnex(),
     close: () => orm.close(),
+    nest: () =>
+      orm.em.fork().transactional(async (inside) => {
+        await inside.getConnection().execute('select 1', [], 'all', inside.getTransactionContext())
+        await orm.em.getConnection().execute('select 2')
+      }),
     async transact(_table, id, isKept) {
       let seen = 0
       const em = orm.em.fork()

@@ -4,6 +4,11 @@ import { type Orm, type OrmSubject, RollBack, unlessRolledBack } from './transac
 const ormOn = (sequelize: Sequelize): Orm => ({
   pool: sequelize,
   close: () => sequelize.close(),
+  nest: () =>
+    sequelize.transaction(async (transaction) => {
+      await sequelize.query('select 1', { transaction })
+      await sequelize.query('select 2')
+    }),
   async transact(table, id, isKept) {
     let seen = 0
     await sequelize

@@ -9,6 +9,12 @@ async function on(options: DataSourceOptions, poolOf: (dataSource: DataSource) =
   return {
     pool: poolOf(source),
     close: () => source.destroy(), // ends the pool
+    async nest() {
+      await source.transaction(async (manager) => {
+        await manager.query('select 1')
+        await source.query('select 2')
+      })
+    },
     async transact(table, id, isKept) {
       let seen = 0
       await source
@@ -26,6 +32,8 @@ async function on(options: DataSourceOptions, poolOf: (dataSource: DataSource) =
 export const typeormOnPg: OrmSubject = {
   name: 'TypeORM on pg',
   server: 'postgres',
+  heldIn: 'typeorm.ts',
+  askedIn: 'typeorm.ts',
   open: ({ host, port, user, password, database }, limit) =>
     on(
       { type: 'postgres', host, port, username: user, password, database, extra: { max: limit } },
@@ -37,6 +45,8 @@ export const typeormOnPg: OrmSubject = {
 export const typeormOnMysql2: OrmSubject = {
   name: 'TypeORM on mysql2',
   server: 'mariadb',
+  heldIn: 'typeorm.ts',
+  askedIn: 'typeorm.ts',
   open: ({ host, port, user, password, database }, limit) =>
     on(
       { type: 'mariadb', host, port, username: user, password, database, poolSize: limit },

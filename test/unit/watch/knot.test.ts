@@ -8,6 +8,16 @@ function holder(site: string | undefined, above?: Caller): Caller & { lease: Lea
   return caller
 }
 
+/** Of a lease on which a query has ended: who goes on from there holds it. */
+function worked(): LeaseInfo {
+  const caller = { ...holder('outer.ts:1'), isFollowed: false }
+  return {
+    ...caller.lease,
+    caller,
+    work: { queryMs: 1, runningSinceMs: undefined, text: 'select 1', ended: undefined },
+  }
+}
+
 function asker(site: string, above?: Caller) {
   return { tag: undefined, sinceMs: 5, caller: { site, path: [], run: 0, isFollowed: true, above, lease: undefined } }
 }
@@ -66,4 +76,23 @@ test('places are those of somebody who was looked at, if there is one', () => {
     false,
   )
   expect(knot).toMatchObject({ heldAt: 'outer.ts:1', askedAt: 'inner.ts:2' })
+})
+
+test('so it is when each went on from a query on his lease, and what he asked there is told; not while another runs', () => {
+  const leases = Array.from({ length: 4 }, () => worked())
+  const waiters = leases.map((resumed) => {
+    const { caller, ...waiter } = asker('inner.ts:2')
+    return { ...waiter, caller: { ...caller, resumed } }
+  })
+  const knot = findKnot(leases, waiters, false)
+  expect(knot).toMatchObject({
+    known: 4,
+    blocked: 4,
+    heldAt: 'outer.ts:1',
+    askedAt: 'inner.ts:2',
+    heldText: 'select 1',
+  })
+  expect(isKnotted(knot, 4)).toBe(true)
+  for (const { work } of leases.slice(1)) Object.assign(work as object, { runningSinceMs: 1 })
+  expect(isKnotted(findKnot(leases, waiters, false), 4)).toBe(false)
 })
