@@ -64,6 +64,8 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
   #gate: Gate<MariadbConnectionLike> | undefined
   #drain: GateSettings['drain'] = () => Promise.resolve()
   #patch: Patch | undefined
+  /** Of an end(): called once nobody waits any more for a connection that mariadb would have to open. */
+  #whenServed: (() => void) | undefined
   /** Not on the next tick: a hand-out reaches us some ticks after mariadb has told of it. */
   readonly #lookRound = new LookRound(
     () => this.#look(),
@@ -165,8 +167,10 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
           granted: (lease) => {
             this.#leases.set(lease.resource, lease)
             resolve(lease)
+            this.#tellIfServed()
           },
           refused: (error) => {
+            this.#tellIfServed()
             if (this.#gate === undefined) resolve(undefined)
             else reject(this.#asMariadbError(error))
           },
@@ -208,13 +212,22 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
   // ------------------------------------------------------------------------------------------------ the end
 
   /**
-   * Who waits is served, where mariadb would refuse him; leases are awaited for 10 s, and then closed under their
-   * holders, as by mariadb.
+   * Who waits is served, where mariadb would refuse him; its pool, which opens no more once it is closed, is until then
+   * open. Leases are awaited for 10 s, and then closed under their holders, as by mariadb.
    */
   async #end(): Promise<void> {
+    if (this.#whenServed !== undefined) throw this.#closedError('pool is already closed')
     if (this.#gate === undefined || this.#pool.closed) return this.#own.end()
     const drained = this.#drain({ timeoutMs: END_PATIENCE_MS })
+    const served = new Promise<void>((resolve) => {
+      this.#whenServed = resolve
+    })
+    if (this.#counts().waiters > 0) await served
     await Promise.all([this.#own.end(), drained])
+  }
+
+  #tellIfServed(): void {
+    if (this.#counts().waiters === 0) this.#whenServed?.()
   }
 
   // ------------------------------------------------------------------------------------------------ the look round
@@ -237,13 +250,17 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
   /** What mariadb's callers know how to catch; its cause is what keeps mariadb from connecting, or else ours. */
   #asMariadbError(error: Error): Error {
     const { code, cause = error } = error as { code?: string; cause?: unknown }
-    if (code === 'ERR_POOL_DRAINING') return this.#sqlError('pool is closed', 45027, 'ER_POOL_ALREADY_CLOSED', error)
+    if (code === 'ERR_POOL_DRAINING') return this.#closedError('pool is closed', error)
     const isCreateFailed = code === 'ERR_POOL_CREATE_FAILED'
     if (!isCreateFailed && code !== 'ERR_POOL_ACQUIRE_TIMEOUT') return error // shed, queue full: new to mariadb
     const { inUse, idle, limit } = this.#counts()
     const counts = `\n    (pool connections: active=${inUse} idle=${idle} limit=${limit})`
     const text = `${cause === error ? 'pool timeout:' : 'pool'} failed to retrieve a connection from pool${counts}`
     return this.#sqlError(text, 45028, 'ER_GET_CONNECTION_TIMEOUT', cause)
+  }
+
+  #closedError(text: string, cause?: Error): Error {
+    return this.#sqlError(text, 45027, 'ER_POOL_ALREADY_CLOSED', cause)
   }
 
   #sqlError(text: string, errno: number, code: string, cause: unknown): Error {
