@@ -14,18 +14,20 @@ const KNOWN_MIN = 3
 /**
  * Finds holders among those who wait. Walks leases and waiters: for a pool that stands still.
  *
- * Contexts are certain, and so is who went on from a query. Where too few are known, code tells: at once of holders
- * whose queries are seen, since who waits for a query is none; of others once it is unlikely that they do.
+ * Contexts are certain, and so is who went on from a query; but where somebody's connection is taken for him after an
+ * `await`, as by most ORMs, Node 24 gives him none of the context in which that was. Where too few are known, code
+ * tells: at once of holders whose queries are seen, since who waits for a query is none; of others once it is unlikely
+ * that they do.
  *
  * @param isSilent nothing has come back for several times what a lease takes
  */
 export function findKnot(leases: Iterable<LeaseInfo>, waiters: Iterable<WaiterInfo>, isSilent: boolean): Knot {
   const out = [...leases]
   const queue = firstOf(waiters, WAITERS_LOOKED_AT)
-  const byContext = findByContext(out, queue)
-  if (isEnough(byContext, out.length)) return byContext
   const byTurn = findByTurn(out, queue)
   if (isKnotted(byTurn, out.length)) return byTurn
+  const byContext = findByContext(out, queue)
+  if (isEnough(byContext, out.length)) return byContext
   return isSilent || out.every(({ work }) => work !== undefined) ? findByCode(out, queue) : NO_KNOT
 }
 

@@ -20,7 +20,7 @@ const LIMIT_MIN = 2
 const LIMIT_MAX = 20
 const MOVE_EVERY_MS = 50
 /** Transactions that stop each other. */
-const KNOT = 4
+const KNOT = 10
 /** On a loaded machine; it takes 0.1 to 0.5 s. */
 const SOON_MS = 2_000
 /** Two seconds of work that a busy machine makes two minutes of: nobody times out here, and nobody is shed. */

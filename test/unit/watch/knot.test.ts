@@ -96,3 +96,17 @@ test('so it is when each went on from a query on his lease, and what he asked th
   for (const { work } of leases.slice(1)) Object.assign(work as object, { runningSinceMs: 1 })
   expect(isKnotted(findKnot(leases, waiters, false), 4)).toBe(false)
 })
+
+// Slipped through, since of the four leases of which it was tried too few are followed on Node 24.
+test('nor is it none because the contexts do not show it: an ORM takes the connection in one that its caller never sees', () => {
+  const leases = Array.from({ length: 4 }, () => {
+    const lease = worked()
+    Object.assign(lease.caller as Caller, { isFollowed: true })
+    return lease
+  })
+  const waiters = leases.map((resumed) => {
+    const { caller, ...waiter } = asker('inner.ts:2')
+    return { ...waiter, caller: { ...caller, resumed } }
+  })
+  expect(isKnotted(findKnot(leases, waiters, false), 4)).toBe(true)
+})
