@@ -124,12 +124,15 @@ function isLeakingByAndBy(view: View): boolean {
 const SLOW_TIMES_NORM = 2
 const FELT_SHARE = 0.5
 
-/** Slow leases matter to a pool that they begin to fill. */
+/**
+ * Slow leases matter to a pool that they begin to fill. While there is room for all, that most of them are slow does: a
+ * batch job's few beside the others' do not.
+ */
 function isSlowAndFelt(view: View): boolean {
   const { sample, signals, ceiling } = view
-  const isFelt = isUnderPressure(sample) || sample.offeredMean > FELT_SHARE * ceiling
-  if (!isFelt) return false
-  return isStuck(view) || timesNorm(signals.leaseNorm, seenLeaseMs(view)) >= SLOW_TIMES_NORM
+  const isSlow = timesNorm(signals.leaseNorm, seenLeaseMs(view)) >= SLOW_TIMES_NORM
+  if (isUnderPressure(sample)) return isSlow || isStuck(view)
+  return isSlow && sample.leaseMsP50 > signals.leaseNorm.value && sample.offeredMean > FELT_SHARE * ceiling
 }
 
 /** The control loop's own reason for a window in which the controller failed. */
