@@ -69,7 +69,7 @@ function slowLeases({ insight }: View): readonly string[] {
   const text = overdue.running > 0 ? overdue.runningText : query?.what
   if (text !== undefined) {
     return [
-      `Look at this query: ${text}. Did its plan change, or does it wait for a lock (pg_stat_activity.wait_event)?`,
+      `Look at this query: ${text}. Did its plan change, or does it wait for a lock (pg_stat_activity; processlist, innodb_trx)?`,
       'End the transaction that blocks it, or take back the deploy that brought it.',
       'Set a statement timeout; more resources will not help.',
     ]
@@ -90,7 +90,7 @@ const CREATION_ADVICE: Readonly<Record<CreateFailureClass, string>> = {
   refusing: 'The backend has too many connections: lower limitMax or the number of instances, or raise its maximum.',
   denied: 'Credentials or the name of the database are wrong, or access was revoked: retrying will not help.',
   timeout: 'The backend does not answer in time: look at the network, and whether it is overloaded.',
-  unreachable: 'The backend cannot be reached: is it up, and are its address and port right?',
+  unreachable: 'The backend cannot be reached: is it up, and are its address, port and TLS certificate right?',
 }
 
 function raise(view: View): readonly string[] {

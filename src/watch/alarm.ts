@@ -41,12 +41,13 @@ export function warningOf(kind: WatchedKind, input: AlarmInput): Warning {
     return { kind, severity: 'warn', message, evidence: [fact('limit kept', counts.limit)], advice, counts }
   }
   const finding = findCause(view, view.isPaused && kind === 'slow-leases' ? kind : OWN_CAUSE[kind])
-  const isDecided = finding.confidence >= CONFIDENCE_MIN
+  const isStorm = kind === 'connect-storm' && finding.verdict === 'undersized' // what is closed again is no shortage
+  const isDecided = finding.confidence >= CONFIDENCE_MIN && !isStorm
   const story = {
     kind,
     severity: severityOf(kind, view, outlook),
     evidence: finding.evidence,
-    advice: adviceFor(finding.verdict, view),
+    advice: isStorm ? STORM_ADVICE : adviceFor(finding.verdict, view),
     counts,
     holders,
     ...(isDecided && { cause: finding.verdict }),
@@ -80,6 +81,8 @@ const OWN_CAUSE: Partial<Record<WatchedKind, Verdict>> = {
   'self-deadlock': 'self-deadlock',
   'backend-saturated': 'backend-saturated',
 }
+
+const STORM_ADVICE = ['Find what closes them: an idle timeout, a proxy, or their holders.']
 
 type Story = Omit<Warning, 'message'>
 

@@ -58,13 +58,22 @@ export function findState(view: View): Findings {
   if (view.isPaused) return findCause(view)
   if (isAtRest(view) && !isInTrouble(view)) return alone('idle', 0.95, [fact('limit', view.counts.limit)])
   const isPressed = !isEmpty(view) && (view.isExhausted || isUnderPressure(sample) || isStanding(view))
-  if (isRefused(view) || isInTrouble(view) || isPressed || isStalling(view.signals.stall)) return findCause(view)
+  if (isRefused(view) || isInTrouble(view) || isPressed || isStalling(view.signals.stall)) {
+    const cause = findCause(view)
+    if (cause.verdict !== 'undersized' || isShort(view)) return cause
+  }
   if (view.insight.overdue.isLeaking) return findCause(view, 'leak')
   const quiet = [...demand(view), ...leaseTime(view), fact('waiting time (p95)', sample.waitMsP95, 'ms')]
   const { counts, signals } = view
   if (sample.arrivals + counts.inUse + counts.waiters === 0) return alone('idle', 0.95, quiet)
-  const confidence = signals.windows === 0 ? 0.3 : sample.utilization < 0.9 ? 0.95 : 0.7
+  const confidence = signals.windows === 0 ? 0.3 : sample.utilization < 0.9 && !isPressed ? 0.95 : 0.7
   return alone('healthy', confidence, quiet)
+}
+
+/** Callers wanted all that the limit allows, or failed: else they waited for what was being opened, or checked. */
+function isShort({ sample, counts, isExhausted }: View): boolean {
+  const wanted = Math.max(sample.inUseMax, sample.inUse + sample.waiters, counts.inUse + counts.waiters)
+  return isExhausted || failedOf(sample) > 0 || wanted >= sample.limit
 }
 
 function alone(verdict: Verdict, confidence: number, evidence: readonly Evidence[]): Findings {

@@ -9,6 +9,8 @@ const LOCK = {
   postgres: ['pg_advisory_lock(4242)', 'pg_advisory_unlock(4242)'],
   mariadb: ["get_lock('order 4242', 30)", "release_lock('order 4242')"],
 } as const
+/** What the server tells of who waits for what. */
+const LOOK_AT = { postgres: 'pg_stat_activity', mariadb: 'innodb_trx' } as const
 const PAUSE = { postgres: 'pg_sleep', mariadb: 'sleep' } as const
 
 export function resourceWarnings<P extends object>(subject: Subject<P>): void {
@@ -56,6 +58,7 @@ export function resourceWarnings<P extends object>(subject: Subject<P>): void {
       expect(warning.kind).toBe('slow-leases')
       expect(warning.message).toMatch(/have a query running, .*: select \w+_lock\(.*\?/)
       expect(JSON.stringify(warning)).not.toContain('4242')
+      expect(warning.advice[0]).toContain(LOOK_AT[subject.server])
     })
 
     test('queries that take longer: the query', async () => {
