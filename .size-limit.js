@@ -10,7 +10,7 @@ export default [
     name: 'adaptive-pool, createPool alone',
     path: 'dist/index.js',
     import: '{ createPool }',
-    limit: '43.2 kB',
+    limit: '43.3 kB',
     gzip: true,
     modifyEsbuildConfig: node,
   },

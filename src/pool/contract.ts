@@ -155,7 +155,7 @@ export interface Caller {
   readonly run: number
   /** Whether its async context was followed: only then `above` says anything. */
   readonly isFollowed: boolean
-  /** It asked at the very moment in which a lease was given back, which may have been its own. */
+  /** It asked as a lease was given back, which may have been its own; or where its own last one had ended. */
   readonly mayHaveGivenBack?: boolean
   /** The nearest caller in whose async context this one asked, and whose lease had not ended by then. */
   readonly above: Caller | undefined

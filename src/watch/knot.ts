@@ -15,9 +15,9 @@ const KNOWN_MIN = 3
  * Finds holders among those who wait. Walks leases and waiters: for a pool that stands still.
  *
  * Contexts are certain, and so is who went on from a query; but where somebody's connection is taken for him after an
- * `await`, as by most ORMs, Node 24 gives him none of the context in which that was. Where too few are known, code
- * tells: at once of holders whose queries are seen, since who waits for a query is none; of others once it is unlikely
- * that they do.
+ * `await`, as by most ORMs, Node 24 gives him none of the context in which that was. Where too few are known, or nobody
+ * asks under any, code tells: at once of holders whose queries are seen, since who waits for a query is none; of others
+ * once it is unlikely that they do.
  *
  * @param isSilent nothing has come back for several times what a lease takes
  */
@@ -27,7 +27,7 @@ export function findKnot(leases: Iterable<LeaseInfo>, waiters: Iterable<WaiterIn
   const byTurn = findByTurn(out, queue)
   if (isKnotted(byTurn, out.length)) return byTurn
   const byContext = findByContext(out, queue)
-  if (isEnough(byContext, out.length)) return byContext
+  if (isEnough(byContext, out.length) && byContext.blocked > 0) return byContext
   return isSilent || out.every(({ work }) => work !== undefined) ? findByCode(out, queue) : NO_KNOT
 }
 

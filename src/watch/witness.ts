@@ -114,7 +114,7 @@ export class Witness implements LeaseWitness {
     if (!isFollowed && stack === undefined && resumed === undefined) return undefined
     const caller = isFollowed ? this.#follow(stack) : new CallerRecord(stack, this.#runNow())
     caller.resumed = resumed
-    caller.mayHaveGivenBack = mayHaveGivenBack
+    caller.mayHaveGivenBack ||= mayHaveGivenBack
     // As if all looks could be taken: else the few would stand for all who come in the rest of the row.
     if (stack !== undefined) this.#standForOthers(caller, LOOKS[situation] - this.#looks)
     return caller
@@ -208,6 +208,7 @@ export class Witness implements LeaseWitness {
     const place = 'kResourceStore' in this.#contexts ? executionAsyncResource() : run
     const above = found === undefined ? undefined : heldFrom(found.place === place ? found.above : found)
     const caller = new CallerRecord(stack, run, place, above)
+    caller.mayHaveGivenBack = found?.lease?.hasEnded === true
     this.#contexts.enterWith(caller)
     return caller
   }

@@ -1,13 +1,14 @@
-import { expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Caller, LeaseInfo, WaiterInfo } from '../../../src/pool/contract.ts'
 import { findKnot, isKnotted } from '../../../src/watch/knot.ts'
 import { Witness } from '../../../src/watch/witness.ts'
 import { countsByHand } from '../../support/counts-by-hand.ts'
 
 /** Real stacks, by callers of a pool of which all is out: who gets a lease at once, and who waits. */
-function standstill() {
-  const counts = { ...countsByHand({ limit: 100 }), oldestWaitSinceMs: undefined, waitingSinceMs: undefined }
-  const witness = new Witness({ counts, sitesPerMs: 1_000, isFollowingCheap: false, ended: () => {} })
+function standstill({ isFollowingCheap = false, inUse = 0 } = {}) {
+  const counts = { ...countsByHand({ limit: 100, inUse }), oldestWaitSinceMs: undefined, waitingSinceMs: undefined }
+  const witness = new Witness({ counts, sitesPerMs: 1_000, isFollowingCheap, ended: () => {} })
+  onTestFinished(() => witness.rest())
   const leases: LeaseInfo[] = []
   const waiters: WaiterInfo[] = []
   let atMs = 0
@@ -19,7 +20,9 @@ function standstill() {
     leases,
     waiters,
     lend: async () => {
-      const lease = { tag: undefined, sinceMs: atMs, caller: ask(), work: undefined }
+      const caller = ask()
+      const lease = { tag: undefined, sinceMs: atMs, caller, work: undefined, hasEnded: false }
+      caller.lease = lease
       leases.push(lease)
       return lease
     },
@@ -120,4 +123,47 @@ test('however far from the pool it is, and how little of the way is kept', async
     await new Promise((resolve) => setImmediate(resolve))
     expect({ depth, ...knot() }).toMatchObject({ depth, known: 4, blocked: 0 })
   }
+})
+
+describe('where contexts are followed', () => {
+  const followed = () => standstill({ isFollowingCheap: true, inUse: 100 })
+
+  // Slipped through, since everybody in these tests asked in a context that he saw himself.
+  test('so does who took his lease in one that he does not see, since his helper awaits something first', async () => {
+    const { lend, wait, isKnot, leases } = followed()
+    async function begin() {
+      await null
+      return await lend()
+    }
+    async function handler() {
+      await begin()
+      await wait()
+    }
+    for (let i = 0; i < 4; i++) await handler()
+    expect(leases.every(({ caller }) => caller?.isFollowed)).toBe(true)
+    expect(isKnot()).toBe(true)
+  })
+
+  test('who asks where his last lease has ended holds none, though others hold the like', async () => {
+    const { lend, wait, isKnot, leases, waiters } = followed()
+    let isLent = (_: unknown): void => {}
+    const allLent = new Promise((resolve) => {
+      isLent = resolve
+    })
+    async function handler(isDone: boolean) {
+      const lease = await lend()
+      if (!isDone) return
+      lease.hasEnded = true
+      leases.splice(leases.indexOf(lease), 1)
+      await allLent
+      await wait()
+    }
+    const done = Array.from({ length: 4 }, () => handler(true))
+    await null
+    for (let i = 0; i < 4; i++) await handler(false)
+    isLent(undefined)
+    await Promise.all(done)
+    expect(waiters).toHaveLength(4)
+    expect(isKnot()).toBe(false)
+  })
 })
