@@ -80,6 +80,16 @@ test('an event that tells of an error is JSON with its message and stack, and wi
   })
 })
 
+test('so is one that tells only of what a resource was destroyed for', async () => {
+  const { pool } = newTestPool({})
+  const told: unknown[] = []
+  pool.on('destroyed', (payload) => told.push(JSON.parse(JSON.stringify(payload))))
+  const lease = await pool.acquire()
+  lease.destroy(new Error('reset by peer'))
+  await settled()
+  expect(told).toMatchObject([{ reason: 'broken', cause: { message: 'reset by peer' } }])
+})
+
 test('a resource’s way through the pool is told in events, each once', async () => {
   const { pool, factory, clock } = newTestPool({ limitMin: 1, idleTimeoutMs: 1_000, lifetimeMs: 5_000 })
   const events = recordEvents(pool, 'created', 'acquired', 'released', 'evicted', 'destroyed')

@@ -321,6 +321,14 @@ describe('in a full pool, who asks before Node has turned to anything else since
     expect(askFrom(witness)?.resumed).toBeUndefined()
   })
 
+  test('is forgotten once what he got has ended, too: leases that overlap for ever would be a chain of all of them', () => {
+    witness.rested(lease)
+    const caller = askFrom(witness) as Caller
+    expect(caller.resumed).toBe(lease)
+    witness.ended({ tag: undefined, sinceMs: 0, caller, hasEnded: true }, 1)
+    expect(caller.resumed).toBeUndefined()
+  })
+
   test('is known even where all looks are used up', () => {
     for (let asked = 0; asked < 40; asked++) witness.asked(0)
     expect(witness.asked(0)).toBeUndefined()
