@@ -1,5 +1,5 @@
 import type { CreateFailureClass } from '../pool/contract.ts'
-import { isBackendFull, type View } from './cause.ts'
+import { isBackendFull, isHeld, type View } from './cause.ts'
 import { limitNeeded } from './signals.ts'
 import type { Verdict } from './warning.ts'
 
@@ -56,12 +56,13 @@ function adviceOn(verdict: Verdict, view: View): readonly string[] {
   }
 }
 
-function slowLeases({ insight }: View): readonly string[] {
-  const { slow, overdue } = insight
+function slowLeases(view: View): readonly string[] {
+  const { slow, overdue } = view.insight
   const { held, query } = slow
-  if (held !== undefined) {
+  const heldBy = held?.what ?? (isHeld(view) ? overdue.heldBy : undefined)
+  if (heldBy !== undefined) {
     return [
-      `Look at ${held.what}: it holds its leases without a query running. Move what it waits for (an HTTP call, a file, ` +
+      `Look at ${heldBy}: it holds its leases without a query running. Move what it waits for (an HTTP call, a file, ` +
         'a second lease) out of the lease.',
       'A larger limitMax helps for the time being: the backend has nothing to do with it.',
     ]

@@ -279,18 +279,23 @@ function findSaturation(view: View): Finding {
  * How long leases take, by what can be seen. While nothing ends, nothing is measured: the silence itself is the lease
  * time; but not where what is out was forgotten, or its holders wait for each other.
  */
-export function seenLeaseMs({ signals: { leaseMs, silentMs }, insight, counts: { inUse } }: View): number {
+export function seenLeaseMs(view: View): number {
+  const { leaseMs, silentMs } = view.signals
+  return isExplained(view) ? leaseMs : Math.max(leaseMs, silentMs)
+}
+
+function isExplained({ insight, counts: { inUse } }: View): boolean {
   const { kept, isLeaking } = insight.overdue
   const isForgotten = kept.size > inUse / 2 && (isLeaking || isGradual(insight.overdue))
-  const isExplained = isForgotten || isKnotted(insight.knot, inUse)
-  return isExplained ? leaseMs : Math.max(leaseMs, silentMs)
+  return isForgotten || isKnotted(insight.knot, inUse)
 }
 
 function findSlowness(view: View): Finding | undefined {
   const { leaseNorm, leaseMs, silentMs } = view.signals
   const { slow, overdue } = view.insight
   const isSlow = timesNorm(leaseNorm, seenLeaseMs(view)) >= SLOW_TIMES_NORM
-  if (!isSlow && !isStuck(view) && slow.held === undefined && slow.query === undefined) return undefined
+  if (!isSlow && !isStuck(view) && !isHeld(view) && slow.held === undefined && slow.query === undefined)
+    return undefined
   const silence = silentMs > leaseMs ? [fact('no lease has ended for', silentMs, 'ms')] : []
   const common = [...silence, ...leaseTime(view), ...line(view)]
   const tell = (verdict: Verdict, confidence: number, seen: readonly Evidence[] = []): Finding => {
@@ -306,6 +311,14 @@ function findSlowness(view: View): Finding | undefined {
   }
   const { held, query } = slow
   if (held !== undefined) return tell('slow-leases', 0.9, slowdown(view, 'held', held))
+  if (isHeld(view)) {
+    const seen = [
+      fact('leases held without a query', overdue.held),
+      fact('longest held for', overdue.heldMs, 'ms'),
+      fact('longest held by', overdue.heldBy),
+    ]
+    return tell('slow-leases', 0.85, seen)
+  }
   if (query !== undefined) {
     const seen = slowdown(view, 'query', query)
     if (slow.steadyShare >= 0.25) return tell('slow-leases', 0.85, seen)
@@ -319,6 +332,13 @@ function findSlowness(view: View): Finding | undefined {
 /** Queries that do not end are on a good part of what is out. */
 export function isStuck({ insight, counts }: View): boolean {
   return insight.overdue.running >= Math.max(2, KEPT_SHARE_MIN * counts.inUse)
+}
+
+/** A good part of what is out is held without a query running: it is not the backend that is full. */
+export function isHeld(view: View): boolean {
+  return (
+    view.insight.overdue.held >= Math.max(2, KEPT_SHARE_MIN * view.counts.inUse) && !isStuck(view) && !isExplained(view)
+  )
 }
 
 function slowdown(

@@ -1,7 +1,7 @@
 import { formatMs } from '../base/format-ms.ts'
 import { messageOf } from '../base/thrown.ts'
 import { burnRate } from './burn.ts'
-import type { View } from './cause.ts'
+import { isHeld, type View } from './cause.ts'
 import type { Outlook } from './forecast.ts'
 import { timesNorm } from './norm.ts'
 import { limitNeeded } from './signals.ts'
@@ -86,11 +86,15 @@ export function describeLeak(poolName: string, { insight, counts }: View): strin
   )
 }
 
-export function describeSlowness(poolName: string, { insight, signals, counts, nowMs }: View): string {
+export function describeSlowness(poolName: string, view: View): string {
+  const { insight, signals, counts, nowMs } = view
   const { held, query } = insight.slow
-  const { running, runningText, runningMs } = insight.overdue
+  const { running, runningText, runningMs, heldBy, heldMs } = insight.overdue
   const times = timesNorm(signals.leaseNorm, Math.max(signals.leaseMs, signals.silentMs))
   const seen = `Leases of pool '${poolName}' take ${times.toFixed(1)} times as long as usual`
+  if (held === undefined && isHeld(view)) {
+    return `${seen}: ${insight.overdue.held} of ${counts.inUse} are held without a query running, the longest for ${formatMs(heldMs)} by ${heldBy}.`
+  }
   if (running > 0 && runningText !== undefined) {
     return `${seen}: ${running} of ${counts.inUse} have a query running, the longest for ${formatMs(runningMs)}: ${runningText}.`
   }

@@ -8,6 +8,11 @@ export interface Overdue {
   readonly kept: ReadonlySet<LeaseInfo>
   /** With a query running. */
   readonly running: number
+  /** Of a quarter of that age at least: whose queries are seen, and none runs. */
+  readonly held: number
+  /** The longest of these: who has it, and for how long. */
+  readonly heldBy: string
+  readonly heldMs: number
   /** Of those kept, so long that they pass for leaked, or already suspected. */
   readonly leaked: number
   /** Too many to be a habit, like a connection kept for notifications; and it does not seem to be a lock. */
@@ -26,6 +31,9 @@ export interface Overdue {
 export const NONE_OVERDUE: Overdue = {
   kept: new Set(),
   running: 0,
+  held: 0,
+  heldBy: 'unknown',
+  heldMs: 0,
   leaked: 0,
   isLeaking: false,
   leakedBy: 'unknown',
@@ -77,14 +85,24 @@ export function suspectsOf(
 export function findOverdue(leases: Iterable<LeaseInfo>, nowMs: number, rule: OverdueRule): Overdue {
   const kept = new Set<LeaseInfo>()
   let running = 0
+  let held = 0
+  let heldBy = NONE_OVERDUE.heldBy
+  let heldMs = 0
   let leaked = 0
   let runningText: string | undefined
   let runningMs = 0
   for (const lease of leases) {
     const ageMs = nowMs - lease.sinceMs
+    const { runningSinceMs, text } = lease.work ?? {}
+    if (lease.work !== undefined && runningSinceMs === undefined && ageMs >= rule.overdueMs / 4) {
+      held += 1
+      if (ageMs > heldMs) {
+        heldMs = ageMs
+        heldBy = holderOf(lease)
+      }
+    }
     const isSuspect = rule.suspects.has(lease)
     if (!isSuspect && ageMs < rule.overdueMs) continue
-    const { runningSinceMs, text } = lease.work ?? {}
     if (runningSinceMs !== undefined && nowMs - runningSinceMs > rule.overdueMs / 2) {
       running += 1
       if (nowMs - runningSinceMs > runningMs) {
@@ -109,6 +127,9 @@ export function findOverdue(leases: Iterable<LeaseInfo>, nowMs: number, rule: Ov
   return {
     kept,
     running,
+    held,
+    heldBy,
+    heldMs,
     leaked,
     isLeaking: leaked > rule.leakedMax && !isStuck,
     leakedBy: oldest ? holderOf(oldest) : NONE_OVERDUE.leakedBy,

@@ -183,6 +183,28 @@ describe('limits', () => {
   })
 })
 
+// Slipped through, since a hang of all holders ends no lease, of which alone is known for how long it was held.
+test('leases held without a query running, none of which has ended, are no saturated backend', () => {
+  const leases: LeaseInfo[] = Array.from({ length: 10 }, () => ({ tag: '/cart', sinceMs: 6_000 }))
+  const given = newTestWatch({}, leases)
+  for (let i = 0; i < 20; i++) given.see(calmWindow(4, { leaseMsP95: 30 }))
+  for (const lease of leases) {
+    lease.work = { queryMs: 1, runningSinceMs: undefined, text: 'select 1', ended: [], measured: undefined }
+  }
+  const sinceMs = given.clock.nowMs()
+  const still = { completions: 0, grants: 0, leaseMsMean: 0 }
+  for (let i = 1; i <= 12; i++) {
+    const decision = i > 6 ? { limitedBy: 'backend' as const } : {}
+    given.see(fullWindow(30 * i, still), { waitingSinceMs: sinceMs, decision })
+  }
+  expect(given.kinds()).not.toContain('backend-saturated')
+  const { cause, message, advice } = warningOf(given, 'slow-leases')
+  expect(cause).toBe('slow-leases')
+  expect(message).toMatch(/: 10 of 10 are held without a query running, the longest for [\d.]+ m?s by \/cart\.$/)
+  expect(advice[0]).toMatch(/^Look at \/cart: it holds its leases without a query running/)
+  expect(given.watch.diagnose()).toMatchObject({ verdict: 'slow-leases', confidence: 0.85 })
+})
+
 // Slipped through, since every test of a saturated backend had tested that more leases out do not complete more.
 test('where all queries have become slower, and nothing was tested, the advice claims no test', () => {
   const given = newTestWatch()
