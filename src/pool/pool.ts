@@ -748,7 +748,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   }
 
   #look(): Move {
-    if (this.#source.idleCount !== undefined) this.#followDriver(this.#source.idleCount())
+    if (this.#source.idleCount !== undefined) this.#followDriver()
     return nextMove(this.#view)
   }
 
@@ -759,19 +759,19 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   }
 
   /** A driver opens and closes idle resources on its own: the ledger follows. Which ones it is does not matter. */
-  #followDriver(idleCount: number): void {
-    while (this.#view.idle > idleCount) {
-      this.#evictedByDriver(this.#idle.oldest as Entry<T>)
-    }
-    while (this.#view.idle < idleCount) {
-      // Counted twice until the adapter looks, one that is back would make a full pool close others, and open them
-      // again.
-      if (this.#outside.length > (this.#source.strangersOut?.() ?? Number.POSITIVE_INFINITY)) {
+  #followDriver(): void {
+    // Looked at anew after each: a listener told of it may have taken others, or given them back.
+    for (let more = this.#idleUnseen(); more !== 0; more = this.#idleUnseen()) {
+      if (more < 0) this.#evictedByDriver(this.#idle.oldest as Entry<T>)
+      // Counted twice until the adapter looks, one that is back has a full pool close others and open them again.
+      else if (this.#outside.length > (this.#source.strangersOut?.() ?? Number.POSITIVE_INFINITY)) {
         this.#outside.pop()?.release()
-        return this.#followDriver(this.#source.idleCount?.() ?? 0) // a listener told of it may have asked for it
-      }
-      this.#idle.add(this.#ledger.add('idle', this.#nowMs))
+      } else this.#idle.add(this.#ledger.add('idle', this.#nowMs))
     }
+  }
+
+  #idleUnseen(): number {
+    return (this.#source.idleCount?.() ?? 0) - this.#view.idle
   }
 
   #evictedByDriver(entry: Entry<T>): void {

@@ -98,3 +98,17 @@ test('a ready() that is not answered by then is answered by drain()', async () =
   await drained
   await ready
 })
+
+// Slipped through, since six were given back where it was tried: each was one call deeper.
+test('any number of resources taken before adoption may come back at once', async () => {
+  const most = 10_000
+  const pool = createPool({ create: async () => ({}), destroy: async () => {} }, { max: most })
+  const taken = await Promise.all(Array.from({ length: most }, () => pool.acquire()))
+  const control = adapt(pool, { ...OPTIONS, limitInitial: most, limitMax: most })
+  const givenBack = Promise.all(taken.map((one) => pool.release(one)))
+  await pool.acquire()
+  await givenBack
+  await nextTurn()
+  expect(control.counts()).toMatchObject({ live: most, inUse: 1 })
+  expect(control.stats()).toMatchObject({ created: 0, evicted: 0 })
+})
