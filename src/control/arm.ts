@@ -46,6 +46,20 @@ export function measured(arm: Arm, sample: Sample): Arm {
   }
 }
 
+/** The arm as far as it is not older than `memoryMs`, about: what was measured earlier fades. */
+export function recent(arm: Arm, memoryMs: number): Arm {
+  if (arm.ms <= memoryMs) return arm
+  const fade = memoryMs / arm.ms
+  return {
+    ...arm,
+    ms: memoryMs,
+    completions: arm.completions * fade,
+    leaseMsSum: arm.leaseMsSum * fade,
+    leaseMsSquares: arm.leaseMsSquares * fade,
+    inUseMs: arm.inUseMs * fade,
+  }
+}
+
 export function completionsPerMs(arm: Arm): number {
   return arm.ms > 0 ? arm.completions / arm.ms : 0
 }

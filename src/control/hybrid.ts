@@ -12,7 +12,7 @@ import {
   nextForecast,
 } from '../measure/season.ts'
 import type { Decision } from '../pool/contract.ts'
-import { type Arm, compare, completionsPerMs, leaseMsMean, measured, newArm } from './arm.ts'
+import { type Arm, compare, completionsPerMs, leaseMsMean, measured, newArm, recent } from './arm.ts'
 import type { Controller } from './controller.ts'
 import {
   type ArrivalRate,
@@ -340,7 +340,8 @@ function press(state: HybridState, sample: Sample, settings: Settings): Step {
   if (isLimitInTheWay && sample.limit < limitInitial) {
     return move(state, limitInitial, 'initial') // that it was lowered in calm should cost nobody a wait
   }
-  if (isLimitInTheWay) return considerTrial(measuring, sample)
+  // What the limit served longer ago, before its backend fell ill, is nothing to compare with.
+  if (isLimitInTheWay) return considerTrial({ ...measuring, arm: recent(measuring.arm, ARM_MS_ENOUGH) }, sample)
   return hold(measuring, sample, 'filling') // who waits while the limit leaves room waits for a create
 }
 

@@ -96,6 +96,19 @@ describe('a backend that loses most of its capacity for ten seconds', () => {
 
 // The arm of the old limit took in the time in which nobody could be let in, and any trial of more then looked better;
 // the next was kept on 36 completions. Twelve seconds too late, in one run of 720: nobody had looked at the seeds.
+test('a backend that falls ill after minutes of overload: what it served before is no measure of what it can', async () => {
+  const fromMs = 120_000
+  const { rows } = await simulate({
+    durationMs: fromMs + 60_000,
+    workload: poisson((tMs) => (tMs < fromMs ? 1_700 : 700)),
+    backend: plant({ fromMs, toMs: fromMs + 60_000, kappa: 0.006 }), // best with 13 inside, and two thirds of that with 35
+    pool: { ...ADAPTIVE, limitMax: 35 },
+  })
+  const tookMs =
+    (rows.find(({ atMs, limit }) => atMs > fromMs && limit <= 16)?.atMs ?? Number.POSITIVE_INFINITY) - fromMs
+  expect(tookMs).toBeLessThan(20_000) // compared with all of the overload: never
+})
+
 test('a fail-over to a smaller server: seconds without any resource do not speak for having more of them', async () => {
   const { summary } = await simulate({ ...scenarios['smaller-replica'].options, durationMs: 50_000, seed: 13 })
   expect(summary.recoveryMs).toBeLessThan(4_500)

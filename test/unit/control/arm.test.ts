@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type Arm, compare, completionsPerMs, measured, newArm } from '../../../src/control/arm.ts'
+import { type Arm, compare, completionsPerMs, measured, newArm, recent } from '../../../src/control/arm.ts'
 import { sampleOf } from '../../support/sample-of.ts'
 
 const FULL = sampleOf({
@@ -48,6 +48,22 @@ describe('an arm', () => {
   test('skips windows in which resources could not be had: who waits does not wait for leases', () => {
     expect(measured(newArm(8, 0), { ...FULL, inUseMean: 2 }).ms).toBe(0)
     expect(measured(newArm(8, 0), { ...FULL, inUseMean: 5, waitingMs: 30 }).ms).toBe(50)
+  })
+
+  test('is kept as far as it is recent: what was measured earlier fades', () => {
+    const arm = measured(measured(newArm(8, 0), FULL), FULL)
+    expect(recent(arm, 100)).toBe(arm)
+    const half = recent(arm, 50)
+    expect(half).toEqual({
+      limit: 8,
+      settleMs: 0,
+      ms: 50,
+      completions: 5,
+      leaseMsSum: 100,
+      leaseMsSquares: 2_500,
+      inUseMs: 400,
+    })
+    expect(completionsPerMs(half)).toBe(completionsPerMs(arm))
   })
 
   test('without any time has no throughput', () => {
