@@ -32,6 +32,15 @@ function someRecord(): RunRecord {
   return record
 }
 
+/** The first frame on a terminal; in plain text, unless `env` says otherwise. */
+function drawn(record: RunRecord, elapsedMs: number, env: NodeJS.ProcessEnv = { NO_COLOR: '1' }): string {
+  const screen = newScreen({ isTTY: true, columns: 80 })
+  const progress = new DemoProgress(screen, env)
+  progress.begin('1 of 2')
+  progress.show(PHASES, record, elapsedMs)
+  return screen.take()
+}
+
 describe('on a terminal', () => {
   test('a frame is drawn over the one before it, and stays within the columns', () => {
     const screen = newScreen({ isTTY: true, columns: 60 })
@@ -59,11 +68,7 @@ describe('on a terminal', () => {
   })
 
   test('it shows rates, the pool, and how far the run is', () => {
-    const screen = newScreen({ isTTY: true, columns: 80 })
-    const progress = new DemoProgress(screen, { NO_COLOR: '1' })
-    progress.begin('1 of 2')
-    progress.show(PHASES, someRecord(), 500)
-    const text = screen.take()
+    const text = drawn(someRecord(), 500)
     expect(text).toMatch(/0\.5 of 2\.0 s +█+░+ calm before/)
     expect(text).toMatch(/offered \/s .* 100\n/)
     expect(text).toMatch(/failed \/s .* 50\n/)
@@ -73,22 +78,14 @@ describe('on a terminal', () => {
 
   // Slipped through, since the first frame of a run was never looked at.
   test('what has not been measured yet is no 0.0 ms', () => {
-    const screen = newScreen({ isTTY: true, columns: 80 })
-    const progress = new DemoProgress(screen, { NO_COLOR: '1' })
-    progress.begin('1 of 2')
-    progress.show(PHASES, newRunRecord(), 100)
-    const text = screen.take()
+    const text = drawn(newRunRecord(), 100)
     expect(text).toMatch(/latency p99 .* –\n/)
     expect(text).toMatch(/query past the pool .* –\n/)
   })
 
   test('failures are red as soon as there was one; NO_COLOR is honoured', () => {
     for (const env of [{}, { NO_COLOR: '1' }]) {
-      const screen = newScreen({ isTTY: true, columns: 80 })
-      const progress = new DemoProgress(screen, env)
-      progress.begin('1 of 2')
-      progress.show(PHASES, someRecord(), 500)
-      expect(screen.take().includes(`${ESCAPE}31m`)).toBe(!('NO_COLOR' in env))
+      expect(drawn(someRecord(), 500, env).includes(`${ESCAPE}31m`)).toBe(!('NO_COLOR' in env))
     }
   })
 })
