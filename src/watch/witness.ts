@@ -148,7 +148,7 @@ export class Witness implements LeaseWitness {
    */
   rested(lease: LeaseInfo): void {
     const { inUse, limit, waiters } = this.#counts
-    if (inUse + waiters < limit) return // he would not have to wait
+    if (this.#isBlind || inUse + waiters < limit) return // not looked at; or he would not have to wait
     if (this.#resumed === undefined) queueMicrotask(() => process.nextTick(this.#endTurn))
     this.#resumed = lease
   }
