@@ -23,12 +23,17 @@ export function messageOf(thrown: unknown): string {
  * error may be a ring, or hold a password.
  */
 export function loggable(thrown: unknown): unknown {
-  if (typeof thrown !== 'object' || thrown === null) return thrown
+  if (typeof thrown !== 'object' || thrown === null) return plain(thrown)
   const message = messageOf(thrown)
   try {
     const { name, code, stack } = thrown as { code?: unknown; name?: unknown; stack?: unknown }
-    return { name, message, code, stack }
+    return { name: plain(name), message, code: plain(code), stack: plain(stack) }
   } catch {
     return { message }
   }
+}
+
+/** JSON throws at a bigint, and at an object that is a ring. */
+function plain(value: unknown): unknown {
+  return typeof value === 'bigint' || (typeof value === 'object' && value !== null) ? show(value) : value
 }

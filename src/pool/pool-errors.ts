@@ -1,5 +1,5 @@
 import { formatMs } from '../base/format-ms.ts'
-import { messageOf } from '../base/thrown.ts'
+import { loggable, messageOf } from '../base/thrown.ts'
 import type { Caller, Holder, PoolCounts } from './contract.ts'
 
 /** What every error of a pool tells. */
@@ -34,9 +34,9 @@ export abstract class PoolError extends Error {
     this.counts = info.counts
   }
 
-  /** For logs: a message is not in JSON by itself. */
+  /** For logs: neither a message nor a cause is in JSON by itself. */
   toJSON(): object {
-    return Object.assign({ message: this.message }, this)
+    return { ...this, message: this.message, cause: loggable(this.cause) }
   }
 
   // biome-ignore-start lint/complexity/noThisInStatic: `this` is the class right of instanceof: the point

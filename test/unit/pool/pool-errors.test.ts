@@ -46,6 +46,20 @@ test.each(ERRORS)('$name is logged as JSON with its message, code, pool and coun
   expect(told.err).toMatchObject({ name, code, message: error.message, pool: 'orders', counts: COUNTS })
 })
 
+// Slipped through: none of those that were logged had a cause.
+test('what an error was caused by is logged with it, as far as it is known what is in it', () => {
+  const cause = Object.assign(new Error('connect refused'), { code: 'ECONNREFUSED', config: { password: 'secret' } })
+  const told = JSON.parse(JSON.stringify(new AcquireTimeoutError(100, [], { ...INFO, cause })))
+  const { name, message, code } = told.cause
+  expect({ name, message, code }).toEqual({
+    name: 'Error',
+    message: 'connect refused (ECONNREFUSED)',
+    code: 'ECONNREFUSED',
+  })
+  expect(JSON.stringify(told)).not.toContain('secret')
+  expect(JSON.parse(JSON.stringify(new ShedError(100, INFO)))).not.toHaveProperty('cause')
+})
+
 test.each(ERRORS)('$name carries its code, the name of the pool and the counts', ({ error, name, code }) => {
   expect(error).toMatchObject({ name, code, pool: 'orders', counts: COUNTS })
   expect(error.stack).toContain(error.message)

@@ -90,6 +90,27 @@ test('so is one that tells only of what a resource was destroyed for', async () 
   expect(told).toMatchObject([{ reason: 'broken', cause: { message: 'reset by peer' } }])
 })
 
+// Slipped through: all codes that were tried were texts.
+test.each([
+  ['whose code is a bigint', Object.assign(new Error('no entry'), { code: 13n }), { code: '13n' }],
+  ['whose code is a ring', Object.assign(new Error('no entry'), { code: ring() }), { code: 'an object' }],
+  ['that is a bigint itself', 13n, '13n'],
+])('a listener can log as JSON what a resource was destroyed for, %s', async (_, thrown, told) => {
+  const { pool } = newTestPool({})
+  const logged: unknown[] = []
+  pool.on('destroyed', (payload) => logged.push(JSON.parse(JSON.stringify(payload))))
+  const lease = await pool.acquire()
+  lease.destroy(thrown)
+  await settled()
+  expect(logged).toMatchObject([{ reason: 'broken', cause: told }])
+})
+
+function ring(): object {
+  const self: { self?: object } = {}
+  self.self = self
+  return self
+}
+
 test('a resource’s way through the pool is told in events, each once', async () => {
   const { pool, factory, clock } = newTestPool({ limitMin: 1, idleTimeoutMs: 1_000, lifetimeMs: 5_000 })
   const events = recordEvents(pool, 'created', 'acquired', 'released', 'evicted', 'destroyed')
