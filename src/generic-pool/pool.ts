@@ -69,8 +69,8 @@ export class Pool<T> extends EventEmitter {
     options?: Options,
   ) {
     super()
-    requireStandard('Deque', Queue)
-    requireStandard('PriorityQueue', Priorities)
+    requireStandard('Deque', Queue, Deque)
+    requireStandard('PriorityQueue', Priorities, PriorityQueue)
     requireFactory(factory)
     const resolved = resolveOptions(options)
     if (resolved.testOnBorrow && factory.validate === undefined) {
@@ -391,8 +391,8 @@ function requireFactory(factory: Factory<unknown>): void {
   }
 }
 
-/** A class of somebody's own would never be asked. */
-function requireStandard(name: 'Deque' | 'PriorityQueue', given: unknown): void {
-  if (given === undefined || (typeof given === 'function' && given.name === name)) return
+/** A class of somebody's own would never be asked. In a minified bundle, `ours` goes by another name. */
+function requireStandard(name: 'Deque' | 'PriorityQueue', given: unknown, ours: unknown): void {
+  if (given === undefined || given === ours || (typeof given === 'function' && given.name === name)) return
   throw new TypeError(`Pool: ${name} must be generic-pool's or ours, since the engine has its own, got ${show(given)}`)
 }
