@@ -87,6 +87,27 @@ export function compare(smaller: Arm, larger: Arm, elasticityMin: number): numbe
   return (gain - elasticityMin * growth) / Math.sqrt(variance)
 }
 
+/** A backend that serves so many times more or less is another. */
+const CHANGED_RATIO = 1.25
+/** It is asked all the time: what is off by chance is to be taken for a change once in many hours. */
+const CHANGED_SIGMAS = 4
+
+/** Does the backend serve the same limit better now, or worse, than it did before? */
+export function changeOf(before: Arm, now: Arm): 'better' | 'worse' | undefined {
+  if (Math.abs(compare(before, now, 0)) < CHANGED_SIGMAS) return undefined
+  if (leastPerMs(now) > CHANGED_RATIO * mostPerMs(before)) return 'better'
+  return leastPerMs(before) > CHANGED_RATIO * mostPerMs(now) ? 'worse' : undefined
+}
+
+/** Leases that are alike all end at once: just before, or just after a count. */
+function leastPerMs({ completions, limit, ms }: Arm): number {
+  return (completions - limit) / ms
+}
+
+function mostPerMs({ completions, limit, ms }: Arm): number {
+  return (completions + limit) / ms
+}
+
 /** From so many completions on it is known how much leases vary. */
 const VARIED_MIN = 5
 /** Leases that are all alike end together, in heaps: their counts vary all the same. */

@@ -12,7 +12,7 @@ import {
   nextForecast,
 } from '../measure/season.ts'
 import type { Decision } from '../pool/contract.ts'
-import { type Arm, compare, completionsPerMs, leaseMsMean, measured, newArm, recent } from './arm.ts'
+import { type Arm, changeOf, compare, completionsPerMs, leaseMsMean, measured, newArm, recent } from './arm.ts'
 import type { Controller } from './controller.ts'
 import {
   type ArrivalRate,
@@ -82,6 +82,8 @@ export interface HybridState {
   /** What is being measured at the limit in force; and, while that limit is a trial, what it is to be compared with. */
   readonly arm: Arm
   readonly trialFrom?: Arm | undefined
+  /** What the limit in force was measured to serve when the latest trial ended. */
+  readonly tried?: Arm | undefined
   /** When the next trial may begin, which way, and how long after a failed one, in ms. */
   readonly trialAtMs: number
   readonly trialUp: boolean
@@ -135,8 +137,9 @@ type Step = readonly [HybridState, Decision]
  * 2. *Feedback*, by trial: waiting callers cannot tell a small pool from a saturated backend, and neither can lease
  *    times. So under pressure that demand does not explain, the limit is raised by half and kept only if completions
  *    follow; then lowered by a quarter, and kept if they do not suffer; not where leases take no longer than unloaded,
- *    since fewer would be served no faster. Failed trials become rare. Where no lease ends there is nothing to compare,
- *    and it is doubled until that helps, each time after twice as long.
+ *    since fewer would be served no faster. Failed trials become rare, until the limit serves more or less than it
+ *    did. Where no lease ends there is nothing to compare, and it is doubled until that helps, each time after twice
+ *    as long.
  * 3. *Ceiling*: while leases take longer than unloaded, demand is believed only up to twice what the backend has been
  *    seen to complete (retries are arrivals too), and not beyond what was tried in vain.
  * 4. *Actuator*: up at once, at most × 4 a step; down by at most a fifth each `calmMs` without pressure, never below
@@ -341,7 +344,7 @@ function press(state: HybridState, sample: Sample, settings: Settings): Step {
     return move(state, limitInitial, 'initial') // that it was lowered in calm should cost nobody a wait
   }
   // What the limit served longer ago, before its backend fell ill, is nothing to compare with.
-  if (isLimitInTheWay) return considerTrial({ ...measuring, arm: recent(measuring.arm, ARM_MS_ENOUGH) }, sample)
+  if (isLimitInTheWay) return considerTrial(anew({ ...measuring, arm: recent(measuring.arm, ARM_MS_ENOUGH) }), sample)
   return hold(measuring, sample, 'filling') // who waits while the limit leaves room waits for a create
 }
 
@@ -358,6 +361,16 @@ const BURST_MS = 1_000
 
 function isBrief({ completions, ms }: Arm, completionsMin: number): boolean {
   return completions < completionsMin && ms < ARM_MS_ENOUGH
+}
+
+/** Where the backend is another than the one trials have failed on, neither their pause counts, nor what it served. */
+function anew(state: HybridState): HybridState {
+  const { tried, arm } = state
+  const change = tried?.limit === arm.limit ? changeOf(tried, arm) : undefined
+  if (change === undefined) return state
+  const fresh = newArm(arm.limit, state.leases.recentMs)
+  const next = { trialAtMs: 0, trialUp: change === 'better', backOffMs: BACK_OFF_MS_FIRST }
+  return { ...state, ...next, arm: fresh, tried: undefined }
 }
 
 function considerTrial(state: HybridState, sample: Sample): Step {
@@ -448,7 +461,7 @@ function judge(state: HybridState, from: Arm, sample: Sample, { elasticityMin }:
   if (isUp !== isLargerWorthIt) return takeBack(state, from, sample, isUp)
   const trialAtMs = isDecisive ? sample.atMs : sample.atMs + state.backOffMs
   const backOffMs = isDecisive ? BACK_OFF_MS_FIRST : state.backOffMs
-  const next = { ...state, trialFrom: undefined, trialAtMs, backOffMs }
+  const next = { ...state, trialFrom: undefined, tried: arm, trialAtMs, backOffMs }
   if (!isUp) return hold({ ...next, ...backendLimited(arm.limit) }, sample, 'probe-kept')
   const shortest = { current: leaseMsMean(arm), ageMs: 0 }
   const leases = compare(from, arm, UNLOADED_ELASTICITY) >= SIGMAS ? { ...state.leases, shortest } : state.leases
@@ -469,7 +482,7 @@ function takeBack(state: HybridState, from: Arm, { atMs }: Sample, isUp: boolean
   const backOffMs = Math.min(2 * state.backOffMs, BACK_OFF_MS_MAX)
   const isInVain = !isUp && leaseMsMean(arm) > SHORTER_RATIO * leaseMsMean(from)
   const pauseMs = isInVain ? Math.max(state.backOffMs, TRIAL_PAUSE_RATIO * arm.ms) : state.backOffMs
-  const next = { ...state, trialAtMs: atMs + pauseMs, trialUp: !isUp, backOffMs }
+  const next = { ...state, tried: from, trialAtMs: atMs + pauseMs, trialUp: !isUp, backOffMs }
   return move(isUp ? { ...next, ...backendLimited(from.limit) } : next, from.limit, 'probe-failed')
 }
 
@@ -490,7 +503,14 @@ const KEPT_VARIANCE_RATIO = 3
 function relax(seen: HybridState, sample: Sample, settings: Settings): Step {
   if (seen.trialFrom !== undefined && seen.calmMs >= LULL_MS) return endTrial(seen, seen.trialFrom, sample)
   if (seen.calmMs < settings.calmMs) return hold(seen, sample, 'calm')
-  const untried = { trialFrom: undefined, ceiling: undefined, limitedBy: undefined, trialAtMs: 0, trialUp: true }
+  const untried = {
+    trialFrom: undefined,
+    tried: undefined,
+    ceiling: undefined,
+    limitedBy: undefined,
+    trialAtMs: 0,
+    trialUp: true,
+  }
   const state = { ...seen, ...untried, backOffMs: BACK_OFF_MS_FIRST, calmMs: 0, pressedMs: 0 }
   const kept = Math.ceil(staffed(state.inUseCalm, KEPT_VARIANCE_RATIO * state.inUseCalm))
   const slowest = Math.floor(0.8 * sample.limit)
