@@ -52,12 +52,12 @@ export class SlotSource<T> implements Source<Slot<T>> {
     slots.delete(slot)
     const work = this.#close(slot.resource)
     if (work === undefined) return undefined // by the time somebody looks, it is gone, as with generic-pool
-    tracked(this.#destroying, work)
     const late = () => new Error('destroy timed out')
-    return settleWithin(clock, destroyTimeoutMs, work, late).catch((error: unknown) => {
+    const closed = settleWithin(clock, destroyTimeoutMs, work, late).catch((error: unknown) => {
       onDestroyError(error)
       throw error
     })
+    return tracked(this.#destroying, closed)
   }
 
   /** Resolves when every create that is under way now has ended, whichever way. */
@@ -65,7 +65,7 @@ export class SlotSource<T> implements Source<Slot<T>> {
     return Promise.allSettled(this.#creating)
   }
 
-  /** Resolves when every destroy that is under way now has ended, whichever way. */
+  /** Resolves when every destroy that is under way now has ended, whichever way, or has timed out. */
   destroyed(): Promise<unknown> {
     return Promise.allSettled(this.#destroying)
   }

@@ -196,11 +196,13 @@ for (const destroyTimeoutMillis of [50, undefined]) {
       const errors: unknown[] = []
       s.pool.on('factoryDestroyError', (error) => errors.push(asCaught(error)))
       const answer = await s.outcome(s.pool.destroy(await s.pool.acquire()))
+      // Slipped through: nobody cleared while a destroy hung.
+      const cleared = s.pool.clear()
       await s.advance(49)
-      const early = [...errors]
+      const early = [...errors, await s.outcome(cleared)]
       await s.advance(1)
       await s.advance(5_000)
-      return { answer, early, errors }
+      return { answer, early, errors, cleared: await s.outcome(cleared) }
     },
   )
 }
