@@ -249,13 +249,14 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
 
   /** What mariadb's callers know how to catch; its cause is what keeps mariadb from connecting, or else ours. */
   #asMariadbError(error: Error): Error {
-    const { code, cause = error } = error as { code?: string; cause?: unknown }
+    const { code, cause = error, waitedMs } = error as { code?: string; cause?: unknown; waitedMs?: number }
     if (code === 'ERR_POOL_DRAINING') return this.#closedError('pool is closed', error)
     const isCreateFailed = code === 'ERR_POOL_CREATE_FAILED'
     if (!isCreateFailed && code !== 'ERR_POOL_ACQUIRE_TIMEOUT') return error // shed, queue full: new to mariadb
     const { inUse, idle, limit } = this.#counts()
     const counts = `\n    (pool connections: active=${inUse} idle=${idle} limit=${limit})`
-    const text = `${cause === error ? 'pool timeout:' : 'pool'} failed to retrieve a connection from pool${counts}`
+    const [timeout, after] = cause === error ? [' timeout:', ` after ${Math.round(waitedMs ?? 0)}ms`] : ['', '']
+    const text = `pool${timeout} failed to retrieve a connection from pool${after}${counts}`
     return this.#sqlError(text, 45028, 'ER_GET_CONNECTION_TIMEOUT', cause)
   }
 
