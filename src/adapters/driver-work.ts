@@ -11,16 +11,21 @@ export interface Watched<R> {
   ended(): void
 }
 
+type Unwatch = (() => void) | undefined
+type Watch<R> = (resource: R, watched: Watched<R>) => Unwatch
+type Seen<R> = Watched<R> & { unwatch?: Unwatch }
+
 /**
  * Tells of the queries on a driver's resources. Each is watched from its first lease on, by what `watch` puts on it;
- * that returns what takes it off. Once it is closed nothing is asked of it, except by a late holder, who is told why.
+ * that returns what takes it off, or nothing where it cannot tell. Once it is closed nothing is asked of it, except by
+ * a late holder, who is told why.
  */
 export class DriverWork<R extends object> {
   readonly #work: WorkObserver
-  readonly #watch: (resource: R, watched: Watched<R>) => () => void
-  readonly #seen = new WeakMap<R, Watched<R> & { unwatch?: () => void }>()
+  readonly #watch: Watch<R>
+  readonly #seen = new WeakMap<R, Seen<R>>()
 
-  constructor(work: WorkObserver, watch: (resource: R, watched: Watched<R>) => () => void) {
+  constructor(work: WorkObserver, watch: Watch<R>) {
     this.#work = work
     this.#watch = watch
   }
@@ -29,6 +34,7 @@ export class DriverWork<R extends object> {
     const seen = this.#seen.get(resource) ?? this.#see(resource, lease)
     seen.lease = lease
     seen.isOneQuery = isOneQuery
+    if (seen.unwatch !== undefined) this.#work.leaseBegan(lease)
   }
 
   /** Takes off what is on these. */
@@ -36,9 +42,9 @@ export class DriverWork<R extends object> {
     for (const resource of resources) this.#seen.get(resource)?.unwatch?.()
   }
 
-  #see(resource: R, lease: GateLease<R>): Watched<R> {
+  #see(resource: R, lease: GateLease<R>): Seen<R> {
     const work = this.#work
-    const watched: Watched<R> & { unwatch?: () => void } = {
+    const watched: Seen<R> = {
       lease,
       isOneQuery: false,
       began(text) {

@@ -1,4 +1,3 @@
-import { ignore } from '../base/ignore.ts'
 import type { WorkObserver } from '../pool/contract.ts'
 import { DriverWork, type Watched } from './driver-work.ts'
 import { isMysql2Connection, watchMysql2Connection } from './mysql2-work.ts'
@@ -9,9 +8,9 @@ export function resourceWork(work: WorkObserver): DriverWork<object> {
   return new DriverWork(work, watch)
 }
 
-function watch(resource: object, watched: Watched<object>): () => void {
+function watch(resource: object, watched: Watched<object>): (() => void) | undefined {
   if (isPgClient(resource)) return watchPgClient(resource, watched)
   const { connection } = resource as { connection?: unknown } // a promise connection of mysql2 has its core there
   const core = [resource, connection].find(isMysql2Connection)
-  return core === undefined ? ignore : watchMysql2Connection(core, watched)
+  return core && watchMysql2Connection(core, watched)
 }

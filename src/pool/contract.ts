@@ -221,6 +221,8 @@ export interface LeaseWitness {
 
 /** Is told what is asked of a leased resource. */
 export interface WorkObserver {
+  /** Whatever is asked on it will be told: as long as nothing is, no query runs. */
+  leaseBegan(lease: LeaseInfo): void
   /** A query begins; where one is running already, it queues behind it at the resource. */
   queryBegan(lease: LeaseInfo, text: string): void
   /** No query runs any more. */

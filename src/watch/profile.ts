@@ -103,6 +103,10 @@ export class Profiler implements WorkObserver {
     this.#sinceMs = clock.nowMs()
   }
 
+  leaseBegan(lease: LeaseInfo): void {
+    this.#workOf(lease)
+  }
+
   queryBegan(lease: LeaseInfo, text: string): void {
     const nowMs = this.#clock.nowMs()
     const work = this.#workOf(lease)

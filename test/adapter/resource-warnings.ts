@@ -1,8 +1,10 @@
 /** Where an ORM's pool is in trouble, its warning names the query, as in the driver's own pool. */
 import { afterEach, describe, expect, inject, test } from 'vitest'
 import { adapt } from '../../src/adapt.ts'
+import { deferred } from '../../src/base/deferred.ts'
 import type { Warning } from '../../src/watch/warning.ts'
 import '../support/servers.ts'
+import { until } from '../support/until.ts'
 import type { Subject } from './subject.ts'
 
 const LOCK = {
@@ -44,7 +46,7 @@ export function resourceWarnings<P extends object>(subject: Subject<P>): void {
       // What is usual is known after a second of calm: 200 rounds were over sooner at times, and slow leases became usual.
       while (performance.now() - fromMs < 1_500) await Promise.all([ask(normally), ask(normally)])
       const warned = new Promise<Warning>((resolve) => control.on('warning', resolve))
-      return { ask, warned }
+      return { ask, control, warned }
     }
 
     test('leases stuck on a lock: the query that waits for it, without its literals', async () => {
@@ -61,6 +63,24 @@ export function resourceWarnings<P extends object>(subject: Subject<P>): void {
       expect(warning.message).toMatch(/have a query running, .*: select \w+_lock\(.*\?/)
       expect(JSON.stringify(warning)).not.toContain('4242')
       expect(warning.advice[0]).toContain(LOOK_AT[subject.server])
+    })
+
+    // Slipped through: holders that hung had always asked something before.
+    test('leases held by something else, of which nothing has been asked yet: who has them', async () => {
+      const { ask, control } = await adopted('select 1')
+      const over = deferred<void>()
+      const keep = async () => {
+        const held = await subject.acquire(pools[0] as P)
+        await over.promise
+        await held.release()
+      }
+      const stuck = [...Array.from({ length: 8 }, keep), ask('select 1')]
+      const heldBy = () => control.diagnose().evidence.find(({ what }) => what === 'longest held by')?.value
+      await until(() => heldBy() !== undefined)
+      const { verdict } = control.diagnose()
+      over.resolve()
+      await Promise.all(stuck)
+      expect(verdict).toBe('slow-leases')
     })
 
     test('queries that take longer: the query', async () => {
