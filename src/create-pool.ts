@@ -1,3 +1,4 @@
+import { nameDoors } from './base/door.ts'
 import { readOptions } from './base/options.ts'
 import {
   CONTROL_DEFAULTS,
@@ -70,6 +71,7 @@ export class AdaptivePool<T> extends PoolHandle<T> {
     validation: ValidationOptions,
   ) {
     super(options, (scope) => factorySource(factory, validation, options.control.clock, scope))
+    nameDoors(AdaptivePool.prototype, 'acquire', 'tryAcquire', 'use')
     this.start()
   }
 

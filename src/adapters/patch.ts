@@ -1,3 +1,5 @@
+import { nameDoors } from '../base/door.ts'
+
 /** Members replaced on somebody's object, or options set there. */
 export interface Patch {
   /** Puts back what was there. A member that somebody else has replaced since is theirs, and stays. */
@@ -56,6 +58,7 @@ function replace(object: object, name: string, member: Replacement): () => void 
         ? { ...member, writable: true, enumerable: true }
         : { get: member.get, set: refuseToBeSet(name), enumerable: before?.enumerable ?? false }
   Object.defineProperty(object, name, { enumerable: false, configurable: true, ...ours })
+  if (typeof member === 'function') nameDoors(object, name)
   return () => {
     const now = Object.getOwnPropertyDescriptor(object, name)
     if (now?.value !== ours.value || now?.get !== ours.get) return

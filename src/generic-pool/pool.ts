@@ -4,6 +4,7 @@ import { captureAsyncScope, clockInScope } from '../base/async-scope.ts'
 import { isThenable } from '../base/at-once.ts'
 import { type Clock, TIMER_DELAY_MS_MAX, type Timer, wallClockMs } from '../base/clock.ts'
 import { deferred } from '../base/deferred.ts'
+import { nameDoors } from '../base/door.ts'
 import { ignore } from '../base/ignore.ts'
 import { show } from '../base/options.ts'
 import { type Engine, PoolHandle } from '../handle.ts'
@@ -69,6 +70,7 @@ export class Pool<T> extends EventEmitter {
     options?: Options,
   ) {
     super()
+    nameDoors(Pool.prototype, 'acquire', 'use')
     requireStandard('Deque', Queue, Deque)
     requireStandard('PriorityQueue', Priorities, PriorityQueue)
     requireFactory(factory)

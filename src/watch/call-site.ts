@@ -1,6 +1,7 @@
 import { findSourceMap } from 'node:module'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { isDoor } from '../base/door.ts'
 import type { CodePlace } from '../pool/contract.ts'
 
 /** A stack as V8 keeps it: walking it is what costs; what its frames say is read when somebody wants to know. */
@@ -61,8 +62,7 @@ export function framesOf(taken: Stack): readonly Frame[] {
  */
 export function siteOf(frames: readonly Frame[]): string | undefined {
   let nearest: Place | undefined
-  for (const frame of frames) {
-    const place = placeOf(frame)
+  for (const place of placesOf(frames)) {
     if (place.owner === APPLICATION) return place.site
     if (isTheirs(place) && (nearest ?? place).owner === place.owner) nearest = place
   }
@@ -71,7 +71,7 @@ export function siteOf(frames: readonly Frame[]): string | undefined {
 
 /** The whole way from the application to the pool, innermost first; `CALLED` is its end where that is not the whole. */
 export function pathOf(frames: readonly Frame[]): readonly CodePlace[] {
-  const path = frames.map(placeOf)
+  const path = placesOf(frames)
   const last = path.findLastIndex(isTheirs)
   const theirs = path.filter(isTheirs)
   return last >= 0 && isCalled(frames, last) ? [...theirs, CALLED] : theirs
@@ -97,6 +97,18 @@ interface Place extends CodePlace {
 }
 
 const APPLICATION = ''
+const OURS: Place = { owner: undefined, site: '', at: 0, fn: '', isAsync: false }
+
+/** Of a pool's query: its door, ours, the driver's own query, the door of connect. */
+const QUERY_FRAMES = 3
+
+/** Down to the door by which the caller came in, all is ours or the driver's, whatever file it is in. */
+function placesOf(frames: readonly Frame[]): readonly Place[] {
+  const isDoorAt = frames.map((frame) => isDoor(frame.getFunctionName()))
+  const first = isDoorAt.indexOf(true)
+  const door = first >= 0 && isDoorAt[first + QUERY_FRAMES] ? first + QUERY_FRAMES : first
+  return frames.map((frame, i) => (i <= door ? OURS : placeOf(frame)))
+}
 
 /** Every place that was met, by script and position: bounded, since code that is made at run time has ever new ones. */
 const places = new Map<string, Map<number, Place>>()
@@ -209,21 +221,16 @@ function describe(what: string, file: string, where: string): string {
 
 /** This file as a stack names it: in the sources src/watch/call-site.ts, in the package a chunk in dist/. */
 const OWN_FILE = ownFile()
-const OWN_FOLDER = OWN_FILE?.replace(/([\\/]watch)?[\\/][^\\/]+$/, '')
-/** Bundled into an application, everything is one file: then our functions are known by their classes. */
-const OWN_FUNCTION = /^(new )?(AdaptivePool|AdoptedPool|Pool|Witness|PgAdapter|PgSource)\.|^(takeStack|ownFile|#see)$/
+/** Where all of it is ours; undefined: bundled into an application, and nothing tells which of its functions are. */
+const OWN_FOLDER = /.*(?=[\\/]watch[\\/]call-site\.ts$)|.*[\\/]node_modules[\\/]adaptive-pool[\\/]dist/.exec(
+  OWN_FILE,
+)?.[0]
 
-function ownFile(): string | undefined {
-  const line = new Error().stack?.split('\n')[1]
-  return line === undefined ? undefined : readWords(line)?.file
+function ownFile(): string {
+  return readWords(new Error().stack?.split('\n')[1] ?? '')?.file ?? ''
 }
 
 function isOurs(what: string, file: string): boolean {
-  if (OWN_FILE === undefined || OWN_FOLDER === undefined) return OWN_FUNCTION.test(what)
-  if (file === OWN_FILE) return !isBundled() || OWN_FUNCTION.test(what)
-  return !isBundled() && file.startsWith(OWN_FOLDER) && /^[\\/]/.test(file.slice(OWN_FOLDER.length))
-}
-
-function isBundled(): boolean {
-  return OWN_FOLDER !== undefined && !/[\\/](src|dist)$/.test(OWN_FOLDER)
+  if (isDoor(what)) return true
+  return OWN_FOLDER !== undefined && file.startsWith(OWN_FOLDER) && /^[\\/]/.test(file.slice(OWN_FOLDER.length))
 }
