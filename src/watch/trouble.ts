@@ -80,6 +80,7 @@ export function troublesOf(view: View, foresight: Foresight): Readonly<Record<Wa
   const { sample, decision, signals, creation, insight, isExhausted } = view
   const { outlook, isForetold, isCrowded } = foresight
   const isFull = isUnderPressure(sample) && isBackendToBlame(view)
+  const isDeadlocked = isStandingStill(view) && isKnotted(insight.knot, sample.inUse)
   return {
     'backend-refusing': wasRefused(creation, sample),
     'creation-failing': isCreationTrouble(creation, sample.live - sample.creating),
@@ -92,9 +93,9 @@ export function troublesOf(view: View, foresight: Foresight): Readonly<Record<Wa
       Math.max(decision.limit, resourcesWanted(signals)) > sample.limitMax &&
       !isBackendFull(view) &&
       (sample.waiters > 0 || failedOf(sample) > 0),
-    'self-deadlock': isStandingStill(view) && isKnotted(insight.knot, sample.inUse),
+    'self-deadlock': isDeadlocked,
     'event-loop-stall': isStalling(signals.stall),
-    'leak-suspected': insight.overdue.isLeaking || isLeakingByAndBy(view),
+    'leak-suspected': !isDeadlocked && (insight.overdue.isLeaking || isLeakingByAndBy(view)),
     'slow-leases': isSlowAndFelt(view) && !isFull && !isStalling(signals.stall),
     // Where callers stand in line, that has been told, or will be in a moment.
     'wait-slo-burn': isBurning(signals.burn) && !isForetold && !isExhausted,

@@ -47,6 +47,26 @@ test('a nested-acquire deadlock is reported within a window, with both call site
   expect(warnings.map(({ kind }) => kind)).not.toContain('slow-leases')
 })
 
+// Slipped through: every deadlock of the tests came undone, by its timeouts, before anything was overdue.
+test('a deadlock that lasts for a minute is told of as nothing else', async () => {
+  const clock = new VirtualClock()
+  const { pool, warnings } = await warnedPool({ clock, acquireTimeoutMs: 60_000, watch: { callSitesPerSecond: 1_000 } })
+  await clock.advance(1)
+  async function saveOrder() {
+    const first = await pool.acquire()
+    await first.measure('select 1', () => Promise.resolve())
+    const second = await pool.acquire()
+    second.release()
+    first.release()
+  }
+  const all = Promise.allSettled(Array.from({ length: 4 }, saveOrder))
+  await clock.advance(59_000)
+  const kinds = new Set(warnings.map(({ kind }) => kind))
+  await clock.advance(2_000)
+  await all
+  expect([...kinds].sort()).toEqual(['exhaustion-forecast', 'self-deadlock'])
+})
+
 // Slipped through, since diagnose() was asked in the midst of troubles, and long after: the last window says that callers
 // waited and failed, and without the knot that was explained by a pool too small.
 test.each([0, 5])('a deadlock that has come undone is told as nothing else, with %i ms of traffic', async (pageMs) => {
