@@ -1,7 +1,7 @@
 import type { Sample } from '../measure/sample.ts'
 import type { Decision, PoolCounts } from '../pool/contract.ts'
 import { failedOf } from './burn.ts'
-import { type CreationSeen, isCreationTrouble, isHistory, isRefusedLately } from './creation.ts'
+import { type CreationSeen, isCreationFailing, isCreationTrouble, isHistory, isRefusedLately } from './creation.ts'
 import type { Insight } from './insight.ts'
 import { isKnotted } from './knot.ts'
 import { timesNorm } from './norm.ts'
@@ -58,7 +58,9 @@ export function findState(view: View): Findings {
   if (view.isPaused) return findCause(view)
   if (isAtRest(view) && !isInTrouble(view)) return alone('idle', 0.95, [fact('limit', view.counts.limit)])
   const isPressed = !isEmpty(view) && (view.isExhausted || isUnderPressure(sample) || isStanding(view))
-  if (isRefused(view) || isInTrouble(view) || isPressed || isStalling(view.signals.stall)) {
+  // Where a create has succeeded since, a refusal is still why callers wait, if they do: the limit was cut for it.
+  const isRefusing = isRefused(view) && isCreationFailing(view.creation)
+  if (isRefusing || isInTrouble(view) || isPressed || isStalling(view.signals.stall)) {
     const cause = findCause(view)
     if (cause.verdict !== 'undersized' || isShort(view)) return cause
   }

@@ -142,6 +142,44 @@ test.each([
   },
 )
 
+// Slipped through, since refusals in the tests went on, or were long ago.
+test('once connections come again, a refusal is no trouble any more; but who waits just then, does so for it', async () => {
+  const clock = new VirtualClock()
+  const refused = Object.assign(new Error('sorry, too many clients already'), { code: '53300' })
+  let isRefusing = false
+  const { pool } = await warnedPool({
+    clock,
+    create: () => (isRefusing ? Promise.reject(refused) : Promise.resolve({})),
+    limitMin: 4,
+    limitMax: 20,
+  })
+  const sleep = (ms: number) => new Promise<void>((resolve) => clock.startTimer(ms, resolve))
+  const lend = async (forMs: number) => {
+    const lease = await pool.acquire()
+    await sleep(forMs)
+    lease.release()
+  }
+  const pages = async (untilMs: number) => {
+    for (let atMs = 0; atMs < untilMs; atMs += 100) {
+      for (let i = 0; i < 4; i++) lend(50).catch(() => {})
+      await clock.advance(100)
+    }
+  }
+  await pages(2_000)
+  isRefusing = true
+  const lost = await pool.acquire()
+  lost.destroy()
+  await pages(1_000)
+  expect(pool.diagnose().verdict).toBe('backend-refusing')
+  isRefusing = false
+  await pages(3_000)
+  expect(pool.counts()).toMatchObject({ live: 4, waiters: 0 })
+  expect(pool.diagnose().verdict).toBe('healthy')
+  for (let i = 0; i < 60; i++) lend(400).catch(() => {})
+  await clock.advance(50)
+  expect(pool.diagnose().verdict).toBe('backend-refusing')
+})
+
 test('leases that begin to fill a pool are told of before anybody waits, if most are slow', async () => {
   const clock = new VirtualClock()
   const { pool, warnings } = await warnedPool({ clock, limitMin: 20, limitMax: 20, limitInitial: 20, warmUp: 20 })
