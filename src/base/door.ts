@@ -10,6 +10,6 @@ export function nameDoors(object: object, ...names: readonly string[]): void {
 }
 
 /** By the name that a stack tells, with or without the object before it. */
-export function isDoor(functionName: string | null): boolean {
+export function isDoor(functionName: string | null | undefined): boolean {
   return functionName?.includes(DOOR) === true
 }

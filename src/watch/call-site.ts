@@ -62,7 +62,8 @@ export function framesOf(taken: Stack): readonly Frame[] {
  */
 export function siteOf(frames: readonly Frame[]): string | undefined {
   let nearest: Place | undefined
-  for (const place of placesOf(frames)) {
+  for (const frame of frames.slice(doorIn(frames) + 1)) {
+    const place = placeOf(frame)
     if (place.owner === APPLICATION) return place.site
     if (isTheirs(place) && (nearest ?? place).owner === place.owner) nearest = place
   }
@@ -71,7 +72,8 @@ export function siteOf(frames: readonly Frame[]): string | undefined {
 
 /** The whole way from the application to the pool, innermost first; `CALLED` is its end where that is not the whole. */
 export function pathOf(frames: readonly Frame[]): readonly CodePlace[] {
-  const path = placesOf(frames)
+  const door = doorIn(frames)
+  const path = frames.map((frame, at) => (at <= door ? OURS : placeOf(frame)))
   const last = path.findLastIndex(isTheirs)
   const theirs = path.filter(isTheirs)
   return last >= 0 && isCalled(frames, last) ? [...theirs, CALLED] : theirs
@@ -102,12 +104,11 @@ const OURS: Place = { owner: undefined, site: '', at: 0, fn: '', isAsync: false 
 /** Of a pool's query: its door, ours, the driver's own query, the door of connect. */
 const QUERY_FRAMES = 3
 
-/** Down to the door by which the caller came in, all is ours or the driver's, whatever file it is in. */
-function placesOf(frames: readonly Frame[]): readonly Place[] {
-  const isDoorAt = frames.map((frame) => isDoor(frame.getFunctionName()))
-  const first = isDoorAt.indexOf(true)
-  const door = first >= 0 && isDoorAt[first + QUERY_FRAMES] ? first + QUERY_FRAMES : first
-  return frames.map((frame, i) => (i <= door ? OURS : placeOf(frame)))
+/** Where the caller came in: down to there, all is ours or the driver's, whatever file it is in. -1: nothing tells. */
+function doorIn(frames: readonly Frame[]): number {
+  const isDoorAt = (at: number) => isDoor(frames[at]?.getFunctionName())
+  const door = frames.findIndex((_, at) => isDoorAt(at))
+  return door >= 0 && isDoorAt(door + QUERY_FRAMES) ? door + QUERY_FRAMES : door
 }
 
 /** Every place that was met, by script and position: bounded, since code that is made at run time has ever new ones. */
