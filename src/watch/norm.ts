@@ -13,24 +13,30 @@ export const UNKNOWN_NORM: Norm = { value: 0, learnedMs: 0, calmMs: 0 }
 const CALM_TAU_MS = 60_000
 /** Under pressure habits are not; but what lasts for minutes has become the habit. */
 const PRESSED_TAU_MS = 300_000
-/** Until so much calm has been seen, in ms, pressure may be all there is: then it counts like any other time. */
+/** So much calm, in ms, is known to be the habit. Before any has been seen, pressure may be all there is. */
 const CALM_MS_MIN = 1_000
+/** What goes into the norm so often counts as this much of it: a hang of seconds would be the habit of minutes. */
+const OUTLIER_TIMES = 4
 /** A window of rest may last for a night; it should not make the morning a surge. */
 const WINDOW_MS_MAX = 5_000
 
 /**
  * Learns from one window.
  *
- * While it knows little, the norm is the plain mean of what it has seen. Once calm is known, pressure hardly moves it:
- * else a surge of seconds would soon look usual to a pool that has just begun.
+ * While it knows little, the norm is the plain mean of what it has seen. The more calm is known, the less does pressure
+ * move it: else a surge of seconds would soon look usual to a pool that has just begun.
  */
 export function stepNorm(norm: Norm, seen: number, windowMs: number, isPressed: boolean): Norm {
   const spanMs = Math.min(windowMs, WINDOW_MS_MAX)
   const learnedMs = norm.learnedMs + spanMs
   const calmMs = norm.calmMs + (isPressed ? 0 : spanMs)
-  const isHabit = norm.calmMs >= CALM_MS_MIN
-  const tauMs = isPressed && isHabit ? PRESSED_TAU_MS : Math.min(CALM_TAU_MS, learnedMs)
-  return { value: norm.value + (spanMs / tauMs) * (seen - norm.value), learnedMs, calmMs }
+  const habit = Math.min(1, norm.calmMs / CALM_MS_MIN)
+  const calmTauMs = Math.min(CALM_TAU_MS, learnedMs)
+  if (!isPressed || habit === 0)
+    return { value: norm.value + (spanMs / calmTauMs) * (seen - norm.value), learnedMs, calmMs }
+  const heard = Math.min(seen, OUTLIER_TIMES * norm.value)
+  const tauMs = Math.max(calmTauMs, habit * PRESSED_TAU_MS)
+  return { value: norm.value + (spanMs / tauMs) * (heard - norm.value), learnedMs, calmMs }
 }
 
 /** How often the norm goes into what is seen; 1 while nothing is known. */

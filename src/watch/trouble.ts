@@ -90,7 +90,7 @@ export function troublesOf(view: View, foresight: Foresight): Readonly<Record<Wa
     'limit-ceiling':
       !view.isPaused &&
       sample.limit >= sample.limitMax &&
-      Math.max(decision.limit, resourcesWanted(signals)) > sample.limitMax &&
+      isMoreWanted(view) &&
       !isBackendFull(view) &&
       (sample.waiters > 0 || failedOf(sample) > 0),
     'self-deadlock': isDeadlocked,
@@ -103,6 +103,23 @@ export function troublesOf(view: View, foresight: Foresight): Readonly<Record<Wa
     flapping: isFlapping(signals.churn),
     'controller-failed': decision.reason === CONTROLLER_FAILED,
   }
+}
+
+/** So many deviations of chance above what one window has seen, demand may be. */
+const DEVIATIONS_MAX = 3
+
+/**
+ * More than limitMax, and still so in the last window: by those who ask, at the time that leases usually take; or by
+ * the controller, but for slow leases, for which every controller wants more.
+ */
+function isMoreWanted(view: View): boolean {
+  const { sample, signals, decision } = view
+  const { arrivals, windowMs, limitMax } = sample
+  const { leaseNorm, leaseMs } = signals
+  const isUsual = !isSlow(view) && !isStuck(view)
+  const perMsMax = (arrivals + DEVIATIONS_MAX * Math.sqrt(arrivals + 1)) / windowMs
+  const wantedMax = perMsMax * (isUsual ? Math.max(leaseNorm.value, leaseMs) : leaseNorm.value)
+  return Math.min(wantedMax, Math.max(isUsual ? decision.limit : 0, resourcesWanted(signals))) > limitMax
 }
 
 /** Everything is out, nothing comes back, somebody waits, and the pool cannot or will not grow. */
@@ -131,9 +148,12 @@ const FELT_SHARE = 0.5
  */
 function isSlowAndFelt(view: View): boolean {
   const { sample, signals, ceiling } = view
-  const isSlow = timesNorm(signals.leaseNorm, seenLeaseMs(view)) >= SLOW_TIMES_NORM
-  if (isUnderPressure(sample)) return isSlow || isStuck(view)
-  return isSlow && sample.leaseMsP50 > signals.leaseNorm.value && sample.offeredMean > FELT_SHARE * ceiling
+  if (isUnderPressure(sample)) return isSlow(view) || isStuck(view)
+  return isSlow(view) && sample.leaseMsP50 > signals.leaseNorm.value && sample.offeredMean > FELT_SHARE * ceiling
+}
+
+function isSlow(view: View): boolean {
+  return timesNorm(view.signals.leaseNorm, seenLeaseMs(view)) >= SLOW_TIMES_NORM
 }
 
 /** The control loop's own reason for a window in which the controller failed. */

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { aimd } from '../../src/control/aimd.ts'
+import type { Controller } from '../../src/control/controller.ts'
 import { fixed } from '../../src/control/fixed.ts'
 import { hybrid } from '../../src/control/hybrid.ts'
 import { createPool } from '../../src/create-pool.ts'
@@ -113,6 +115,51 @@ test('a backend that refuses connections is named within a second, and once', as
   expect(first).toMatchObject({ kind: 'backend-refusing', cause: 'backend-refusing' })
   expect(first?.atMs).toBeLessThan(1_000)
   expect(result.warnings.filter(({ kind }) => kind === 'backend-refusing')).toHaveLength(1)
+})
+
+// Slipped through: the hangs that were tried lasted for a few windows, and no slow lease had ended in them.
+test.each([
+  [10, 200, { hang: true }, aimd],
+  [10, 350, { extraLeaseMs: 4_000 }, fixed],
+  [20, 700, { extraLeaseMs: 400 }, fixed],
+  [20, 700, { capacity: 0.01 }, hybrid],
+] as const)(
+  'no more is wanted than limitMax, %i, for leases that hang or are slow, at %i a second, %j',
+  async (limitMax, perSecond, what, controller) => {
+    const disturbances = [{ fromMs: 20_000, toMs: 32_000, ...what }]
+    const limits = { limitMin: 2, limitMax, limitInitial: limitMax, warmUp: limitMax }
+    for (const acquireTimeoutMs of [1_000, 30_000]) {
+      const { warnings } = await simulate({
+        durationMs: 60_000,
+        workload: poisson(perSecond),
+        backend: uslBackend({ ...IO_BOUND, disturbances }),
+        pool: { ...limits, controller: controller() as Controller, acquireTimeoutMs },
+      })
+      expect(warnings.map(({ kind }) => kind)).not.toContain('limit-ceiling')
+      expect(warnings.map(({ kind }) => kind)).toContain('slow-leases')
+    }
+  },
+)
+
+test.each([1, 2])('nor for a surge that is over, seed %i', async (seed) => {
+  const workload = poisson((tMs) => (tMs >= 20_000 && tMs < 23_000 ? 1_500 : 200))
+  const options = { seed, durationMs: 30_000, workload, backend: uslBackend(IO_BOUND), pool: sizedByHand(10) }
+  const { warnings } = await simulate(options)
+  expect(warnings.map(({ kind }) => kind)).toEqual(['exhaustion-forecast'])
+})
+
+// Slipped through, since every process in the tests had some seconds before it was hit.
+test('a process that is hit in its first second knows what is usual all the same', async () => {
+  const disturbances = [{ fromMs: 800, toMs: 30_000, extraLeaseMs: 400 }]
+  const result = await simulate({
+    durationMs: 20_000,
+    workload: poisson(200),
+    backend: uslBackend({ ...IO_BOUND, disturbances }),
+    pool: sizedByHand(10),
+  })
+  const told = result.warnings.filter(({ atMs }) => atMs > 1_000)
+  expect(told.map(({ kind, cause }) => [kind, cause])).toContainEqual(['slow-leases', 'slow-leases'])
+  expect(told.map(({ cause }) => cause)).not.toContain('undersized')
 })
 
 /** What is told of a page that asks for all it needs at once, every three seconds; short queries, if any, come between. */
