@@ -1,5 +1,6 @@
 import type { Sample } from '../measure/sample.ts'
 import { type ForecastState, NO_FORECAST, nextForecast } from '../measure/season.ts'
+import { burnRate } from './burn.ts'
 import { type Outlook, outlookOfSeason, outlookOfTrend } from './forecast.ts'
 import { fullLevel } from './full.ts'
 import type { Signals } from './signals.ts'
@@ -52,8 +53,14 @@ export function outlooksAhead(
 ): { readonly trend: Outlook | undefined; readonly season: Outlook | undefined } {
   const { forecastHorizonMs: horizonMs, forecastConfidenceMin: confidenceMin } = rule
   const full = fullOf(signals, rule.ceiling, rule.waitSloMs)
-  const steep = { full, horizonMs: 0.75 * horizonMs, confidenceMin: Math.max(STEEP_CONFIDENCE_MIN, confidenceMin) }
-  const slow = { full, nearlyFull: NEARLY_FULL * full, horizonMs: 2 * horizonMs, confidenceMin }
+  const isFelt = signals.queue.waiters > 0 || burnRate(signals.burn.slow) >= 1
+  const steep = {
+    full,
+    isFelt,
+    horizonMs: 0.75 * horizonMs,
+    confidenceMin: Math.max(STEEP_CONFIDENCE_MIN, confidenceMin),
+  }
+  const slow = { full, isFelt, nearlyFull: NEARLY_FULL * full, horizonMs: 2 * horizonMs, confidenceMin }
   return {
     trend: outlookOfTrend(signals.trend, steep) ?? outlookOfTrend(signals.drift, slow),
     season: outlookOfSeason(season, epochMs, { full, horizonMs: 2 * horizonMs, confidenceMin }),

@@ -15,7 +15,7 @@ export interface Overdue {
   readonly heldMs: number
   /** Of those kept, so long that they pass for leaked, or already suspected. */
   readonly leaked: number
-  /** Too many to be a habit, like a connection kept for notifications; and it does not seem to be a lock. */
+  /** Too many to be a habit, like a connection kept for notifications; and it does not seem to be a lock, or a job. */
   readonly isLeaking: boolean
   /** The holder of the oldest that is kept; and where it asked, if it goes by its tag. */
   readonly leakedBy: string
@@ -23,6 +23,8 @@ export interface Overdue {
   readonly oldestMs: number
   /** Between the oldest and the youngest that is kept, over the age of the oldest: 0: at once; towards 1: by and by. */
   readonly spread: number
+  /** Mean age of those that are new, in ms: what has been out for longer has become part of the furniture. */
+  readonly newMsMean: number
   /** What the longest-running query asks, without its literals. */
   readonly runningText: string | undefined
   readonly runningMs: number
@@ -40,6 +42,7 @@ export const NONE_OVERDUE: Overdue = {
   leakedSite: undefined,
   oldestMs: 0,
   spread: 0,
+  newMsMean: 0,
   runningText: undefined,
   runningMs: 0,
 }
@@ -57,11 +60,17 @@ export interface OverdueRule {
   readonly leakedMax: number
   /** What their age says is certain. */
   readonly isAgeGiven: boolean
+  /** No lease has ended for so long that whatever runs does not end. */
+  readonly isSilent: boolean
+  /** Somebody waits. */
+  readonly isFelt: boolean
 }
 
 const LONGEST_TIMES = 1.5
 /** Forgotten one by one, leases differ in age; stuck on one lock, they do not. */
 const SPREAD_MIN = 0.25
+/** Of a lease that has been out for no longer, in ms, nobody knows yet whether it will end soon. */
+const NEW_MS_MAX = 30_000
 /** Nobody waits for a lock for longer, in ms. */
 const LOCKED_MS_MAX = 60_000
 
@@ -91,8 +100,14 @@ export function findOverdue(leases: Iterable<LeaseInfo>, nowMs: number, rule: Ov
   let leaked = 0
   let runningText: string | undefined
   let runningMs = 0
+  let fresh = 0
+  let freshMs = 0
   for (const lease of leases) {
     const ageMs = nowMs - lease.sinceMs
+    if (ageMs <= NEW_MS_MAX) {
+      fresh += 1
+      freshMs += ageMs
+    }
     const { runningSinceMs, text } = lease.work ?? {}
     if (lease.work !== undefined && runningSinceMs === undefined && ageMs >= rule.overdueMs / 4) {
       held += 1
@@ -102,15 +117,17 @@ export function findOverdue(leases: Iterable<LeaseInfo>, nowMs: number, rule: Ov
       }
     }
     const isSuspect = rule.suspects.has(lease)
-    if (!isSuspect && ageMs < rule.overdueMs) continue
-    if (runningSinceMs !== undefined && nowMs - runningSinceMs > rule.overdueMs / 2) {
+    const isOverdue = isSuspect || ageMs >= rule.overdueMs
+    const runMs = runningSinceMs === undefined ? 0 : nowMs - runningSinceMs
+    if (runningSinceMs !== undefined && (rule.isSilent || (isOverdue && runMs > rule.overdueMs / 2))) {
       running += 1
-      if (nowMs - runningSinceMs > runningMs) {
-        runningMs = nowMs - runningSinceMs
+      if (runMs > runningMs) {
+        runningMs = runMs
         runningText = text
       }
       continue
     }
+    if (!isOverdue) continue
     const longestMs = rule.longestMs(holderOf(lease))
     if (!isSuspect && ageMs < LONGEST_TIMES * longestMs) continue // that long, it has been seen to come back
     kept.add(lease)
@@ -121,9 +138,11 @@ export function findOverdue(leases: Iterable<LeaseInfo>, nowMs: number, rule: Ov
   const oldestMs = oldest ? nowMs - oldest.sinceMs : 0
   const youngestMs = nowMs - (byAge.at(-1)?.sinceMs ?? nowMs)
   const spread = oldestMs > 0 ? 1 - youngestMs / oldestMs : 0
-  // Where queries are not seen, several that were taken at once may have one running that does not end.
-  const isUnsure = !rule.isAgeGiven && rule.suspects.size === 0 && kept.size > 1 && oldestMs < LOCKED_MS_MAX
-  const isStuck = isUnsure && spread < SPREAD_MIN && byAge.some(({ work }) => work === undefined)
+  // Where queries are not seen, several that were taken at once may have one running that does not end; and where
+  // nobody waits, any may have one that takes long.
+  const isUnsure = !rule.isAgeGiven && rule.suspects.size === 0 && oldestMs < LOCKED_MS_MAX
+  const isAtOnce = kept.size > 1 && spread < SPREAD_MIN
+  const isStuck = isUnsure && (isAtOnce || !rule.isFelt) && byAge.some(({ work }) => work === undefined)
   return {
     kept,
     running,
@@ -136,6 +155,7 @@ export function findOverdue(leases: Iterable<LeaseInfo>, nowMs: number, rule: Ov
     leakedSite: oldest?.tag ? oldest.caller?.site : undefined,
     oldestMs,
     spread,
+    newMsMean: fresh > 0 ? freshMs / fresh : 0,
     runningText: runningText && normaliseQuery(runningText), // for logs: without anybody's data
     runningMs,
   }

@@ -57,8 +57,21 @@ const SMOOTHING_TAU_MS_MAX = 10_000
 /** A rise of minutes is lost in the noise of a slope that is learned in seconds. */
 const DRIFT_TAU_MS = 15_000
 
-/** Takes in one window. */
-export function stepSignals(signals: Signals, sample: Sample, waitingSinceMs: number | undefined): Signals {
+/** Leases out of this many times the usual age are of another kind; by chance alone, a few may be of twice that. */
+const OTHER_TIMES_NORM = 5
+
+/**
+ * Takes in one window.
+ *
+ * @param newMsMean mean age of the leases that are out and new, in ms: where it is more than leases usually take, what
+ *   has begun is of another kind, and a few of them no trend
+ */
+export function stepSignals(
+  signals: Signals,
+  sample: Sample,
+  waitingSinceMs: number | undefined,
+  newMsMean = 0,
+): Signals {
   const { windowMs, arrivals, completions, leaseMsMean, inUse } = sample
   const isPressed = isUnderPressure(sample)
   const arrivalsPerMs = arrivals / windowMs
@@ -66,10 +79,11 @@ export function stepSignals(signals: Signals, sample: Sample, waitingSinceMs: nu
   const leaseGain = Math.min(1 - Math.exp(-windowMs / SMOOTHING_TAU_MS), completions / SMOOTHING_EVENTS)
   const leaseMs = signals.leaseMs + (signals.leaseMs === 0 ? 1 : leaseGain) * (leaseMsMean - signals.leaseMs)
   const leaseNorm = completions > 0 ? stepNorm(signals.leaseNorm, leaseMsMean, windowMs, isPressed) : signals.leaseNorm
+  const trendMs = newMsMean > OTHER_TIMES_NORM * leaseNorm.value ? newMsMean : leaseNorm.value
   return {
     windows: signals.windows + 1,
-    trend: stepTrend(signals.trend, sample, leaseNorm.value),
-    drift: stepTrend(signals.drift, sample, leaseNorm.value, DRIFT_TAU_MS),
+    trend: stepTrend(signals.trend, sample, trendMs),
+    drift: stepTrend(signals.drift, sample, trendMs, DRIFT_TAU_MS),
     arrivalsPerMs: signals.arrivalsPerMs + rateGain * (arrivalsPerMs - signals.arrivalsPerMs),
     leaseMs: completions === 0 ? signals.leaseMs : leaseMs,
     arrivalsNorm: stepNorm(signals.arrivalsNorm, arrivalsPerMs, windowMs, isPressed),

@@ -136,7 +136,7 @@ export class Watch {
     const { waitingSinceMs } = context
     const before = this.#signals.queue
     this.#observed = { sample, decision, ...context }
-    this.#signals = stepSignals(this.#signals, sample, waitingSinceMs)
+    this.#signals = stepSignals(this.#signals, sample, waitingSinceMs, this.#insight.overdue.newMsMean)
     this.#creation = stepCreation(this.#creation, sample)
     if (!this.#parts.options.isOn) return
 
@@ -272,18 +272,21 @@ export class Watch {
     const longMs = this.#signals.leaseLongMs
     const learnedMs = Math.max(LEAKED_MS_MIN, LEAKED_TIMES_LONG * longMs)
     const { leaseAgeMs } = options
+    const { silentMs, leaseMs } = this.#signals
+    const overdueMs = Math.min(
+      leaseAgeMs ?? Number.POSITIVE_INFINITY,
+      longMs === 0 ? LEAKED_MS_MIN : Math.max(OVERDUE_MS_MIN, OVERDUE_TIMES_LONG * longMs),
+    )
     const overdue = findOverdue(leases(), nowMs, {
-      overdueMs: Math.min(
-        leaseAgeMs ?? Number.POSITIVE_INFINITY,
-        longMs === 0 ? LEAKED_MS_MIN : Math.max(OVERDUE_MS_MIN, OVERDUE_TIMES_LONG * longMs),
-      ),
+      overdueMs,
+      isSilent: silentMs >= (SILENT_LEASES * longMs || overdueMs),
+      isFelt: waiters > 0,
       leakedMax: leaseAgeMs !== undefined || limit <= SMALL_LIMIT ? 0 : 1,
       isAgeGiven: leaseAgeMs !== undefined,
       suspects: this.#suspects,
       longestMs: (holder) => profiler?.longestOf(holder) ?? 0,
       leakedMs: (longestMs) => leaseAgeMs ?? Math.max(learnedMs, LEAKED_TIMES_LONGEST * longestMs),
     })
-    const { silentMs, leaseMs } = this.#signals
     const isSilent = silentMs >= SILENT_LEASES * leaseMs
     const knot = isStill && waiters > 0 && idle === 0 ? findKnot(leases(), whoWaits(), isSilent) : NO_KNOT
     return { ...NO_INSIGHT, overdue, knot }

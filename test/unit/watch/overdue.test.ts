@@ -7,6 +7,8 @@ const RULE: OverdueRule = {
   overdueMs: 1_000,
   leakedMax: 1,
   isAgeGiven: false,
+  isSilent: false,
+  isFelt: true,
   suspects: new Set(),
   longestMs: (holder) => (holder === '/report' ? 30_000 : 0),
   leakedMs: () => 10_000,
