@@ -2,18 +2,19 @@ import type { Sample } from '../measure/sample.ts'
 
 /** How fast the budget of bad waits is spent, over a short and a long span. Plain data. */
 export interface Burn {
-  readonly fast: Span
-  readonly slow: Span
+  readonly fast: Share
+  readonly slow: Share
 }
 
-interface Span {
-  /** Acquires, and those that waited for longer than the SLO allows or failed: fading away. */
+/** So many of a kind, and how many of them were bad: fading away. Plain data. */
+export interface Share {
   readonly all: number
   readonly bad: number
 }
 
-const EMPTY: Span = { all: 0, bad: 0 }
-export const NO_BURN: Burn = { fast: EMPTY, slow: EMPTY }
+export const NO_SHARE: Share = { all: 0, bad: 0 }
+/** Acquires; bad: waited for longer than the SLO allows, or failed. */
+export const NO_BURN: Burn = { fast: NO_SHARE, slow: NO_SHARE }
 
 const FAST_MS = 5_000
 const SLOW_MS = 60_000
@@ -30,15 +31,19 @@ const ACQUIRES_MIN = 30
 export function stepBurn(burn: Burn, sample: Sample): Burn {
   const { windowMs, grants, slowGrants } = sample
   const failed = failedOf(sample)
-  const step = ({ all, bad }: Span, fadeMs: number): Span => {
-    const kept = Math.exp(-windowMs / fadeMs)
-    return { all: all * kept + grants + failed, bad: bad * kept + slowGrants + failed }
-  }
+  const step = (share: Share, fadeMs: number): Share =>
+    stepShare(share, grants + failed, slowGrants + failed, windowMs / fadeMs)
   return { fast: step(burn.fast, FAST_MS), slow: step(burn.slow, SLOW_MS) }
 }
 
+/** @param fades how often the time in which a share fades has passed */
+export function stepShare({ all, bad }: Share, more: number, moreBad: number, fades: number): Share {
+  const kept = Math.exp(-fades)
+  return { all: all * kept + more, bad: bad * kept + moreBad }
+}
+
 /** Times the rate at which the budget would just last. */
-export function burnRate({ all, bad }: Span): number {
+export function burnRate({ all, bad }: Share): number {
   return all > 0 ? bad / all / BAD_SHARE_ALLOWED : 0
 }
 

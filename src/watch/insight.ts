@@ -17,9 +17,11 @@ export interface Slowness {
   readonly query: Slowdown | undefined
   /** The share of queries, by number, that are known to take as long as ever: 0..1. */
   readonly steadyShare: number
+  /** The share of leases, by number, whose holder's take longer than they did: 0..1. */
+  readonly slowShare: number
 }
 
-const NOT_SLOW: Slowness = { held: undefined, query: undefined, steadyShare: 0 }
+const NOT_SLOW: Slowness = { held: undefined, query: undefined, steadyShare: 0, slowShare: 0 }
 
 export const NO_INSIGHT: Insight = { knot: NO_KNOT, overdue: NONE_OVERDUE, slow: NOT_SLOW }
 
@@ -29,7 +31,8 @@ export function slownessOf(profiler: Profiler | undefined, nowMs: number): Slown
   const query = profiler.slowQueries(nowMs)[0]
   const isHeld = extraMs(held) >= extraMs(query)
   const steadyShare = profiler.steadyShare(nowMs)
-  return { held: isHeld ? held : undefined, query: isHeld ? undefined : query, steadyShare }
+  const slowShare = profiler.slowShare(nowMs)
+  return { held: isHeld ? held : undefined, query: isHeld ? undefined : query, steadyShare, slowShare }
 }
 
 function extraMs(slowdown: Slowdown | undefined): number {

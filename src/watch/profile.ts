@@ -185,15 +185,12 @@ export class Profiler implements WorkObserver {
 
   /** Of the queries asked lately whose usual time is known, the share that have not become slower; 0: none is. */
   steadyShare(nowMs: number): number {
-    let all = 0
-    let steady = 0
-    for (const { habit } of this.#queries.values()) {
-      if (!isKnown(habit) || nowMs - habit.seenAtMs > LATELY_MS) continue
-      const perMs = 1 / Math.max(0.01, habit.everyMs)
-      all += perMs
-      if (habit.slow === undefined) steady += perMs
-    }
-    return all > 0 ? steady / all : 0
+    return shareOf(this.#queries, ({ habit }) => habit, false, nowMs)
+  }
+
+  /** Of the leases that ended lately, the share of holders whose have become longer, if their usual time is known. */
+  slowShare(nowMs: number): number {
+    return shareOf(this.#holders, ({ habits }) => habits.lease, true, nowMs)
   }
 
   /** Holders whose leases have become longer, by which kind of time. */
@@ -357,6 +354,20 @@ function timeOf(times: Histogram, total: number, count: number, max: number): Pr
 
 /** Those of the last seconds. */
 const LATELY_MS = 10_000
+
+/** By how often it happens, the share of what is known that is slow, or is not; 0: nothing is known. */
+function shareOf<T>(seen: Map<string, T>, habitOf: (one: T) => Habit, isSlow: boolean, nowMs: number): number {
+  let all = 0
+  let some = 0
+  for (const one of seen.values()) {
+    const habit = habitOf(one)
+    if (!isKnown(habit) || nowMs - habit.seenAtMs > LATELY_MS) continue
+    const perMs = 1 / Math.max(0.01, habit.everyMs)
+    all += perMs
+    if ((habit.slow !== undefined) === isSlow) some += perMs
+  }
+  return all > 0 ? some / all : 0
+}
 
 function slowdownsOf(
   seen: readonly { readonly what: string; readonly habit: Habit }[],

@@ -1,5 +1,5 @@
 import type { Sample } from '../measure/sample.ts'
-import { type Burn, failedOf, NO_BURN, stepBurn } from './burn.ts'
+import { type Burn, failedOf, NO_BURN, NO_SHARE, type Share, stepBurn, stepShare } from './burn.ts'
 import { type Churn, NO_CHURN, stepChurn } from './churn.ts'
 import { EMPTY_QUEUE, type QueueSeen, stepQueue } from './forecast.ts'
 import { type MarginalThroughput, NO_THROUGHPUT, stepMarginalThroughput } from './marginal-throughput.ts'
@@ -29,6 +29,8 @@ export interface Signals {
   readonly stall: Stall
   readonly churn: Churn
   readonly burn: Burn
+  /** Leases that ended in the last seconds, and those of windows in which most of them took longer than usual. */
+  readonly slowed: Share
 }
 
 export const NO_SIGNALS: Signals = {
@@ -46,6 +48,7 @@ export const NO_SIGNALS: Signals = {
   stall: NO_STALL,
   churn: NO_CHURN,
   burn: NO_BURN,
+  slowed: NO_SHARE,
 }
 
 /** What is smoothed is so over this long, in ms: short, since a surge should have its name with its first warning. */
@@ -78,7 +81,9 @@ export function stepSignals(
   const rateGain = signals.windows === 0 ? 1 : 1 - Math.exp(-windowMs / rateTauMs(signals))
   const leaseGain = Math.min(1 - Math.exp(-windowMs / SMOOTHING_TAU_MS), completions / SMOOTHING_EVENTS)
   const leaseMs = signals.leaseMs + (signals.leaseMs === 0 ? 1 : leaseGain) * (leaseMsMean - signals.leaseMs)
-  const leaseNorm = completions > 0 ? stepNorm(signals.leaseNorm, leaseMsMean, windowMs, isPressed) : signals.leaseNorm
+  const isSlow = isPressed || isSlowed(signals) // neither is a time in which habits are learned
+  const leaseNorm = completions > 0 ? stepNorm(signals.leaseNorm, leaseMsMean, windowMs, isSlow) : signals.leaseNorm
+  const slow = sample.leaseMsP50 > signals.leaseNorm.value ? completions : 0
   const trendMs = newMsMean > OTHER_TIMES_NORM * leaseNorm.value ? newMsMean : leaseNorm.value
   return {
     windows: signals.windows + 1,
@@ -95,7 +100,22 @@ export function stepSignals(
     stall: stepStall(signals.stall, sample),
     churn: stepChurn(signals.churn, sample),
     burn: stepBurn(signals.burn, sample),
+    slowed: stepShare(signals.slowed, completions, slow, windowMs / SLOWED_FADE_MS),
   }
+}
+
+const SLOWED_FADE_MS = 4_000
+/** Fewer leases, or less of them, may be chance, or a job beside others. */
+const SLOWED_MIN = 20
+const SLOWED_SHARE = 0.6
+/** And by so much: times the usual, and ms. Callers of whom none waits do not care for less. */
+const SLOWED_TIMES_NORM = 3
+const SLOWED_MS = 5
+
+/** Most of the last seconds' leases took far longer than usual. */
+export function isSlowed({ slowed: { all, bad }, leaseNorm, leaseMs }: Signals): boolean {
+  const isMost = all >= SLOWED_MIN && bad >= SLOWED_SHARE * all
+  return isMost && timesNorm(leaseNorm, leaseMs) >= SLOWED_TIMES_NORM && leaseMs - leaseNorm.value >= SLOWED_MS
 }
 
 /** Habits last, in ms. */

@@ -6,7 +6,7 @@ import type { EpisodeRule } from './episode.ts'
 import type { Outlook } from './forecast.ts'
 import { isKnotted } from './knot.ts'
 import { timesNorm } from './norm.ts'
-import { isUnderPressure, resourcesWanted } from './signals.ts'
+import { isSlowed, isUnderPressure, resourcesWanted } from './signals.ts'
 import { isStalling } from './stall.ts'
 import type { WarningKind } from './warning.ts'
 
@@ -144,11 +144,12 @@ const FELT_SHARE = 0.5
 
 /**
  * Slow leases matter to a pool that they begin to fill. While there is room for all, that most of them are slow does: a
- * batch job's few beside the others' do not.
+ * batch job's few beside the others' do not; and many of them do not either, if each holder's take as long as ever.
  */
 function isSlowAndFelt(view: View): boolean {
   const { sample, signals, ceiling } = view
   if (isUnderPressure(sample)) return isSlow(view) || isStuck(view)
+  if (isSlowed(signals) && view.insight.slow.slowShare > 0.5) return true
   return isSlow(view) && sample.leaseMsP50 > signals.leaseNorm.value && sample.offeredMean > FELT_SHARE * ceiling
 }
 

@@ -31,7 +31,7 @@ import { NO_KNOT } from './knot-found.ts'
 import { NO_SAMPLE } from './no-sample.ts'
 import { findOverdue, NONE_OVERDUE, suspectsOf } from './overdue.ts'
 import type { Profiler } from './profile.ts'
-import { isSurge, isUnderPressure, NO_SIGNALS, type Signals, servedPerMs, stepSignals } from './signals.ts'
+import { isSlowed, isSurge, isUnderPressure, NO_SIGNALS, type Signals, servedPerMs, stepSignals } from './signals.ts'
 import { EPISODE_RULES, TREND_RULE, troublesOf, WATCHED_KINDS, type WatchedKind } from './trouble.ts'
 import type { Diagnosis, WatchEvents } from './warning.ts'
 import type { ResolvedWatchOptions } from './watch-options.ts'
@@ -260,7 +260,7 @@ export class Watch {
       this.#lookedAtMs = atMs
       this.#insight = this.#look(atMs, counts(), isStill)
     }
-    const slow = isUnderPressure(sample) ? slownessOf(profiler, atMs) : NO_INSIGHT.slow
+    const slow = isUnderPressure(sample) || isSlowed(this.#signals) ? slownessOf(profiler, atMs) : NO_INSIGHT.slow
     // Who was stuck at an earlier look may have gone on since.
     return { ...this.#insight, slow, ...(isDue ? {} : { knot: NO_KNOT }) }
   }

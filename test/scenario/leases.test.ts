@@ -188,6 +188,49 @@ test.each([
   },
 )
 
+// Slipped through, since the slow leases that were tried began to fill their pool.
+test.each([
+  ['all holders', ['page', 'search'], ['slow-leases']],
+  ['one of two, the lesser', ['search'], []],
+] as const)('a backend ten times as slow is told of where there is room for all: %s', async (_, slow, expected) => {
+  const clock = new VirtualClock()
+  const { pool, warnings } = await warnedPool({ clock, limitMax: 100, limitInitial: 100, warmUp: 100 })
+  const sleep = (ms: number) => new Promise<void>((resolve) => clock.startTimer(ms, resolve))
+  const lend = async (tag: 'page' | 'search', atMs: number) => {
+    const lease = await pool.acquire({ tag })
+    const isSlow = atMs >= 30_000 && (slow as readonly string[]).includes(tag)
+    await sleep(isSlow ? 200 : 20)
+    lease.release()
+  }
+  for (let atMs = 0; atMs < 120_000; atMs += 20) {
+    lend(atMs % 60 === 0 ? 'search' : 'page', atMs)
+    await clock.advance(20)
+    expect(pool.counts().waiters).toBe(0)
+  }
+  expect(warnings.map(({ kind }) => kind)).toEqual(expected)
+})
+
+// Slipped through, since a job of many short leases was never tried in a quiet hour.
+test('nor are those of a nightly job, the more in number, if there is room for all', async () => {
+  const clock = new VirtualClock()
+  const { pool, warnings } = await warnedPool({ clock, limitMax: 40, limitInitial: 40, warmUp: 40 })
+  const sleep = (ms: number) => new Promise<void>((resolve) => clock.startTimer(ms, resolve))
+  const lend = async (tag: string, forMs: number) => {
+    const lease = await pool.acquire({ tag })
+    await sleep(forMs)
+    lease.release()
+  }
+  const work = async (untilMs: number) => {
+    while (clock.nowMs() < untilMs) await lend('job', 150)
+  }
+  for (let atMs = 0; atMs < 120_000; atMs += 20) {
+    if (atMs < 60_000 || atMs % 400 === 0) lend('page', 10)
+    if (atMs === 80_000) for (let i = 0; i < 3; i++) work(clock.nowMs() + 30_000).catch(() => {})
+    await clock.advance(20)
+  }
+  expect(warnings.map(({ kind, message }) => [kind, message])).toEqual([])
+})
+
 // Slipped through, since refusals in the tests went on, or were long ago.
 test('once connections come again, a refusal is no trouble any more; but who waits just then, does so for it', async () => {
   const clock = new VirtualClock()
