@@ -130,7 +130,7 @@ test('an error that is a cause of its own cause is a failure like any other', as
 
 // Slipped through: only simulations were asked how long a warning had lasted.
 test('a warning that is over by the end tells how long it lasted', async () => {
-  const workload = poisson((tMs) => (tMs < 3_000 ? 20 : tMs < 6_000 ? 500 : 20))
+  const workload = poisson((tMs) => (tMs < 3_000 ? 20 : tMs < 7_000 ? 500 : 20))
   const { warnings } = await runWhole({ workload, durationMs: 15_000 }, { limitMax: 4, acquireTimeoutMs: 1_000 })
   expect(warnings).toContainEqual(expect.objectContaining({ kind: 'limit-ceiling', lastedMs: expect.any(Number) }))
 })
