@@ -176,7 +176,7 @@ export function hybrid(options: HybridOptions = {}): Controller<HybridState> {
       const wanted = wantedByDemand(seen, sample)
       const isDemandShort = wanted > sample.limit && (isPressing || sample.waiters > 0) && !isTryingLess(seen)
       const [state, decision] = isDemandShort
-        ? move(seen, wanted, 'demand')
+        ? grow(seen, wanted, sample)
         : seen.foreseen > sample.limit
           ? move(seen, seen.foreseen, 'forecast')
           : isPressing
@@ -329,6 +329,15 @@ function wantedByDemand(state: HybridState, sample: Sample): number {
   const { limit, limitMax, creating } = sample
   if (creating > 0 && state.leases.seen < LEASES_MIN) return limit
   return Math.min(demandOf(state, sample), RAISE_RATIO_MAX * limit, limitMax)
+}
+
+/** More by less than this is about the same: what is being measured goes on, or a slow rise would put off each trial. */
+const CREEP_RATIO = 1.1
+
+function grow(state: HybridState, wanted: number, sample: Sample): Step {
+  const [next, decision] = move(state, wanted, 'demand')
+  const isCreeping = state.trialFrom === undefined && wanted < CREEP_RATIO * sample.limit
+  return [isCreeping ? { ...next, arm: { ...state.arm, limit: wanted } } : next, decision]
 }
 
 function isTryingLess({ trialFrom, arm }: HybridState): boolean {

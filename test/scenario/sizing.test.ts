@@ -245,6 +245,19 @@ describe('a quiet service that is asked for something long', () => {
   })
 })
 
+// One more each 100 ms began every measurement anew, so that there was no trial: four seconds of a growing queue.
+test('a rise that is seen little by little does not put off the trial that would meet it', async () => {
+  const fromMs = 20_000
+  const { rows } = await simulate({
+    seed: 4,
+    durationMs: fromMs + 5_000,
+    workload: poisson((tMs) => (tMs < fromMs ? 218 : 415)), // 63 leases at a time
+    backend: uslBackend({ serviceMsMean: 153, sigma: 0, kappa: 0, connectMs: 262, holdMsMean: 0 }),
+    pool: { limitMax: 200, acquireTimeoutMs: 1_000, warmUp: 50 },
+  })
+  expect(msUntil(rows, fromMs, ({ limit }) => limit >= 63)).toBeLessThan(2_000)
+})
+
 // Slipped through: each burst was given back what it had been found not to bear.
 test('what the pool began with is not given back once a trial has shown it to be too much', async () => {
   const { summary } = await simulate({
