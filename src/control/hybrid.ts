@@ -331,7 +331,7 @@ function wantedByDemand(state: HybridState, sample: Sample): number {
   return Math.min(demandOf(state, sample), RAISE_RATIO_MAX * limit, limitMax)
 }
 
-/** More by less than this is about the same: what is being measured goes on, or a slow rise would put off each trial. */
+/** More by less than this is about the same: measuring goes on, or a slow rise would put off each trial. */
 const CREEP_RATIO = 1.1
 
 function grow(state: HybridState, wanted: number, sample: Sample): Step {
