@@ -5,12 +5,12 @@
 const node = (config) => ({ ...config, platform: 'node', format: 'esm' })
 
 export default [
-  { name: 'adaptive-pool, all of it', path: 'dist/index.js', limit: '63.9 kB', gzip: true, modifyEsbuildConfig: node },
+  { name: 'adaptive-pool, all of it', path: 'dist/index.js', limit: '64 kB', gzip: true, modifyEsbuildConfig: node },
   {
     name: 'adaptive-pool, createPool alone',
     path: 'dist/index.js',
     import: '{ createPool }',
-    limit: '44.3 kB',
+    limit: '44.4 kB',
     gzip: true,
     modifyEsbuildConfig: node,
   },
