@@ -48,7 +48,7 @@ import { transaction } from 'some-orm'
 const pool = createPool({ create: () => ({}), destroy: () => {} })
 setImmediate(transaction, pool)
 setImmediate(() => transaction(pool))
-setTimeout(() => console.log(JSON.stringify(pool.profile().holders.map(({ holder }) => holder))), 50)
+setImmediate(() => setTimeout(() => console.log(JSON.stringify(pool.profile().holders.map(({ holder }) => holder))), 50))
 `
 
 // Slipped through, since nobody had run a package under its source map: TypeORM's passed for the application.
