@@ -11,7 +11,8 @@ export interface Watched<R> {
   ended(): void
 }
 
-type Unwatch = (() => void) | undefined
+/** Takes off what was put on a resource. */
+export type Unwatch = (() => void) | undefined
 type Watch<R> = (resource: R, watched: Watched<R>) => Unwatch
 type Seen<R> = Watched<R> & { unwatch?: Unwatch }
 

@@ -296,8 +296,8 @@ function findSlowness(view: View): Finding | undefined {
   const { leaseNorm, leaseMs, silentMs } = view.signals
   const { slow, overdue } = view.insight
   const isSlow = timesNorm(leaseNorm, seenLeaseMs(view)) >= SLOW_TIMES_NORM
-  if (!isSlow && !isStuck(view) && !isHeld(view) && slow.held === undefined && slow.query === undefined)
-    return undefined
+  const isLonger = isSlow || slow.held !== undefined || slow.query !== undefined
+  if (!isLonger && !isStuck(view) && !isHeld(view)) return undefined
   const silence = silentMs > leaseMs ? [fact('no lease has ended for', silentMs, 'ms')] : []
   const common = [...silence, ...leaseTime(view), ...line(view)]
   const tell = (verdict: Verdict, confidence: number, seen: readonly Evidence[] = []): Finding => {

@@ -32,10 +32,8 @@ export function stepNorm(norm: Norm, seen: number, windowMs: number, isPressed: 
   const calmMs = norm.calmMs + (isPressed ? 0 : spanMs)
   const habit = Math.min(1, norm.calmMs / CALM_MS_MIN)
   const calmTauMs = Math.min(CALM_TAU_MS, learnedMs)
-  if (!isPressed || habit === 0)
-    return { value: norm.value + (spanMs / calmTauMs) * (seen - norm.value), learnedMs, calmMs }
-  const heard = Math.min(seen, OUTLIER_TIMES * norm.value)
-  const tauMs = Math.max(calmTauMs, habit * PRESSED_TAU_MS)
+  const tauMs = isPressed ? Math.max(calmTauMs, habit * PRESSED_TAU_MS) : calmTauMs
+  const heard = isPressed && habit > 0 ? Math.min(seen, OUTLIER_TIMES * norm.value) : seen
   return { value: norm.value + (spanMs / tauMs) * (heard - norm.value), learnedMs, calmMs }
 }
 

@@ -106,7 +106,8 @@ describe('after minutes of overload, in which trials have failed and are rare', 
     const { rows } = await simulate({
       durationMs: afterMs + 20_000,
       workload: poisson((tMs) => (tMs < afterMs ? 1_700 : 700)),
-      backend: plant({ fromMs: afterMs, toMs: afterMs + 20_000, kappa }), // best with 13 inside or 7, and two thirds or a quarter of it with 35
+      // Best with 13 inside, or 7; two thirds of that, or a quarter, with 35.
+      backend: plant({ fromMs: afterMs, toMs: afterMs + 20_000, kappa }),
       pool: { ...ADAPTIVE, limitMax: 35 },
     })
     expect(msUntil(rows, afterMs, ({ limit }) => limit <= 16)).toBeLessThan(9_000)
