@@ -86,6 +86,8 @@ const LEAKED_TIMES_LONG = 20
 const LEAKED_MS_MIN = 10_000
 /** So many times what a lease takes: by then, one should have come back. */
 const SILENT_LEASES = 3
+/** And so long, in ms: queries that take ten times as long, and all began at once, do end. */
+const SILENT_MS_MIN = 500
 /** Who has ended a lease of an hour may hold another for as long, and longer. */
 const LEAKED_TIMES_LONGEST = 3
 
@@ -279,7 +281,7 @@ export class Watch {
     )
     const overdue = findOverdue(leases(), nowMs, {
       overdueMs,
-      isSilent: silentMs >= (SILENT_LEASES * longMs || overdueMs),
+      isSilent: silentMs >= Math.max(SILENT_MS_MIN, SILENT_LEASES * longMs || overdueMs),
       isFelt: waiters > 0,
       leakedMax: leaseAgeMs !== undefined || limit <= SMALL_LIMIT ? 0 : 1,
       isAgeGiven: leaseAgeMs !== undefined,
