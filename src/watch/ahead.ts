@@ -4,7 +4,7 @@ import { burnRate } from './burn.ts'
 import { type Outlook, outlookOfSeason, outlookOfTrend } from './forecast.ts'
 import { fullLevel } from './full.ts'
 import type { Signals } from './signals.ts'
-import { dispersionOf } from './trend.ts'
+import { dispersionOf, type Trend } from './trend.ts'
 
 /** What recurs, and what it is learned from. Plain data. */
 export interface Habits {
@@ -54,13 +54,15 @@ export function outlooksAhead(
   const { forecastHorizonMs: horizonMs, forecastConfidenceMin: confidenceMin } = rule
   const full = fullOf(signals, rule.ceiling, rule.waitSloMs)
   const isFelt = signals.queue.waiters > 0 || burnRate(signals.burn.slow) >= 1
+  // A level at which nobody waits is not full, or a tenth of them would: what fills the pool is then all that there is.
+  const fullAbove = ({ level }: Trend) => (level >= full && !isFelt ? rule.ceiling : full)
   const steep = {
-    full,
-    isFelt,
+    full: fullAbove(signals.trend),
     horizonMs: 0.75 * horizonMs,
     confidenceMin: Math.max(STEEP_CONFIDENCE_MIN, confidenceMin),
   }
-  const slow = { full, isFelt, nearlyFull: NEARLY_FULL * full, horizonMs: 2 * horizonMs, confidenceMin }
+  const fullInTime = fullAbove(signals.drift)
+  const slow = { full: fullInTime, nearlyFull: NEARLY_FULL * fullInTime, horizonMs: 2 * horizonMs, confidenceMin }
   return {
     trend: outlookOfTrend(signals.trend, steep) ?? outlookOfTrend(signals.drift, slow),
     season: outlookOfSeason(season, epochMs, { full, horizonMs: 2 * horizonMs, confidenceMin }),

@@ -29,8 +29,6 @@ export interface TrendRule {
   readonly full: number
   /** From here on it is a matter of chance. @defaultValue full */
   readonly nearlyFull?: number
-  /** Callers wait, or of late have for too long, one in a hundred or more. @defaultValue true */
-  readonly isFelt?: boolean
   readonly horizonMs: number
   readonly confidenceMin: number
 }
@@ -42,12 +40,11 @@ export interface TrendRule {
  * the uncertainty of the slope. A high level alone is no forecast, and neither is a slope that noise explains.
  */
 export function outlookOfTrend(trend: Trend, rule: TrendRule): Outlook | undefined {
-  const { full, nearlyFull = full, horizonMs, confidenceMin, isFelt = true } = rule
+  const { full, nearlyFull = full, horizonMs, confidenceMin } = rule
   const { level, slopePerMs } = trend
   if (trend.seenMs < Math.min(trend.slopeTauMs, FILL_MS)) return undefined // a pool that fills up is no trend
   if (level < TREND_LEVEL_MIN * full || (level < nearlyFull && slopePerMs <= 0)) return undefined
   if (level + slopePerMs * horizonMs < nearlyFull) return undefined
-  if (level >= full && !isFelt) return undefined // a tenth of them would have: that this is full is refuted
   const { mean, deviation } = project(trend, horizonMs)
   const z = deviation > 0 ? (mean - nearlyFull) / deviation : Number.POSITIVE_INFINITY
   const confidence = Math.min(CONFIDENCE_MAX, normalCdf(z))
