@@ -16,8 +16,10 @@ export interface Trend {
   readonly level: number
   /** Its change, per ms. */
   readonly slopePerMs: number
-  /** Intensity of the noise around it: variance × ms, so that long and short windows weigh alike. */
+  /** Intensity of the noise around it, as measured: variance × ms, so that long and short windows weigh alike. */
   readonly noise: number
+  /** How long leases take, and lately took, in ms: by that, what chance alone would make of them. */
+  readonly leaseMs: number
   /** Time constants of level and slope in force, in ms. */
   readonly levelTauMs: number
   readonly slopeTauMs: number
@@ -61,6 +63,7 @@ export const INITIAL_TREND: Trend = {
   level: 0,
   slopePerMs: 0,
   noise: 0,
+  leaseMs: 0,
   levelTauMs: LEVEL_TAU_MS_MIN,
   slopeTauMs: LEVEL_TAU_MS_MIN * SLOPE_TAU_RATIO,
   open: EMPTY_SPAN,
@@ -83,27 +86,28 @@ export function stepTrend(trend: Trend, sample: Sample, leaseMs: number, tauMsMi
  *
  * @source Holt 1957 (reprinted in Int. J. Forecasting 20, 2004), with gains 1 - exp(-span / tau) for uneven spans
  */
-function takeIn(trend: Trend, { forMs, inUseMs }: Span, leaseMs: number, tauMsMin: number): Trend {
+function takeIn(trend: Trend, { forMs, inUseMs }: Span, usualMs: number, tauMsMin: number): Trend {
   const inUse = inUseMs / forMs
-  const levelTauMs = clamp(LEVEL_TAU_LEASES * leaseMs, tauMsMin, LEVEL_TAU_MS_MAX)
+  const leaseMs = Math.max(usualMs, trend.leaseMs * Math.exp(-forMs / NOISE_TAU_MS))
+  const levelTauMs = clamp(LEVEL_TAU_LEASES * usualMs, tauMsMin, LEVEL_TAU_MS_MAX)
   const slopeTauMs = levelTauMs * SLOPE_TAU_RATIO
   // The first leases that end are the short ones. As they turn out longer, a slope learned in haste counts for less.
   const slopeKept = trend.slopePerMs * Math.min(1, (trend.slopeTauMs / slopeTauMs) ** 1.5)
-  const next = { ...trend, spans: trend.spans + 1, seenMs: trend.seenMs + forMs, levelTauMs, slopeTauMs }
+  const next = { ...trend, spans: trend.spans + 1, seenMs: trend.seenMs + forMs, leaseMs, levelTauMs, slopeTauMs }
   if (trend.spans === 0) return { ...next, level: inUse }
 
   const foreseen = trend.level + slopeKept * forMs
   const error = inUse - foreseen
-  // Noise is measured; that of independent callers is the floor: of variance = mean, remembered for a lease's time.
-  const noiseMin = 2 * Math.max(trend.level, 1) * leaseMs
-  const errorMax = STEP_DEVIATIONS * Math.sqrt(Math.max(trend.noise, noiseMin) / forMs + levelVariance(trend))
+  const errorMax = STEP_DEVIATIONS * Math.sqrt(noiseOf({ ...trend, leaseMs }) / forMs + levelVariance(trend))
   const heard = Math.min(Math.abs(error), errorMax)
   const weight = Math.min(1, Math.max(forMs / NOISE_TAU_MS, 1 / next.spans))
-  const noise = Math.max(noiseMin, trend.noise + weight * (heard * heard * forMs - trend.noise))
+  const noise = trend.noise + weight * (heard * heard * forMs - trend.noise)
   if (Math.abs(error) > errorMax) return { ...next, noise, level: inUse, slopePerMs: slopeKept }
 
-  const gain = 1 - Math.exp(-forMs / levelTauMs)
-  const slopeGain = 1 - Math.exp(-forMs / slopeTauMs)
+  // At first the level is the mean of all that has been seen, without a slope: a pool fills up when it begins, and to
+  // get over a first span that chance had made low would take the level minutes, and look like a rise.
+  const gain = Math.max(1 - Math.exp(-forMs / levelTauMs), forMs / next.seenMs)
+  const slopeGain = next.seenMs < levelTauMs ? 0 : 1 - Math.exp(-forMs / slopeTauMs)
   const slopePerMs = slopeKept + (slopeGain * gain * error) / forMs
   return { ...next, noise, level: foreseen + gain * error, slopePerMs }
 }
@@ -117,8 +121,8 @@ function takeIn(trend: Trend, { forMs, inUseMs }: Span, leaseMs: number, tauMsMi
  */
 export function project(trend: Trend, aheadMs: number): Projection {
   const { a, b } = rates(trend)
-  const variance =
-    levelVariance(trend) + trend.noise * b * aheadMs + (trend.noise * b * b * aheadMs * aheadMs) / (2 * a)
+  const noise = noiseOf(trend)
+  const variance = levelVariance(trend) + noise * b * aheadMs + (noise * b * b * aheadMs * aheadMs) / (2 * a)
   return { mean: trend.level + trend.slopePerMs * aheadMs, deviation: Math.sqrt(variance) }
 }
 
@@ -129,7 +133,12 @@ export function dispersionOf({ noise, level }: Trend, leaseMs: number): number {
 
 function levelVariance(trend: Trend): number {
   const { a, b } = rates(trend)
-  return (trend.noise * (a * a + b)) / (2 * a)
+  return (noiseOf(trend) * (a * a + b)) / (2 * a)
+}
+
+/** That of independent callers is the floor: of variance = mean, remembered for a lease's time. */
+function noiseOf({ noise, level, leaseMs }: Trend): number {
+  return Math.max(noise, 2 * Math.max(level, 1) * leaseMs)
 }
 
 function rates({ levelTauMs, slopeTauMs }: Trend): { a: number; b: number } {
