@@ -131,9 +131,10 @@ function learnt(season: Season): Season {
   }
 }
 
-/** The peak that a slot is to have, with traffic at this level. */
+/** The peak that a slot is to have, at this level of traffic. Callers' grows with it; a job's is as large at night. */
 function foretold(season: Season, at: number, level: number): number {
-  return (season.peaks[at] ?? 0) * scaleOf(season, at, level)
+  const peak = season.peaks[at] ?? 0
+  return Math.max(peak * scaleOf(season, at, level), peak + level - (season.levels[at] ?? 0))
 }
 
 /** How much more traffic there is than there used to be at that time. One more keeps next to nothing from counting. */

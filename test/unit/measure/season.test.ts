@@ -58,6 +58,16 @@ describe('a peak at every full hour', () => {
     expect(foreseen(doubled, 3 * HOUR_MS - 4_000)).toBeGreaterThan(45)
   })
 
+  // Slipped through, since every peak that was tried was a share of the traffic: a job is as large at night.
+  test('is as large as ever when there is less traffic of others', () => {
+    const job = (others: number): Traffic => {
+      return (atMs) => others + (atMs % HOUR_MS < 30_000 ? 20 : 0)
+    }
+    const byDay = watched(job(10), 8 * HOUR_MS - 60_000, 60_000)
+    const atNight = watched(job(2), 9 * HOUR_MS - 4_000, 8 * HOUR_MS - 60_000, byDay)
+    expect(foreseen(atNight, 9 * HOUR_MS - 4_000)).toBeGreaterThan(20)
+  })
+
   test('is known beforehand to a pool at rest: it can be woken in time', () => {
     const atMs = 2 * HOUR_MS + 1_800_000
     expect(foreseenInMs(learnt, START_MS + atMs)).toBe(1_800_000 - 5_000)
