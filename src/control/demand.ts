@@ -71,8 +71,11 @@ function surprise(rate: ArrivalRate, arrivals: number, ms: number): number {
 export interface LeaseTimes {
   /** Of the last few dozen leases; 0 before the first has ended. */
   readonly recentMs: number
-  /** Leases seen, as far as that matters: up to RECENT_LEASES. */
+  /** Leases seen, as far as that matters: up to RECENT_LEASES, and fewer than that only at a cold start. */
   readonly seen: number
+  /** Of a cold start: the limit that it began with, and the time of all leases, those that are out included. */
+  readonly coldLimit: number
+  readonly coldMs: number
   /** The shortest of the means of the last minute or so; before there is one, the least that `recentMs` has been. */
   readonly shortest: Extreme
   readonly leastMs: number
@@ -85,6 +88,8 @@ export interface LeaseTimes {
 export const NO_LEASES: LeaseTimes = {
   recentMs: 0,
   seen: 0,
+  coldLimit: 0,
+  coldMs: 0,
   shortest: NO_EXTREME,
   leastMs: 0,
   count: 0,
@@ -96,43 +101,54 @@ export const NO_LEASES: LeaseTimes = {
 const RECENT_LEASES = 20
 /** Fewer leases than this, ended beside creates, do not even tell the order of magnitude. */
 export const LEASES_MIN = 4
+/** So many tell it to a third, which is as much as can be waited for before more are lent. */
+const COLD_LEASES_MIN = 10
 /** A mean over fewer leases, or over a shorter time in ms, can be short by chance, and the minimum keeps chance. */
 const MEAN_LEASES_MIN = 20
 const MEAN_MS_MIN = 2_000
+
+/**
+ * Too few leases have ended to know how long one takes. From ten on, that must do if more are lent than at first: the
+ * next would tell how long leases take under the load that these have caused.
+ */
+export function isCold({ seen, coldLimit }: LeaseTimes, { limit }: Sample): boolean {
+  return seen < (limit > coldLimit ? COLD_LEASES_MIN : RECENT_LEASES)
+}
 
 /**
  * @param isUnloaded only such windows tell how long leases take by themselves; under load they are longer for being
  *   many, and a limit derived from that confirms itself until it is at its maximum
  */
 export function nextLeaseTimes(times: LeaseTimes, sample: Sample, isUnloaded: boolean, memoryMs: number): LeaseTimes {
-  const { completions, leaseMsMean, windowMs } = sample
-  const recentMs =
-    completions > 0
-      ? times.recentMs + (completions / (completions + times.seen)) * (leaseMsMean - times.recentMs)
-      : times.recentMs
-  const seen = Math.min(RECENT_LEASES, times.seen + completions)
-  // The first few leases are a mean, and no minimum yet: a single short one would stand for all of them.
-  const leastMs = times.seen < RECENT_LEASES ? recentMs : Math.min(times.leastMs, recentMs)
-  const next = { ...times, recentMs, seen, leastMs }
+  const next = isCold(times, sample) ? coldLeaseTimes(times, sample) : warmLeaseTimes(times, sample)
   if (!isUnloaded) return next
-  const count = times.count + completions
-  const sumMs = times.sumMs + completions * leaseMsMean
-  const ms = times.ms + windowMs
+  const count = times.count + sample.completions
+  const sumMs = times.sumMs + sample.completions * sample.leaseMsMean
+  const ms = times.ms + sample.windowMs
   if (count < MEAN_LEASES_MIN || ms < MEAN_MS_MIN) return { ...next, count, sumMs, ms }
   const shortest = rolledMin(times.shortest, sumMs / count, ms, memoryMs)
   return { ...next, shortest, count: 0, sumMs: 0, ms: 0 }
 }
 
 /**
- * The times after one more window that something of our own has disturbed. It tells nothing of how long leases take,
- * unless what is known comes from a few that were disturbed as well: the very first one of a cold start has waited for
- * its rivals' connects. They may be found to be shorter, not longer; and the next clean window outweighs them.
+ * Those that end first are the short ones: what they took is no mean. The time of all, by how many have ended, is, from
+ * the first one on. When that is over, what is known may be found to be shorter, not longer.
+ *
+ * @source Epstein, Sobel 1953, "Life testing", Journal of the American Statistical Association 48(263): total time on
+ *   test
  */
-export function disturbedLeaseTimes(times: LeaseTimes, sample: Sample): LeaseTimes {
-  if (times.seen >= RECENT_LEASES) return times
-  const next = nextLeaseTimes(times, sample, false, 0)
-  const leastMs = times.recentMs === 0 ? next.recentMs : Math.min(times.leastMs, next.recentMs)
-  return { ...times, recentMs: leastMs, leastMs, seen: Math.min(next.seen, LEASES_MIN) }
+function coldLeaseTimes(times: LeaseTimes, sample: Sample): LeaseTimes {
+  const coldMs = times.coldMs + sample.inUseMean * sample.windowMs
+  const ended = times.seen + sample.completions
+  const leaseMs = ended < 1 ? 0 : coldMs / ended
+  const coldLimit = times.coldLimit || sample.limit
+  return { ...times, coldLimit, coldMs, seen: Math.min(RECENT_LEASES, ended), recentMs: leaseMs, leastMs: leaseMs }
+}
+
+function warmLeaseTimes(times: LeaseTimes, { completions, leaseMsMean }: Sample): LeaseTimes {
+  const weight = completions / (completions + RECENT_LEASES)
+  const recentMs = times.recentMs + weight * (leaseMsMean - times.recentMs)
+  return { ...times, seen: RECENT_LEASES, recentMs, leastMs: Math.min(times.leastMs, recentMs) }
 }
 
 /** How long a lease takes by itself, in ms; 0 before the first has ended. */

@@ -17,7 +17,7 @@ import type { Controller } from './controller.ts'
 import {
   type ArrivalRate,
   arrivalsPerMs,
-  disturbedLeaseTimes,
+  isCold,
   LEASES_MIN,
   type LeaseTimes,
   NO_ARRIVALS,
@@ -226,9 +226,10 @@ function observed(state: HybridState, sample: Sample, isPressing: boolean): Hybr
   const fillingMs = sample.creating + sample.created > 0 ? state.fillingMs + windowMs : 0
   const isDisturbed = isSlowedByUs(fillingMs, state.leases, sample)
   const isAllOut = sample.inUse >= limit && sample.creating === 0
-  const leases = isDisturbed
-    ? disturbedLeaseTimes(state.leases, sample)
-    : nextLeaseTimes(state.leases, sample, !isPressing, LEASE_MEMORY_MS)
+  const leases =
+    isDisturbed && !isCold(state.leases, sample)
+      ? state.leases
+      : nextLeaseTimes(state.leases, sample, !isPressing && !isDisturbed, LEASE_MEMORY_MS)
   const calmTauMs = isPressing ? Number.POSITIVE_INFINITY : IN_USE_TAU_MS
   const fillTauMs = fillingMs > 0 ? FILL_TAU_MS : Number.POSITIVE_INFINITY
   const perMs = smoothed(state.completionsPerMs, completions / windowMs, windowMs, THROUGHPUT_TAU_MS)

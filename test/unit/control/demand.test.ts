@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest'
 import {
   type ArrivalRate,
   arrivalsPerMs,
-  disturbedLeaseTimes,
   NO_ARRIVALS,
   NO_LEASES,
   nextArrivalRate,
@@ -99,7 +98,9 @@ describe('the arrival rate', () => {
 
 describe('lease times', () => {
   const seconds = (count: number, leaseMsMean: number): Sample[] =>
-    Array.from({ length: count }, () => sampleOf({ windowMs: 1_000, completions: 100, leaseMsMean }))
+    Array.from({ length: count }, () => {
+      return sampleOf({ windowMs: 1_000, completions: 100, leaseMsMean, inUseMean: leaseMsMean / 10 })
+    })
 
   function timesAfter(samples: readonly Sample[], isUnloaded: (sample: Sample) => boolean = () => true) {
     return samples.reduce((times, sample) => nextLeaseTimes(times, sample, isUnloaded(sample), 60_000), NO_LEASES)
@@ -147,24 +148,28 @@ test('staffing adds two standard deviations, which are those of Poisson unless t
   expect(staffed(25, 100)).toBe(25 + 20 + 1)
 })
 
-describe('leases that something of our own has slowed down', () => {
-  const seen = (completions: number, leaseMsMean: number) => sampleOf({ windowMs: 50, completions, leaseMsMean })
+describe('lease times at a cold start', () => {
+  const window = (completions: number, leaseMsMean: number, inUseMean: number, limit = 10) =>
+    sampleOf({ windowMs: 50, completions, leaseMsMean, inUseMean, limit })
+  const timesOf = (...samples: Sample[]) =>
+    samples.reduce((times, sample) => nextLeaseTimes(times, sample, false, 60_000), NO_LEASES)
 
-  test('may show the first few to have been longer than need be, not shorter', () => {
-    const first = disturbedLeaseTimes(NO_LEASES, seen(1, 200))
-    const second = disturbedLeaseTimes(first, seen(9, 40))
-    expect(unloadedLeaseMs(first)).toBe(200)
-    expect(unloadedLeaseMs(second)).toBeCloseTo(56)
-    expect(unloadedLeaseMs(disturbedLeaseTimes(second, seen(9, 300)))).toBeCloseTo(56)
+  test('are not those of the short ones, which end first', () => {
+    expect(unloadedLeaseMs(timesOf(window(1, 5, 10), window(1, 30, 10), window(2, 60, 10)))).toBe(1_500 / 4)
   })
 
-  test('change nothing of what is well known', () => {
-    const known = nextLeaseTimes(NO_LEASES, seen(40, 20), true, 60_000)
-    expect(disturbedLeaseTimes(known, seen(9, 300))).toEqual(known)
+  test('are not those under the load that more have caused, once ten have ended', () => {
+    const known = [window(6, 50, 6), window(4, 50, 4)]
+    expect(unloadedLeaseMs(timesOf(...known))).toBe(50)
+    expect(unloadedLeaseMs(timesOf(...known, window(1, 90, 40, 40), window(2, 140, 40, 40)))).toBe(50)
+    expect(unloadedLeaseMs(timesOf(...known, window(3, 90, 10)))).toBeGreaterThan(70) // as many are lent as at first
   })
 
-  test('are outweighed by the next clean window', () => {
-    const slow = disturbedLeaseTimes(NO_LEASES, seen(19, 200))
-    expect(unloadedLeaseMs(nextLeaseTimes(slow, seen(36, 20), true, 60_000))).toBeLessThan(40)
+  test('may be found to be shorter, not longer, after that', () => {
+    const known = timesOf(window(10, 50, 10), window(0, 0, 40, 40))
+    const longer = nextLeaseTimes(known, window(40, 200, 40, 40), false, 60_000)
+    const shorter = nextLeaseTimes(known, window(40, 20, 40, 40), false, 60_000)
+    expect(unloadedLeaseMs(longer)).toBe(50)
+    expect(unloadedLeaseMs(shorter)).toBe(30)
   })
 })

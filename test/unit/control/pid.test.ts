@@ -15,7 +15,7 @@ function run(waits: readonly number[], options?: PidOptions, seen: Partial<Sampl
   return waits.map((waitMsP95) => {
     const [next, decision] = controller.step(
       state,
-      sampleOf({ completions: 50, leaseMsMean: 10, ...seen, limit, waitMsP95 }),
+      sampleOf({ completions: 50, leaseMsMean: 10, inUseMean: 2, ...seen, limit, waitMsP95 }),
     )
     state = next
     limit = decision.limit
