@@ -1,30 +1,33 @@
-import { type AsyncScope, captureAsyncScope } from '../base/async-scope.ts'
+import { type AsyncScope, CapturedScope } from '../base/async-scope.ts'
 
 type Callback = (...args: never[]) => unknown
 
 /** The async context of whoever is calling now. */
-export function scopeOfCaller(): AsyncScope {
-  return captureAsyncScope('AdaptivePoolWaiter')
-}
+export class CallerScope extends CapturedScope {
+  constructor() {
+    super('AdaptivePoolWaiter')
+  }
 
-/**
- * A caller's callback, to be called from the middle of the engine: it runs in the caller's async context, which drivers
- * lose (it would run in that of whoever released), and what it throws is its owner's uncaught exception, as it is
- * without us; it must not unwind the engine.
- */
-export function broughtHome<C extends Callback>(
-  callback: C,
-  scope: AsyncScope = scopeOfCaller(),
-): (...args: Parameters<C>) => void {
-  return (...args) => {
+  /**
+   * Calls his callback from the middle of the engine: it runs in his async context, which drivers lose (it would run in
+   * that of whoever released), and what it throws is its owner's uncaught exception, as it is without us; it must not
+   * unwind the engine.
+   */
+  answer<A extends unknown[]>(callback: (...args: A) => unknown, ...args: A): void {
     try {
-      scope.run(callback, ...args)
+      this.runInAsyncScope(callback, undefined, ...args)
     } catch (error) {
       process.nextTick(() => {
         throw error
       })
     }
   }
+}
+
+/** A caller's callback, to be called from the middle of the engine. */
+export function broughtHome<A extends unknown[]>(callback: (...args: A) => unknown): (...args: A) => void {
+  const scope = new CallerScope()
+  return (...args) => scope.answer(callback, ...args)
 }
 
 /**
@@ -34,7 +37,7 @@ export function broughtHome<C extends Callback>(
 export function withCallbackHome(args: unknown[], given?: AsyncScope): unknown[] {
   const at = callbackAt(args)
   if (at === undefined) return args
-  const scope = given ?? scopeOfCaller()
+  const scope = given ?? new CallerScope()
   const callback = args[at] as Callback
   args[at] = (...results: never[]): unknown => scope.run(callback, ...results)
   return args

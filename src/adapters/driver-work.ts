@@ -3,7 +3,7 @@ import type { GateLease, WorkObserver } from '../pool/contract.ts'
 /** A resource of a driver's whose queries are seen, and the lease that it is out on, or was last. */
 export interface Watched<R> {
   lease: GateLease<R>
-  /** The lease is for one query and ends when that does, so that nobody needs to be told of the query's own end. */
+  /** The lease is for one query, begins and ends when that does: so nobody needs to be told when that is. */
   isOneQuery: boolean
   /** Asked for: where one is running, it queues behind. */
   began(text: string): void
@@ -35,7 +35,7 @@ export class DriverWork<R extends object> {
     const seen = this.#seen.get(resource) ?? this.#see(resource, lease)
     seen.lease = lease
     seen.isOneQuery = isOneQuery
-    if (seen.unwatch !== undefined) this.#work.leaseBegan(lease)
+    if (!isOneQuery && seen.unwatch !== undefined) this.#work.leaseBegan(lease)
   }
 
   /** Takes off what is on these. */
@@ -49,7 +49,9 @@ export class DriverWork<R extends object> {
       lease,
       isOneQuery: false,
       began(text) {
-        if (!watched.lease.hasEnded) work.queryBegan(watched.lease, text)
+        const { lease, isOneQuery } = watched
+        const isFirst = lease.work === undefined // somebody's own `query` may ask more than one
+        if (!lease.hasEnded) work.queryBegan(lease, text, isOneQuery && isFirst ? lease.sinceMs : undefined)
       },
       ended() {
         if (!watched.lease.hasEnded) work.queriesEnded(watched.lease)

@@ -1,6 +1,6 @@
-import type { AsyncScope } from '../base/async-scope.ts'
+import { ignore } from '../base/ignore.ts'
 import type { Adapter, Asker, Gate, GateLease, GateSettings, PoolCounts } from '../pool/contract.ts'
-import { broughtHome, scopeOfCaller, withCallbackHome } from './caller-scope.ts'
+import { broughtHome, CallerScope, withCallbackHome } from './caller-scope.ts'
 import type { DriverWork } from './driver-work.ts'
 import { LookRound } from './look-round.ts'
 import {
@@ -59,10 +59,10 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
   readonly #max: number
   readonly #own: Pick<Mysql2PoolLike, 'getConnection' | 'releaseConnection' | 'query' | 'execute' | 'end'>
   /**
-   * Leases that are out. Overwritten and not deleted: V8 makes a new table for a Map after every few entries that come
-   * and go, and each old table, once it has grown old, keeps all after it alive.
+   * What each connection is out on. Never deleted: V8 makes a new table for a Map after every few entries that come and
+   * go, and each old table, once it has grown old, keeps all after it alive.
    */
-  readonly #leases = new WeakMap<Mysql2ConnectionLike, GateLease<Mysql2ConnectionLike> | undefined>()
+  readonly #seats = new WeakMap<Mysql2ConnectionLike, Seat>()
   #gate: Gate<Mysql2ConnectionLike> | undefined
   #drain: GateSettings['drain'] = () => Promise.resolve()
   #patch: Patch | undefined
@@ -71,7 +71,7 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
   #work: DriverWork<Mysql2ConnectionLike> | undefined
   #options: readonly Patch[] = []
   /** Of a query of the pool's that is asking for its connection. */
-  #scope: AsyncScope | undefined
+  #asker: Mysql2Asker | undefined
   /** What is being released: if it goes on to a waiter, he gets it on the next tick, as mysql2 does it. */
   #passing: Mysql2ConnectionLike | undefined
   #strangers = 0
@@ -157,14 +157,14 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
 
   #getConnection(callback: Mysql2Callback): void {
     const gate = this.#gate
-    const scope = this.#scope
-    this.#scope = undefined // whoever is called from here on, and asks for himself, has none
+    const ofQuery = this.#asker
+    this.#asker = undefined // whoever is called from here on, and asks for himself, has none
     // Somebody who wrapped us while we were here may still call us.
     if (gate === undefined) return this.#own.getConnection(callback)
-    const isOneQuery = scope !== undefined
     const lease = gate.setAside()
-    if (lease !== undefined) return this.#handOut(lease, callback, isOneQuery)
-    const asker = new Mysql2Asker(this, callback, broughtHome(callback, scope), isOneQuery)
+    if (lease !== undefined) return this.#handOut(lease, callback, ofQuery !== undefined)
+    const asker = ofQuery ?? new Mysql2Asker(this, false)
+    asker.callback = callback
     if (this.#pool.listenerCount('enqueue') === 0) return gate.wait(asker)
     const before = gate.counts()
     gate.wait(asker)
@@ -173,11 +173,11 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     if (waiters > before.waiters && waiters > creating + validating) this.#pool.emit('enqueue')
   }
 
-  grant({ answer, isOneQuery }: Mysql2Asker, lease: GateLease<Mysql2ConnectionLike>): void {
+  grant(asker: Mysql2Asker, lease: GateLease<Mysql2ConnectionLike>): void {
     const connection = lease.resource
-    this.#lend(connection, lease, isOneQuery)
-    if (this.#passing === connection) process.nextTick(handOver, connection, answer)
-    else answer(null, connection)
+    this.#lend(connection, lease, asker.isOneQuery)
+    if (this.#passing === connection) process.nextTick(handOver, connection, asker)
+    else asker.answer(asker.callback, null, connection)
   }
 
   /**
@@ -204,18 +204,20 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
   }
 
   #lend(connection: Mysql2ConnectionLike, lease: GateLease<Mysql2ConnectionLike>, isOneQuery: boolean): void {
-    this.#leases.set(connection, lease)
+    const seat = this.#seats.get(connection)
+    if (seat === undefined) this.#seats.set(connection, { lease })
+    else seat.lease = lease
     this.#work?.lend(connection, lease, isOneQuery)
   }
 
   /** mysql2's own comes back to us for a connection, at once. What is left is to bring its callback home. */
   #query(own: (...args: readonly unknown[]) => unknown, args: unknown[]): unknown {
-    const scope = scopeOfCaller()
-    this.#scope = scope
+    const asker = new Mysql2Asker(this, true)
+    this.#asker = asker
     try {
-      return own(...withCallbackHome(args, scope))
+      return own(...withCallbackHome(args, asker))
     } finally {
-      this.#scope = undefined
+      this.#asker = undefined
     }
   }
 
@@ -229,23 +231,21 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     return queued >= (waitForConnections ? queueLimit || Number.POSITIVE_INFINITY : 0)
   }
 
-  refuse({ callback, answer }: Mysql2Asker, error: Error): void {
+  refuse(asker: Mysql2Asker, error: Error): void {
+    const { callback } = asker
     const { code, counts } = error as Error & { code?: string; counts: PoolCounts }
     // Detached: mysql2's own queue takes over who still waits.
     if (this.#gate === undefined) return this.#own.getConnection(callback)
-    if (code === 'ERR_POOL_DRAINING') {
-      process.nextTick(answer, new Error('Pool is closed.', { cause: error })) // never at once, as in mysql2
-      return
-    }
     const isOwn = code === 'ERR_POOL_QUEUE_FULL' && this.isFull(counts) // else it is waitersMax that refuses him
-    if (isOwn && !this.#pool.config.waitForConnections) {
-      process.nextTick(answer, new Error('No connections available.', { cause: error }))
-      return
+    const isNoQueue = isOwn && !this.#pool.config.waitForConnections
+    if (isNoQueue || code === 'ERR_POOL_DRAINING') {
+      const why = new Error(isNoQueue ? 'No connections available.' : 'Pool is closed.', { cause: error })
+      return process.nextTick(() => asker.answer(callback, why)) // never at once, as in mysql2
     }
     // Where mysql2 itself would have refused him, a cluster goes on to its next node.
     isRefusing = code !== 'ERR_POOL_CREATE_FAILED' && !isOwn
     try {
-      answer(asMysql2Error(error))
+      asker.answer(callback, asMysql2Error(error))
     } finally {
       isRefusing = false
     }
@@ -254,17 +254,18 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
   /** Every end of a hand-out passes here: release, destroy, death, and the ends of the pool's own query and execute. */
   #releaseConnection(connection: Mysql2ConnectionLike): void {
     if (this.#gate === undefined) return this.#releaseDetached(connection)
-    const lease = this.#leases.get(connection)
-    this.#leases.set(connection, undefined)
-    if (lease === undefined || lease.hasEnded) {
+    const seat = this.#seats.get(connection)
+    const lease = seat?.lease
+    if (seat !== undefined) seat.lease = undefined
+    if (seat === undefined || lease === undefined || lease.hasEnded) {
       this.#own.releaseConnection(connection) // an idle one has died, or it was never ours
       this.#lookRound.soon()
     } else if (connection._pool === null) {
       this.#own.releaseConnection(connection)
       lease.destroy(connection._fatalError ?? connection._protocolError ?? undefined)
     } else if (this.#pool.config.resetOnRelease && connection.reset !== undefined) {
-      this.#leases.set(connection, lease) // should it die meanwhile
-      connection.reset((error) => this.#endReset(connection, error))
+      seat.lease = lease // should it die meanwhile
+      connection.reset((error) => this.#endReset(connection, seat, error))
     } else this.#release(connection, lease)
   }
 
@@ -274,10 +275,10 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     this.#passing = undefined
   }
 
-  #endReset(connection: Mysql2ConnectionLike, error: Error | null): void {
-    const lease = this.#leases.get(connection)
+  #endReset(connection: Mysql2ConnectionLike, seat: Seat, error: Error | null): void {
+    const { lease } = seat
     if (lease === undefined || lease.hasEnded) return
-    this.#leases.set(connection, undefined)
+    seat.lease = undefined
     if (error) lease.destroy(error)
     else this.#release(connection, lease)
   }
@@ -317,18 +318,21 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
   }
 }
 
-/** Somebody who waits: one object, where two closures and what they share would be three, and larger. */
-class Mysql2Asker implements Asker<Mysql2ConnectionLike> {
+/** The lease that a connection is out on. */
+interface Seat {
+  lease: GateLease<Mysql2ConnectionLike> | undefined
+}
+
+/** Somebody who may have to wait, and his async context: one object, where closures would be more. */
+class Mysql2Asker extends CallerScope implements Asker<Mysql2ConnectionLike> {
   readonly #adapter: Mysql2Adapter
-  readonly callback: Mysql2Callback
-  /** The callback, brought home. */
-  readonly answer: Mysql2Callback
+  /** Set once he waits. */
+  callback: Mysql2Callback = ignore
   readonly isOneQuery: boolean
 
-  constructor(adapter: Mysql2Adapter, callback: Mysql2Callback, answer: Mysql2Callback, isOneQuery: boolean) {
+  constructor(adapter: Mysql2Adapter, isOneQuery: boolean) {
+    super()
     this.#adapter = adapter
-    this.callback = callback
-    this.answer = answer
     this.isOneQuery = isOneQuery
   }
 
@@ -356,9 +360,9 @@ function asMysql2Error(error: Error): Error {
   return cause instanceof Error ? cause : error
 }
 
-function handOver(connection: Mysql2ConnectionLike, answer: Mysql2Callback): void {
+function handOver(connection: Mysql2ConnectionLike, asker: Mysql2Asker): void {
   connection._released = false
-  answer(null, connection)
+  asker.answer(asker.callback, null, connection)
 }
 
 function throwIfAny(error?: Error): void {

@@ -1,6 +1,6 @@
 import { ignore } from '../base/ignore.ts'
 import type { Adapter, Asker, Gate, GateLease, GateSettings } from '../pool/contract.ts'
-import { broughtHome, withCallbackHome } from './caller-scope.ts'
+import { broughtHome, CallerScope, withCallbackHome } from './caller-scope.ts'
 import type { DriverWork } from './driver-work.ts'
 import { LookRound } from './look-round.ts'
 import { ownMembers, type Patch, patchMembers } from './patch.ts'
@@ -50,6 +50,8 @@ class PgAdapter implements Adapter<PgClientLike> {
   #patch: Patch | undefined
   #work: DriverWork<PgClientLike> | undefined
   #options: Patch | undefined
+  /** pg's own query is asking for its client. */
+  #isOneQuery = false
   /** Connects at the gate. */
   #waiting = 0
   #strangers = 0
@@ -120,29 +122,32 @@ class PgAdapter implements Adapter<PgClientLike> {
   // ------------------------------------------------------------------------------------------------ the doors
 
   #connect(callback: PgConnectCallback | undefined): Promise<PgClientLike> | undefined {
-    if (callback) {
-      this.#ask(callback, broughtHome)
-      return undefined
-    }
+    const isOneQuery = this.#isOneQuery
+    this.#isOneQuery = false // whoever is called from here on, and asks for himself, may keep what he gets
+    if (callback) return void this.#ask(callback, isOneQuery)
     return new this.#pool.Promise<PgClientLike>((resolve, reject) => {
-      this.#ask((error, client) => (client === undefined ? reject(error) : resolve(client)), asItIs)
+      this.#ask((error, client) => (client === undefined ? reject(error) : resolve(client)), false)
     }).catch(leadToCaller)
   }
 
   /** pg's own query comes back to us for a client. What is left to do is to bring its callback home. */
   #query(args: unknown[]): unknown {
-    return this.#own.query(...withCallbackHome(args))
+    this.#isOneQuery = true
+    try {
+      return this.#own.query(...withCallbackHome(args))
+    } finally {
+      this.#isOneQuery = false
+    }
   }
 
-  /** @param bring for an answer that comes later than on pg's next tick: that is in the caller's context by itself */
-  #ask(answer: PgConnectCallback, bring: BringHome): void {
+  #ask(answer: PgConnectCallback, isOneQuery: boolean): void {
     const gate = this.#gate
     // Somebody who wrapped us while we were here may still call us.
     if (gate === undefined) return this.#askPg(answer)
     this.#waiting += 1
     const lease = gate.setAside()
-    if (lease !== undefined) return this.#handOut(lease, answer, bring)
-    gate.wait(new PgAsker(this, bring(answer)))
+    if (lease !== undefined) return this.#handOut(lease, answer, isOneQuery)
+    gate.wait(new PgAsker(this, answer, isOneQuery))
   }
 
   /** Detached: pg's own queue has taken over, and an end that is under way awaits whom it got from us. */
@@ -155,28 +160,31 @@ class PgAdapter implements Adapter<PgClientLike> {
     })
   }
 
-  grant(answer: PgConnectCallback, lease: GateLease<PgClientLike>): void {
+  grant(asker: PgAsker, lease: GateLease<PgClientLike>): void {
     this.#waiting -= 1
-    const client = this.#lend(lease, lease.resource)
-    answer(undefined, client, client.release)
+    const client = this.#lend(lease, lease.resource, asker.isOneQuery)
+    asker.answer(asker.callback, undefined, client, client.release)
     this.#endIfQuiet()
   }
 
-  refuse(answer: PgConnectCallback, error: Error): void {
+  refuse(asker: PgAsker, error: Error): void {
+    const { callback } = asker
     this.#waiting -= 1
-    if (this.#gate === undefined) return this.#askPg(answer)
-    answer(asPgError(error), undefined, ignore)
+    if (this.#gate === undefined) {
+      return this.#askPg((failure, client, done) => asker.answer(callback, failure, client, done))
+    }
+    asker.answer(callback, asPgError(error), undefined, ignore)
     this.#endIfQuiet()
   }
 
   /** The short way: what is leased already, pg hands out on its next tick, to the caller and past the engine. */
-  #handOut(lease: GateLease<PgClientLike>, answer: PgConnectCallback, bring: BringHome): void {
+  #handOut(lease: GateLease<PgClientLike>, answer: PgConnectCallback, isOneQuery: boolean): void {
     this.source.handOut((error, client) => {
       const gate = this.#gate
       this.#waiting -= 1
       if (client === undefined) {
         if (!lease.hasEnded) lease.destroy(error)
-        return this.#ask(answer, bring)
+        return this.#ask(answer, isOneQuery)
       }
       try {
         if (gate === undefined) {
@@ -188,7 +196,7 @@ class PgAdapter implements Adapter<PgClientLike> {
           answer(new Error(ENDED), undefined, ignore)
         } else {
           gate.handedOut(lease, client)
-          this.#lend(lease, client)
+          this.#lend(lease, client, isOneQuery)
           answer(undefined, client, client.release)
         }
       } finally {
@@ -198,8 +206,8 @@ class PgAdapter implements Adapter<PgClientLike> {
   }
 
   /** Ends the lease with the hand-out. The second end of either is pg's own error. */
-  #lend(lease: GateLease<PgClientLike>, client: PgClientLike): PgClientLike {
-    this.#work?.lend(client, lease)
+  #lend(lease: GateLease<PgClientLike>, client: PgClientLike, isOneQuery: boolean): PgClientLike {
+    this.#work?.lend(client, lease, isOneQuery)
     const handOut = this.source.handOutOf(client)
     let isReleased = false
     client.release = (error?: unknown) => {
@@ -285,22 +293,25 @@ class PgAdapter implements Adapter<PgClientLike> {
   }
 }
 
-/** Somebody who waits: one object, where two closures and what they share would be three, and larger. */
-class PgAsker implements Asker<PgClientLike> {
+/** Somebody who waits, and his async context: one object, where closures and what they share would be more. */
+class PgAsker extends CallerScope implements Asker<PgClientLike> {
   readonly #adapter: PgAdapter
-  readonly #answer: PgConnectCallback
+  readonly callback: PgConnectCallback
+  readonly isOneQuery: boolean
 
-  constructor(adapter: PgAdapter, answer: PgConnectCallback) {
+  constructor(adapter: PgAdapter, callback: PgConnectCallback, isOneQuery: boolean) {
+    super()
     this.#adapter = adapter
-    this.#answer = answer
+    this.callback = callback
+    this.isOneQuery = isOneQuery
   }
 
   granted(lease: GateLease<PgClientLike>): void {
-    this.#adapter.grant(this.#answer, lease)
+    this.#adapter.grant(this, lease)
   }
 
   refused(error: Error): void {
-    this.#adapter.refuse(this.#answer, error)
+    this.#adapter.refuse(this, error)
   }
 }
 
@@ -349,12 +360,6 @@ function asPgError(error: Error): Error {
 
 const ENDED = 'Cannot use a pool after calling end on the pool'
 const RELEASED = 'Release called on client which has already been released to the pool.'
-
-/** Has a callback called in its caller's async context, from wherever. */
-type BringHome = (answer: PgConnectCallback) => PgConnectCallback
-
-/** Of a promise's, which its caller awaits in a context of his own. */
-const asItIs: BringHome = (answer) => answer
 
 /** As pg does: a stack that leads to the caller, not to a timer or a socket; without a frame of ours on top. */
 function leadToCaller(error: Error): never {

@@ -12,14 +12,18 @@ export interface AsyncScope {
  * AsyncResource costs 30 ns; AsyncLocalStorage.snapshot(), the newer way, 6800 ns.
  */
 export function captureAsyncScope(name: string): AsyncScope {
-  return new Scope(name, BY_HAND)
+  return new CapturedScope(name)
 }
 
 /** No hook of the garbage collector's. */
 const BY_HAND = { requireManualDestroy: true } as const
 
-/** One object, and not a closure around another: adapters make one for each callback of a caller. */
-class Scope extends AsyncResource implements AsyncScope {
+/** One object, and not a closure around another: adapters make one for each caller, or callback of his. */
+export class CapturedScope extends AsyncResource implements AsyncScope {
+  constructor(name: string) {
+    super(name, BY_HAND)
+  }
+
   /** It keeps no process alive: jest's --detectOpenHandles takes whatever does not say so for something left open. */
   hasRef(): boolean {
     return false

@@ -223,8 +223,12 @@ export interface LeaseWitness {
 export interface WorkObserver {
   /** Whatever is asked on it will be told: as long as nothing is, no query runs. */
   leaseBegan(lease: LeaseInfo): void
-  /** A query begins; where one is running already, it queues behind it at the resource. */
-  queryBegan(lease: LeaseInfo, text: string): void
+  /**
+   * A query begins; where one is running already, it queues behind it at the resource.
+   *
+   * @param sinceMs when, on the pool's clock. @defaultValue now
+   */
+  queryBegan(lease: LeaseInfo, text: string, sinceMs?: number): void
   /** No query runs any more. */
   queriesEnded(lease: LeaseInfo): void
   /**

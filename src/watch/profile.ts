@@ -107,12 +107,11 @@ export class Profiler implements WorkObserver {
     this.#workOf(lease)
   }
 
-  queryBegan(lease: LeaseInfo, text: string): void {
-    const nowMs = this.#clock.nowMs()
+  queryBegan(lease: LeaseInfo, text: string, sinceMs: number = this.#clock.nowMs()): void {
     const work = this.#workOf(lease)
     if (isMeasured(work)) return
-    closeQuery(work, nowMs) // of a pipeline, each is taken to last until the next begins
-    work.runningSinceMs = nowMs
+    closeQuery(work, sinceMs) // of a pipeline, each is taken to last until the next begins
+    work.runningSinceMs = sinceMs
     work.text = text
   }
 
@@ -207,13 +206,7 @@ export class Profiler implements WorkObserver {
   }
 
   #workOf(lease: LeaseInfo): LeaseWork {
-    lease.work ??= {
-      queryMs: 0,
-      runningSinceMs: undefined,
-      text: '',
-      ended: this.#isTold(lease) ? [] : undefined,
-      measured: undefined,
-    }
+    lease.work ??= new Work(this.#isTold(lease) ? [] : undefined)
     return lease.work
   }
 
@@ -274,6 +267,19 @@ export class Profiler implements WorkObserver {
     const normal = normaliseQuery(text)
     if (text.length <= 1_000) this.#normal.set(text, normal)
     return normal
+  }
+}
+
+/** By `new`: what it makes of a literal, V8 may come to put among what is old, and keep from there what is young. */
+class Work implements LeaseWork {
+  readonly ended: LeaseWork['ended']
+  measured: string[] | undefined
+  runningSinceMs: number | undefined
+  queryMs = 0
+  text = ''
+
+  constructor(ended: LeaseWork['ended']) {
+    this.ended = ended
   }
 }
 

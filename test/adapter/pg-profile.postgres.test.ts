@@ -60,6 +60,29 @@ test('every way to ask a query is seen: text, config, callback, transaction; and
   expect(control.profile().holders.every(({ heldMs }) => (heldMs?.total ?? 1_000) < 100)).toBe(true)
 })
 
+test('a `query` of the pool’s that somebody has replaced, and that asks two, has both timed', async () => {
+  const pool = new pg.Pool({ connectionString: url, max: 1 })
+  pools.push(pool)
+  const query = (text: string): Promise<void> =>
+    new Promise((resolve, reject) => {
+      pool.connect((_, client, done) => {
+        client?.query('select pg_sleep(0.1)', () => {
+          client.query(text, (error) => {
+            done()
+            error ? reject(error) : resolve()
+          })
+        })
+      })
+    })
+  pool.query = query as typeof pool.query
+  const control = adapt(pool)
+  await pool.query('select 1 as b')
+  const [holder] = control.profile().holders
+  const msOf = (text: string) => holder?.queries.find((asked) => asked.text === text)?.meanMs
+  expect(msOf('select pg_sleep(?)')).toBeGreaterThan(95)
+  expect(msOf('select ? as b')).toBeLessThan(95)
+})
+
 test('detached, the clients are as they were', async () => {
   const { pool, control } = adopted()
   const client = await pool.connect()
