@@ -69,11 +69,11 @@ function surprise(rate: ArrivalRate, arrivals: number, ms: number): number {
 
 /** How long leases take now, and how long they take when the backend is not loaded, in ms. */
 export interface LeaseTimes {
-  /** Of the last few dozen leases; 0 before the first has ended. */
+  /** Of the last few dozen leases, or all of a cold start; 0 before the first has ended. */
   readonly recentMs: number
   /** Leases seen, as far as that matters: up to RECENT_LEASES, and fewer than that only at a cold start. */
   readonly seen: number
-  /** Of a cold start: the limit that it began with, and the time of all leases, those that are out included. */
+  /** Of a cold start: the limit that it began with, and the time that its leases have taken so far. */
   readonly coldLimit: number
   readonly coldMs: number
   /** The shortest of the means of the last minute or so; before there is one, the least that `recentMs` has been. */
@@ -120,7 +120,7 @@ export function isCold({ seen, coldLimit }: LeaseTimes, { limit }: Sample): bool
  *   many, and a limit derived from that confirms itself until it is at its maximum
  */
 export function nextLeaseTimes(times: LeaseTimes, sample: Sample, isUnloaded: boolean, memoryMs: number): LeaseTimes {
-  const next = isCold(times, sample) ? coldLeaseTimes(times, sample) : warmLeaseTimes(times, sample)
+  const next = isCold(times, sample) ? coldLeaseTimes(times, sample, isUnloaded) : warmLeaseTimes(times, sample)
   if (!isUnloaded) return next
   const count = times.count + sample.completions
   const sumMs = times.sumMs + sample.completions * sample.leaseMsMean
@@ -131,14 +131,15 @@ export function nextLeaseTimes(times: LeaseTimes, sample: Sample, isUnloaded: bo
 }
 
 /**
- * Those that end first are the short ones: what they took is no mean. The time of all, by how many have ended, is, from
- * the first one on. When that is over, what is known may be found to be shorter, not longer.
+ * Of those that begin at once, the short ones end first: what they took is no mean. The time of all, by how many have
+ * ended, is, from the first one on. In calm that would count those which never end (a LISTEN) for all the rest.
  *
  * @source Epstein, Sobel 1953, "Life testing", Journal of the American Statistical Association 48(263): total time on
  *   test
  */
-function coldLeaseTimes(times: LeaseTimes, sample: Sample): LeaseTimes {
-  const coldMs = times.coldMs + sample.inUseMean * sample.windowMs
+function coldLeaseTimes(times: LeaseTimes, sample: Sample, isUnloaded: boolean): LeaseTimes {
+  const spentMs = isUnloaded ? sample.completions * sample.leaseMsMean : sample.inUseMean * sample.windowMs
+  const coldMs = times.coldMs + spentMs
   const ended = times.seen + sample.completions
   const leaseMs = ended < 1 ? 0 : coldMs / ended
   const coldLimit = times.coldLimit || sample.limit

@@ -158,6 +158,12 @@ describe('lease times at a cold start', () => {
     expect(unloadedLeaseMs(timesOf(window(1, 5, 10), window(1, 30, 10), window(2, 60, 10)))).toBe(1_500 / 4)
   })
 
+  test('are those of all that have ended where nobody waits: one that never ends does not count', () => {
+    const calm = [window(0, 0, 1), window(0, 0, 1), window(1, 5, 1.1)]
+    const times = calm.reduce((so, sample) => nextLeaseTimes(so, sample, true, 60_000), NO_LEASES)
+    expect(unloadedLeaseMs(times)).toBe(5)
+  })
+
   test('are not those under the load that more have caused, once ten have ended', () => {
     const known = [window(6, 50, 6), window(4, 50, 4)]
     expect(unloadedLeaseMs(timesOf(...known))).toBe(50)
