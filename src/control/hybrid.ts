@@ -147,7 +147,8 @@ type Step = readonly [HybridState, Decision]
  *    given back as soon as callers wait, unless a trial has shown it to be too much.
  *
  * What is measured beside our own connects, or by a process that is late itself, is no measure: 1 and 2 pass over such
- * windows, lest a pool on a machine without spare CPU take its own doing for a slow backend, or for demand.
+ * windows, lest a pool on a machine without spare CPU take its own doing for a slow backend, or for demand. Only the
+ * first leases of a process, beside which there is nothing else to go by, tell how long they take all the same.
  *
  * @throws TypeError RangeError for wrong options
  * @source Layer 1: Little 1961; Halfin, Whitt 1981. Layer 2: the idea of Hellerstein, Morrison, Eilebrecht 2009,

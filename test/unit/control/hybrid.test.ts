@@ -306,33 +306,15 @@ describe('a backlog', () => {
 
 // One more each 100 ms began every measurement anew, so that there was no trial: four seconds of a growing queue.
 test('a rise that is seen little by little does not put off the trial that would meet it', () => {
-  const controller = hybrid()
-  let state = controller.initial
-  let limit = 144
-  let waiters = 0
-  const reasons: string[] = []
-  const see = (atMs: number, arrivals: number, leaseMs: number): void => {
-    waiters = Math.max(0, waiters + arrivals - (limit * 50) / leaseMs)
-    const inUse = Math.min(limit, (arrivals * leaseMs) / 50)
-    const leases = {
-      completions: (inUse * 50) / leaseMs,
-      leaseMsMean: leaseMs,
-      inUse,
-      inUseMean: inUse,
-      inUseMax: inUse,
-    }
-    const queue = waiters > 0 ? { waiters, waitingMs: 50, oldestWaitMs: (waiters / arrivals) * 50, waitMsP95: 60 } : {}
-    const [next, decision] = controller.step(
-      state,
-      sampleOf({ atMs, windowMs: 50, arrivals, limit, live: limit, limitMax: 1_000, ...leases, ...queue }),
-    )
-    state = next
-    limit = decision.limit
-    reasons.push(decision.reason)
-  }
   // Leases of 20 ms in calm, and of 25 later: what is known of them is a little short, and so is what demand asks for.
-  for (let i = 1; i <= 60; i++) see(i * 50, 100, 20)
-  for (let i = 1; i <= 50; i++) see(3_000 + i * 50, 300 + i, 25)
+  const steps = flow(hybrid(), {
+    limit: 144,
+    limitMax: 1_000,
+    durationMs: 5_500,
+    arrivalsPerSecond: (atMs) => (atMs < 3_000 ? 2_000 : 6_000 + 0.4 * (atMs - 3_000)),
+    leaseMs: (_, atMs) => (atMs < 3_000 ? 20 : 25),
+  })
+  const reasons = steps.map(({ reason }) => reason)
   expect(reasons.filter((reason) => reason === 'demand').length).toBeGreaterThan(1)
   expect(reasons).toContain('probe-up')
 })
