@@ -42,6 +42,7 @@ export function clockInScope(clock: Clock, scope: AsyncScope): Clock {
   return {
     nowMs: () => clock.nowMs(),
     epochMs: () => clock.epochMs?.() ?? clock.nowMs(),
+    cpuMs: () => clock.cpuMs?.(),
     startTimer: (delayMs, fire, background) => scope.run(() => clock.startTimer(delayMs, fire, background)),
   }
 }

@@ -17,6 +17,12 @@ export interface Clock {
    */
   epochMs?(): number
   /**
+   * CPU time that this process has used so far, in ms: an event loop that was late while it used none did not compute.
+   *
+   * @defaultValue not known
+   */
+  cpuMs?(): number | undefined
+  /**
    * Calls `fire` once, `delayMs` from now.
    *
    * @param background true for housekeeping: such a timer never keeps the process alive. A timer on which a caller's
@@ -32,6 +38,10 @@ export const TIMER_DELAY_MS_MAX: number = 2 ** 31 - 1
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
   epochMs: () => Date.now(),
+  cpuMs() {
+    const { user, system } = process.cpuUsage()
+    return (user + system) / 1_000
+  },
   startTimer(delayMs, fire, background = false) {
     assert(delayMs <= TIMER_DELAY_MS_MAX, () => `timer of ${delayMs} ms`)
     const handle = setTimeout(fire, delayMs)

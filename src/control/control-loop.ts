@@ -82,6 +82,8 @@ export class ControlLoop implements ControlSignals {
   #isFastForGeneration = false
   #fastPauseEndsAtMs = Number.NEGATIVE_INFINITY
   #loopDelayMs = 0
+  /** The clock's, when the window began. */
+  #cpuMs = 0
 
   constructor(parts: ControlLoopParts) {
     this.#parts = parts
@@ -163,7 +165,11 @@ export class ControlLoop implements ControlSignals {
 
   #sample(nowMs: number): Sample {
     const { sampler, counts, limitMin, limitMax, clock } = this.#parts
-    return sampler.take(nowMs, { limit: counts.limit, limitMin, limitMax }, this.#loopDelayMs, clock.epochMs?.())
+    const limits = { limit: counts.limit, limitMin, limitMax }
+    const cpuMs = clock.cpuMs?.()
+    const usedMs = cpuMs === undefined ? undefined : cpuMs - this.#cpuMs
+    this.#cpuMs = cpuMs ?? 0
+    return sampler.take(nowMs, limits, this.#loopDelayMs, clock.epochMs?.(), usedMs)
   }
 
   #step(nowMs: number): void {

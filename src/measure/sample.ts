@@ -72,4 +72,6 @@ export interface Sample {
 
   /** How late the event loop ran the window's timers, at worst. */
   readonly loopDelayMs: number
+  /** CPU time that the process used in the window, in ms; undefined if the pool's clock cannot tell. */
+  readonly cpuMs: number | undefined
 }

@@ -137,10 +137,11 @@ export class Sampler implements PoolObserver {
    *
    * @param loopDelayMs how late the event loop ran the timers of the window, at worst
    * @param epochMs now, by the wall clock
+   * @param cpuMs what the process used in the window
    */
-  take(nowMs: number, limits: Limits, loopDelayMs: number, epochMs: number = nowMs): Sample {
+  take(nowMs: number, limits: Limits, loopDelayMs: number, epochMs: number = nowMs, cpuMs?: number): Sample {
     this.#advance(nowMs)
-    const sample = this.#sum(nowMs, limits, loopDelayMs, epochMs)
+    const sample = { ...this.#sum(nowMs, limits), loopDelayMs, epochMs, cpuMs }
     addTally(this.#total, this.#window)
     this.#waitMsTotal.addAll(this.#waitMs)
     this.#leaseMsTotal.addAll(this.#leaseMs)
@@ -194,7 +195,7 @@ export class Sampler implements PoolObserver {
     if (waiters > 0) this.#waitingMs += forMs
   }
 
-  #sum(nowMs: number, { limit, limitMin, limitMax }: Limits, loopDelayMs: number, epochMs: number): Sample {
+  #sum(nowMs: number, { limit, limitMin, limitMax }: Limits): Omit<Sample, 'loopDelayMs' | 'epochMs' | 'cpuMs'> {
     const { arrivals, grants, completions, created, createMsSum } = this.#window
     const { timedOut, shed, aborted, queueFull, createRefused, createFailed, createFailedRefusing } = this.#window
     const { waiters, inUse, live, idle, creating, oldestWaitSinceMs } = this.#counts
@@ -242,8 +243,6 @@ export class Sampler implements PoolObserver {
       createMsMean: created > 0 ? createMsSum / created : 0,
       createFailed,
       createFailedRefusing,
-      loopDelayMs,
-      epochMs,
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { CreateFailureClass } from '../pool/contract.ts'
 import { isBackendFull, isHeld, type View } from './cause.ts'
 import { limitNeeded } from './signals.ts'
+import { stoodStill } from './stall.ts'
 import type { Verdict } from './warning.ts'
 
 /** What to do about a verdict, the most useful first. */
@@ -8,6 +9,16 @@ export function adviceFor(verdict: Verdict, view: View): readonly string[] {
   const advice = adviceOn(verdict, view)
   return view.isPaused ? [...advice, 'The pool is paused, until resume().'] : advice
 }
+
+const BLOCKED = [
+  'Find what blocks the event loop: callers wait for it, not for resources (node --cpu-prof).',
+  'Usual suspects: large JSON, synchronous crypto or file access, a regular expression that backtracks.',
+]
+
+const STANDSTILL = [
+  'The process hardly computed meanwhile: look for a CPU limit that throttles it, and for what stops it (a frozen container, a debugger, a machine asleep).',
+  'Or it waited within a synchronous call: execSync, readFileSync from a slow disk.',
+]
 
 function adviceOn(verdict: Verdict, view: View): readonly string[] {
   switch (verdict) {
@@ -45,11 +56,7 @@ function adviceOn(verdict: Verdict, view: View): readonly string[] {
         'A short acquireTimeoutMs unties the knot by failing some of them.',
       ]
     case 'event-loop-stall':
-      return [
-        'Find what blocks the event loop: callers wait for it, not for resources (node --cpu-prof).',
-        'Usual suspects: large JSON, synchronous crypto or file access, a regular expression that backtracks.',
-        'A larger pool will not help.',
-      ]
+      return [...(stoodStill(view.signals.stall) ? STANDSTILL : BLOCKED), 'A larger pool will not help.']
     case 'healthy':
     case 'idle':
       return []

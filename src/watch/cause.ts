@@ -182,6 +182,7 @@ function findStall(view: View): Finding | undefined {
   const evidence = [
     fact('event loop late by', stall.worstMs, 'ms'),
     fact('late in the last seconds', stall.lateMs, 'ms'),
+    ...(stall.worstCpuMs === undefined ? [] : [fact('CPU time used meanwhile', stall.worstCpuMs, 'ms')]),
     fact('resources idle', view.counts.idle),
     ...line(view),
   ]

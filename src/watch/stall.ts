@@ -7,23 +7,45 @@ export interface Stall {
   /** The worst of them. */
   readonly worstMs: number
   readonly worstAtMs: number
+  /** CPU time that the process used meanwhile, in ms; undefined: not known. */
+  readonly worstCpuMs: number | undefined
 }
 
-export const NO_STALL: Stall = { lateMs: 0, worstMs: 0, worstAtMs: Number.MIN_SAFE_INTEGER }
+export const NO_STALL: Stall = {
+  lateMs: 0,
+  worstMs: 0,
+  worstAtMs: Number.MIN_SAFE_INTEGER,
+  worstCpuMs: undefined,
+}
 
 const FADE_MS = 2_000
 /** A timer this late, in ms, is an ordinary day: a collection of garbage, a busy neighbour. */
 const ORDINARY_MS = 60
 /** From here on, in ms, callers feel it. */
 const FELT_MS = 200
+/** Of the time that it was late, a process that computed has used at least this share, whoever shares its CPU. */
+const COMPUTED_SHARE = 0.25
 
-export function stepStall(stall: Stall, { atMs, windowMs, loopDelayMs }: Sample): Stall {
-  const lateMs = stall.lateMs * Math.exp(-windowMs / FADE_MS) + Math.max(0, loopDelayMs - ORDINARY_MS)
+export function stepStall(stall: Stall, sample: Sample): Stall {
+  const { atMs, windowMs, loopDelayMs, cpuMs, inUse, waiters } = sample
+  const fadedMs = stall.lateMs * Math.exp(-windowMs / FADE_MS)
+  // Frozen while nobody was in the pool, as a function's container is between two requests: nobody has felt it.
+  if (inUse + waiters === 0 && isStandstill(loopDelayMs, cpuMs)) return { ...stall, lateMs: fadedMs }
+  const lateMs = fadedMs + Math.max(0, loopDelayMs - ORDINARY_MS)
   const isWorst = loopDelayMs > stall.worstMs || atMs - stall.worstAtMs > 5 * FADE_MS
-  return isWorst ? { lateMs, worstMs: loopDelayMs, worstAtMs: atMs } : { ...stall, lateMs }
+  return isWorst ? { lateMs, worstMs: loopDelayMs, worstAtMs: atMs, worstCpuMs: cpuMs } : { ...stall, lateMs }
 }
 
 /** Whatever is seen of waits and leases now, the event loop has had its part in it. */
 export function isStalling({ lateMs }: Stall): boolean {
   return lateMs >= FELT_MS
+}
+
+/** Was the process stopped, or did it wait within a synchronous call, rather than compute? */
+export function stoodStill({ worstMs, worstCpuMs }: Stall): boolean {
+  return isStandstill(worstMs, worstCpuMs)
+}
+
+function isStandstill(lateMs: number, cpuMs: number | undefined): boolean {
+  return cpuMs !== undefined && cpuMs < COMPUTED_SHARE * lateMs
 }

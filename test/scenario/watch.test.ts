@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { Clock } from '../../src/base/clock.ts'
 import { aimd } from '../../src/control/aimd.ts'
 import type { Controller } from '../../src/control/controller.ts'
 import { fixed } from '../../src/control/fixed.ts'
@@ -12,6 +13,7 @@ import {
   type UslBackendOptions,
   uslBackend,
 } from '../../src/sim/index.ts'
+import { ProcessClock } from '../../src/sim/process-clock.ts'
 import { VirtualClock } from '../../src/sim/virtual-clock.ts'
 
 /** Leases of 20 ms, however many there are: an I/O-bound backend with nothing to be saturated. */
@@ -198,3 +200,34 @@ test.each([
     expect(await pageLoads(queries, ms, shortMs)).toEqual(['warn wait-slo-burn'])
   },
 )
+
+/** Requests of 20 ms, one after another, in a process that is stopped for a minute after each. Gives the warnings. */
+async function frozenBetweenRequests(isComputing: boolean): Promise<readonly string[]> {
+  const world = new VirtualClock()
+  const process = new ProcessClock(world)
+  let cpuMs = 0
+  const clock: Clock = {
+    nowMs: () => process.nowMs(),
+    startTimer: (delayMs, fire) => process.startTimer(delayMs, fire),
+    cpuMs: () => cpuMs,
+  }
+  const told: string[] = []
+  const pool = createPool({ create: async () => ({}), destroy: () => {}, limitMin: 2, limitMax: 20, clock })
+  pool.on('warning', ({ kind }) => told.push(kind))
+  for (let i = 0; i < 5; i++) {
+    const lease = await pool.acquire()
+    await world.advance(20)
+    lease.release()
+    process.leap(60_000)
+    cpuMs += isComputing ? 60_000 : 0
+    await world.advance(5)
+  }
+  return told
+}
+
+// Slipped through, since no test had stopped a process that was at work a moment ago: each request to a function that is
+// frozen between them ended in a warning.
+test('a process that is frozen while nobody is in its pool has no event loop to warn of; one that computes has', async () => {
+  expect(await frozenBetweenRequests(false)).toEqual([])
+  expect(await frozenBetweenRequests(true)).toContain('event-loop-stall')
+})

@@ -93,7 +93,7 @@ describe('a window', () => {
 
   test('has a length above 0 even if it is closed in the instant in which it was opened', () => {
     const sampler = new Sampler(countsByHand({ inUse: 2 }), 5)
-    const sample = sampler.take(5, LIMITS, 0)
+    const sample = sampler.take(5, LIMITS, 0, 5, 0)
     expect(sample.windowMs).toBeGreaterThan(0)
     expect(Object.values(sample).every(Number.isFinite)).toBe(true)
   })

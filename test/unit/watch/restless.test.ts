@@ -20,6 +20,16 @@ describe('event loop', () => {
   ])('%s', (_, delaysMs, stalls) => {
     expect(isStalling(seeing(delaysMs))).toBe(stalls)
   })
+
+  test.each([
+    ['while it stood still and nobody was in the pool, nobody has felt it', { cpuMs: 5 }, false],
+    ['that it computed is felt by whoever comes next', { cpuMs: 4_000 }, true],
+    ['who held a lease has felt it', { cpuMs: 5, inUse: 1 }, true],
+    ['so has who waited', { cpuMs: 5, waiters: 1 }, true],
+    ['where nothing is known of the CPU, a stall is one', {}, true],
+  ])('%s', (_, seen, stalls) => {
+    expect(isStalling(stepStall(NO_STALL, sampleOf({ loopDelayMs: 5_000, ...seen })))).toBe(stalls)
+  })
 })
 
 describe('creation and limit', () => {

@@ -465,4 +465,15 @@ describe('diagnose()', () => {
     expect(verdict).toBe('event-loop-stall')
     expect(evidence).toContainEqual({ what: 'event loop late by', value: 800, unit: 'ms' })
   })
+
+  test.each([
+    ['computed', 700, /blocks the event loop.*--cpu-prof/],
+    ['did not compute', 12, /hardly computed.*CPU limit/],
+  ])('a process that %s while its event loop was late is told what to look for', (_, cpuMs, first) => {
+    const given = newTestWatch()
+    given.see(fullWindow(5, { loopDelayMs: 800, cpuMs }))
+    const { advice, evidence } = given.watch.diagnose()
+    expect(evidence).toContainEqual({ what: 'CPU time used meanwhile', value: cpuMs, unit: 'ms' })
+    expect(advice[0]).toMatch(first)
+  })
 })
