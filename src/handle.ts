@@ -253,13 +253,13 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
    * Sets the limit by hand; the controller does not move it until `resume()`. Leased resources over the limit go when
    * they come back.
    *
-   * @param limit integer within limitMin..limitMax
+   * @param limit integer within limitMin..limitMax; from 1 where limitMin was not given
    * @throws TypeError | RangeError for any other
    */
   resize(limit: number): void {
-    const { limitMin, limitMax } = this.#limits
-    const allowed = `within limitMin..limitMax (${limitMin}..${limitMax})`
-    requireInteger('resize: limit', limit, limitMin, limitMax, allowed)
+    const { limitMin, pinMin, limitMax } = this.#limits
+    const allowed = `within ${pinMin < limitMin ? pinMin : 'limitMin'}..limitMax (${pinMin}..${limitMax})`
+    requireInteger('resize: limit', limit, pinMin, limitMax, allowed)
     this.#isPinned = true
     this.#loop.pin()
     this.engine.resize(limit, 'manual')

@@ -5,7 +5,7 @@ import { codel, type QueuePolicy, readQueuePolicy } from './queue-policy.ts'
 
 /** How the engine behaves. Durations in ms; `Infinity` switches a timeout off, and no timer is started for it. */
 export interface PoolOptions {
-  /** Least the limit may become, and idle eviction stops here. Integer >= 1. @defaultValue 2, or limitMax if less */
+  /** Least the limit may become, and idle eviction stops here. Integer >= 1. @defaultValue 2, or what else is given if less */
   readonly limitMin?: number
   /** Most resources the pool may ever hold. Integer >= 1. @defaultValue 50 */
   readonly limitMax?: number
@@ -81,6 +81,8 @@ export interface ResolvedPoolOptions {
   readonly limitMin: number
   readonly limitMax: number
   readonly limitInitial: number
+  /** Least that a person may pin the limit to: who wants one alone has not contradicted a limitMin that he never gave. */
+  readonly pinMin: number
   readonly acquireTimeoutMs: number
   readonly waitersMax: number
   readonly queue: QueuePolicy
@@ -136,18 +138,21 @@ function resolveCreating(read: OptionsReader<PoolOptions>) {
 function resolveLimits(read: OptionsReader<PoolOptions>) {
   const limitMax = read.count('limitMax', { min: 1 })
   const limitMinGiven = read.count('limitMin', { min: 1 })
-  const limitMin = read.has('limitMin') ? limitMinGiven : Math.min(limitMinGiven, limitMax)
+  const limitInitialGiven = read.count('limitInitial', { min: 1 })
+  const isMinGiven = read.has('limitMin')
+  const isInitialGiven = read.has('limitInitial')
+  const limitMinLikely = Math.min(limitMinGiven, limitMax, isInitialGiven ? limitInitialGiven : limitMax)
+  const limitMin = isMinGiven ? limitMinGiven : limitMinLikely
   if (limitMin > limitMax) read.contradiction('limitMin', `must not exceed limitMax (${limitMax})`)
   const warmUp = read.count('warmUp', { max: limitMax })
-  const limitInitialGiven = read.count('limitInitial', { min: 1 })
-  const limitInitial = read.has('limitInitial')
+  const limitInitial = isInitialGiven
     ? limitInitialGiven
     : Math.min(Math.max(limitInitialGiven, limitMin, warmUp), limitMax)
   if (limitInitial < limitMin || limitInitial > limitMax) {
     read.contradiction('limitInitial', `must lie within limitMin..limitMax (${limitMin}..${limitMax})`)
   }
   if (warmUp > limitInitial) read.contradiction('warmUp', `must not exceed limitInitial (${limitInitial})`)
-  return { limitMin, limitMax, limitInitial, warmUp }
+  return { limitMin, limitMax, limitInitial, pinMin: isMinGiven ? limitMin : 1, warmUp }
 }
 
 function resolveCreateBackoff(owner: string, given: Partial<CreateBackoff>): CreateBackoff {

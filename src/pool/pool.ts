@@ -825,8 +825,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   resize(limit: number, reason: string): void {
     const from = this.#view.limit
     if (limit === from) return
-    const { limitMin, limitMax } = this.#options
-    assert(Number.isInteger(limit) && limit >= limitMin && limit <= limitMax, () => `limit ${limit}`)
+    const { pinMin, limitMax } = this.#options
+    assert(Number.isInteger(limit) && limit >= pinMin && limit <= limitMax, () => `limit ${limit}`)
     this.#view.limit = limit
     this.#source.limitMoved?.()
     this.#events.emit('limitChanged', { from, to: limit, reason })

@@ -14,19 +14,33 @@ function resolve(given: PoolOptions): ResolvedPoolOptions {
 }
 
 test('without options the defaults hold', () => {
-  expect(resolve({})).toEqual({ ...POOL_DEFAULTS, creatingAtFirst: CREATING_AT_FIRST, destroyOnError: undefined })
+  expect(resolve({})).toEqual({
+    ...POOL_DEFAULTS,
+    pinMin: 1,
+    creatingAtFirst: CREATING_AT_FIRST,
+    destroyOnError: undefined,
+  })
 })
 
 test.each([
   [{ limitMax: 1 }, { limitMin: 1, limitInitial: 1, limitMax: 1 }],
   [{ limitMax: 5 }, { limitMin: 2, limitInitial: 5, limitMax: 5 }],
   [{ limitMin: 20 }, { limitMin: 20, limitInitial: 20, limitMax: 50 }],
+  [{ limitInitial: 1 }, { limitMin: 1, limitInitial: 1, limitMax: 50 }],
   [
     { limitMin: 7, limitMax: 7 },
     { limitMin: 7, limitInitial: 7, limitMax: 7 },
   ],
 ])('of the limits what is not given gives way to what is: %o', (given, limits) => {
   expect(resolve(given)).toMatchObject(limits)
+})
+
+test.each([
+  [{}, 1],
+  [{ limitMin: 2 }, 2],
+  [{ limitMin: 7 }, 7],
+])('the least that a person may pin the limit to is limitMin if a person gave it: %o', (given, pinMin) => {
+  expect(resolve(given).pinMin).toBe(pinMin)
 })
 
 test.each([

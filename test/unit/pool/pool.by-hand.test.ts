@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Timer } from '../../../src/base/clock.ts'
 import type { Controller } from '../../../src/control/controller.ts'
+import { createPool } from '../../../src/create-pool.ts'
 import { CreateFailedError, DrainingError } from '../../../src/pool/pool-errors.ts'
 import { settled, VirtualClock } from '../../../src/sim/virtual-clock.ts'
 import { checkInvariants } from '../../support/invariants.ts'
@@ -148,6 +149,28 @@ test.each([
   await pool.acquire()
   await clock.advance(100)
   expect(pool.counts().limit).toBe(3)
+})
+
+test('resize() goes below a limitMin that nobody gave, until resume()', async () => {
+  const clock = new VirtualClock()
+  const pool = createPool({
+    create: () => ({}),
+    destroy() {},
+    controller: greedy,
+    limitInitial: 3,
+    windowMs: 100,
+    clock,
+  })
+  pool.resize(1)
+  await pool.acquire()
+  const waiting = pool.acquire()
+  await clock.advance(300)
+  expect(pool.counts()).toMatchObject({ limit: 1, inUse: 1, waiters: 1 })
+  pool.resume()
+  await waiting
+  await clock.advance(100)
+  expect(pool.counts().limit).toBeGreaterThan(1)
+  expect(() => pool.resize(0)).toThrow('resize: limit must be an integer within 1..limitMax (1..50), got 0')
 })
 
 // ---------------------------------------------------------------------------------------------- warmUp
