@@ -353,7 +353,7 @@ function trace(title: string, { rows, summary }: SimulationResult): void {
       leaseMs: (sum((s) => s.completions * s.leaseMsMean) / Math.max(1, done)).toFixed(1),
       lateMs: Math.max(...within.map((row) => row.sample.loopDelayMs)).toFixed(0),
     }
-    const reasons = [...new Set(within.map(({ reason }) => reason))].join(' ')
+    const reasons = [...new Set(within.map(({ decision }) => decision.reason))].join(' ')
     console.error(
       `${fromMs + TRACE_MS} ms: ${Object.entries(cells)
         .map(([what, n]) => `${what} ${n}`)

@@ -5,7 +5,7 @@ import { codel, type QueuePolicy, readQueuePolicy } from './queue-policy.ts'
 
 /** How the engine behaves. Durations in ms; `Infinity` switches a timeout off, and no timer is started for it. */
 export interface PoolOptions {
-  /** Least the limit may become, and idle eviction stops here. Integer >= 1. @defaultValue 2, or what else is given if less */
+  /** Least the limit may become, and idle eviction stops here. Integer >= 1. @defaultValue 2, or a lesser one given */
   readonly limitMin?: number
   /** Most resources the pool may ever hold. Integer >= 1. @defaultValue 50 */
   readonly limitMax?: number
@@ -81,7 +81,7 @@ export interface ResolvedPoolOptions {
   readonly limitMin: number
   readonly limitMax: number
   readonly limitInitial: number
-  /** Least that a person may pin the limit to: who wants one alone has not contradicted a limitMin that he never gave. */
+  /** Least that a person may pin the limit to: 1, unless limitMin was given. */
   readonly pinMin: number
   readonly acquireTimeoutMs: number
   readonly waitersMax: number

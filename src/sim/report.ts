@@ -45,8 +45,8 @@ export function reportHtml(title: string, { summary, rows, warnings, timeline, e
 
 /** What a controller that only watches would have set. */
 function shadowSeries(rows: readonly SimulationRow[]) {
-  if (rows[0]?.shadowLimit === undefined) return []
-  const points = rows.map(({ atMs, shadowLimit = 0 }): [number, number] => [atMs, shadowLimit])
+  if (rows[0]?.decision.shadowLimit === undefined) return []
+  const points = rows.map(({ atMs, decision }): [number, number] => [atMs, decision.shadowLimit ?? 0])
   return [{ name: 'shadow limit', color: COLORS.orange, isStepped: true, points }]
 }
 

@@ -28,14 +28,14 @@ export class SimulationResult {
     const first = this.rows[0]
     if (first === undefined) return 'atMs,limit,reason\n'
     const measures = (Object.keys(first.sample) as (keyof Sample)[]).filter((key) => key !== 'atMs' && key !== 'limit')
-    const inShadow = first.shadowLimit === undefined ? [] : (['shadowLimit'] as const)
+    const inShadow = first.decision.shadowLimit === undefined ? [] : (['shadowLimit'] as const)
     const lines = this.rows.map((row) =>
       [
         row.atMs,
         row.limit,
-        row.reason,
+        row.decision.reason,
         ...measures.map((key) => row.sample[key]),
-        ...inShadow.map((key) => row[key]),
+        ...inShadow.map((key) => row.decision[key]),
       ].join(','),
     )
     return `${['atMs', 'limit', 'reason', ...measures, ...inShadow].join(',')}\n${lines.join('\n')}\n`

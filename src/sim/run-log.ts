@@ -20,7 +20,8 @@ export class RunLog {
   /** @param atMs from the start of the run; the pool's own clock may have leapt */
   decided(atMs: number, { from, to, reason, sample, shadowLimit }: DecisionRecord): void {
     if (this.#windows % this.#stride === 0) {
-      this.#rows.push({ atMs, limit: to, reason, sample, ...(shadowLimit === undefined ? {} : { shadowLimit }) })
+      const decision = { from, to, reason, ...(shadowLimit === undefined ? {} : { shadowLimit }) }
+      this.#rows.push({ atMs, limit: to, sample, decision })
     }
     this.#windows += 1
     if (this.#rows.length > ROWS_MAX) {

@@ -1,3 +1,4 @@
+import type { DecisionRecord } from '../control/controller.ts'
 import type { Sample } from '../measure/sample.ts'
 import type { Warning } from '../watch/warning.ts'
 
@@ -50,10 +51,9 @@ export interface SimulationRow {
   readonly atMs: number
   /** In force from then on. */
   readonly limit: number
-  readonly reason: string
   readonly sample: Sample
-  /** Of a controller under `shadow()`: the limit that it would have put in force. */
-  readonly shadowLimit?: number
+  /** As `decisions()` tells it; its time and its sample are the row's. */
+  readonly decision: Omit<DecisionRecord, 'atMs' | 'sample'>
 }
 
 /** A warning, and when it was given. */

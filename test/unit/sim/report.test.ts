@@ -48,10 +48,10 @@ test('rows of a controller in the shadow tell the limit that it would have set, 
   const pool = { ...options.pool, warmUp: 5, limitInitial: 5, controller: shadow(hybrid()) }
   const result = await simulate({ ...options, durationMs: 60_000, pool })
   expect(new Set(result.rows.map(({ limit }) => limit))).toEqual(new Set([5]))
-  expect(Math.max(...result.rows.map(({ shadowLimit = 0 }) => shadowLimit))).toBeGreaterThan(5)
+  expect(Math.max(...result.rows.map(({ decision }) => decision.shadowLimit ?? 0))).toBeGreaterThan(5)
   const [head = '', line = ''] = result.toCsv().split('\n')
   expect(head.split(',').at(-1)).toBe('shadowLimit')
-  expect(line.split(',').at(-1)).toBe(String(result.rows[0]?.shadowLimit))
+  expect(line.split(',').at(-1)).toBe(String(result.rows[0]?.decision.shadowLimit))
   expect(result.toHtml()).toContain('shadow limit')
   const acting = await simulate({ ...options, durationMs: 1_000 })
   expect(acting.toCsv() + acting.toHtml()).not.toMatch(/shadow/)

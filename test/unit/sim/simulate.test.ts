@@ -153,7 +153,9 @@ test('warmUp resources are open when the run begins', async () => {
 test('there is a row for each window, and a line of CSV for each row', async () => {
   const result = await simulate({ ...SHORT, pool: fixedPool(10, { windowMs: 500 }) })
   expect(result.rows.length).toBeGreaterThanOrEqual(9)
-  expect(result.rows.every(({ limit, reason }) => limit === 10 && reason === 'fixed')).toBe(true)
+  expect(result.rows.map(({ limit, decision }) => ({ limit, decision }))).toEqual(
+    result.rows.map(() => ({ limit: 10, decision: { from: 10, to: 10, reason: 'fixed' } })),
+  )
   const arrivals = result.rows.reduce((sum, { sample }) => sum + sample.arrivals, 0)
   expect(arrivals).toBeGreaterThan(0.85 * result.summary.offered)
   const [head, ...lines] = result.toCsv().trimEnd().split('\n')
