@@ -28,6 +28,7 @@ export type PgConnectCallback = (error: Error | undefined, client: PgClientLike 
 /** Is told of a client that pg has handed to us, or of why not. */
 export type PgAnswer = (error: Error | null | undefined, client?: PgClientLike) => void
 export type PgEndCallback = (error?: Error) => void
+export type PgConnect = (this: PgPoolLike, callback?: PgConnectCallback) => Promise<PgClientLike> | undefined
 
 /** The part of `pg.Pool` 8.x (pg-pool 3.x) that we touch, and no more. */
 export interface PgPoolLike {
@@ -44,8 +45,7 @@ export interface PgPoolLike {
   readonly ending: boolean
   /** The promises that users want to get. */
   readonly Promise: PromiseConstructor
-  connect(): Promise<PgClientLike>
-  connect(callback: PgConnectCallback): void
+  readonly connect: PgConnect
   query(...args: unknown[]): unknown
   end(): Promise<void>
   end(callback: PgEndCallback): void
@@ -54,14 +54,23 @@ export interface PgPoolLike {
   emit(event: 'error', error: Error, client: PgClientLike): unknown
   listenerCount(event: string): number
   /** Private: clients at rest, oldest first, those already promised to a connect of this tick included. */
-  readonly _idle: readonly { readonly client: PgClientLike }[]
+  readonly _idle: { readonly client: PgClientLike }[]
   /** Private: connects in pg's own queue, without those that wait for a new client; `waitingCount` tells of ours. */
-  readonly _pendingQueue: readonly unknown[]
+  readonly _pendingQueue: PgConnectItem[]
+  /** Private: serves the first in the queue, if it can. */
+  _pulseQueue(): void
   /** Private: closes a client at rest, as pg's own idle timeout does. */
   _remove(client: PgClientLike): void
   /** Not documented: opens a client for one connect. Why we call it: see `PgSource.create`. */
-  newClient(item: { readonly callback: PgConnectCallback }): void
+  newClient(item: PgConnectItem): void
 }
+
+/** What pg keeps of a connect. */
+export interface PgConnectItem {
+  readonly callback: PgConnectCallback
+}
+
+export const ENDED = 'Cannot use a pool after calling end on the pool'
 
 /** A client that pg has handed to us. */
 export interface PgHandOut {
@@ -80,8 +89,6 @@ export interface PgHandOut {
  */
 export class PgSource implements Source<PgClientLike> {
   readonly #pool: PgPoolLike
-  /** pg's own connect, whatever is on the instance later. */
-  readonly #connect: (callback: PgConnectCallback) => void
   /** Clients that pg does not have: lent, or lingering. */
   readonly #out = new Map<PgClientLike, PgHandOut>()
   readonly #lingering = new Lingering<PgClientLike>((client) => this.#giveBackToPg(client))
@@ -110,7 +117,6 @@ export class PgSource implements Source<PgClientLike> {
 
   constructor(pool: PgPoolLike) {
     this.#pool = pool
-    this.#connect = pool.connect.bind(pool)
   }
 
   /** @param destroyTimeoutMs a socket that has not closed by then, in ms, is cut */
@@ -130,24 +136,22 @@ export class PgSource implements Source<PgClientLike> {
   }
 
   /**
-   * pg opens a client. With one at rest (warm-up), its connect would lend that, and pass it from each create to the
-   * next for ever; hence `newClient`. Else its connect, which another library may have wrapped.
+   * pg opens a client. Not by its connect: that would lend one at rest (warm-up), and pass it from each create to the
+   * next for ever; and tracing counts who calls it as a caller.
    *
    * pg gives up a connect by itself after `connectionTimeoutMillis`, which the adapter has seen to. A hook it lets hang
    * for ever: such a create has been given up, and holds its place at pg still, which is why the next one fails.
    */
   create(signal?: AbortSignal): Promise<PgClientLike> {
-    const { totalCount, options } = this.#pool
-    const refusal = opensNoMore(totalCount, options.max)
+    const { totalCount, options, ending } = this.#pool
+    const refusal = ending ? new Error(ENDED) : opensNoMore(totalCount, options.max)
     if (refusal !== undefined) {
       const givenUp = [...this.#creates].find((create) => create?.aborted)
       return Promise.reject(givenUp?.reason ?? refusal)
     }
-    const isOpening = this.#pool._idle.length === 0
-    const open = isOpening ? this.#connect : (callback: PgConnectCallback) => this.#pool.newClient({ callback })
     this.#creates.add(signal)
     return promised((answer) => {
-      this.#ask(open, (error, client) => {
+      this.#ask(this.#newClient, (error, client) => {
         this.#creates.delete(signal)
         answer(error, client)
       })
@@ -164,10 +168,34 @@ export class PgSource implements Source<PgClientLike> {
    */
   handOut(answer: PgAnswer): void {
     const client = this.#lingering.take()
-    if (client === undefined) return this.#ask(this.#connect, answer)
+    if (client === undefined) return this.#ask(this.#connectIdle, answer)
     if (this.#isWithoutPg(client)) return process.nextTick(answer, undefined, client)
     this.#giveBackToPg(client)
     this.handOut(answer)
+  }
+
+  readonly #newClient = (callback: PgConnectCallback): void => this.#pool.newClient({ callback })
+
+  /** As pg's own connect where one is at rest. */
+  readonly #connectIdle = (callback: PgConnectCallback): void => {
+    const { _pendingQueue: queue } = this.#pool
+    let isAnswered = false
+    const item: PgConnectItem = {
+      callback: (...answer) => {
+        isAnswered = true
+        callback(...answer)
+      },
+    }
+    queue.push(item)
+    process.nextTick(() => {
+      try {
+        this.#pool._pulseQueue()
+      } catch (error) {
+        // A listener to pg's `acquire` event has thrown: pg has forgotten who was to have the client.
+        if (!isAnswered && !queue.includes(item)) callback(error as Error, undefined, ignore)
+        throw error
+      }
+    })
   }
 
   /**

@@ -5,15 +5,18 @@ import type { DriverWork } from './driver-work.ts'
 import { LookRound } from './look-round.ts'
 import { ownMembers, type Patch, patchMembers } from './patch.ts'
 import {
+  ENDED,
   type PgClientLike,
+  type PgConnect,
   type PgConnectCallback,
+  type PgConnectItem,
   type PgEndCallback,
   type PgPoolLike,
   PgSource,
 } from './pg-source.ts'
 import { pgWork } from './pg-work.ts'
 
-const METHODS = ['connect', 'query', 'end', 'on', 'removeListener', '_remove', 'newClient'] as const
+const METHODS = ['connect', 'query', 'end', 'on', 'removeListener', '_remove', '_pulseQueue', 'newClient'] as const
 const LISTS = ['_clients', '_idle', '_pendingQueue'] as const
 
 /** Is it a pg.Pool, of whatever copy of pg? */
@@ -44,7 +47,10 @@ class PgAdapter implements Adapter<PgClientLike> {
   } as const
   readonly source: PgSource
   readonly #pool: PgPoolLike
-  readonly #own: Pick<PgPoolLike, 'connect' | 'query' | 'end'>
+  readonly #own: Pick<PgPoolLike, 'query' | 'end' | 'newClient'>
+  /** The instance's own, from before us. */
+  readonly #connectOnInstance: PgConnect | undefined
+  readonly #connectOfPg: PgConnect | undefined
   #gate: Gate<PgClientLike> | undefined
   #drain: () => Promise<unknown> = () => Promise.resolve()
   #patch: Patch | undefined
@@ -52,6 +58,8 @@ class PgAdapter implements Adapter<PgClientLike> {
   #options: Patch | undefined
   /** pg's own query is asking for its client. */
   #isOneQuery = false
+  /** By way of others, a caller is asking pg's own connect, which is to lead him to the gate. */
+  #asking: { readonly isOneQuery: boolean; readonly atRest: PgPoolLike['_idle'] } | undefined
   /** Connects at the gate. */
   #waiting = 0
   #strangers = 0
@@ -62,7 +70,9 @@ class PgAdapter implements Adapter<PgClientLike> {
   constructor(pool: PgPoolLike) {
     this.#pool = pool
     this.source = new PgSource(pool)
-    this.#own = ownMembers(pool, 'connect', 'query', 'end')
+    this.#own = ownMembers(pool, 'query', 'end', 'newClient')
+    this.#connectOnInstance = Object.hasOwn(pool, 'connect') ? pool.connect : undefined
+    this.#connectOfPg = connectOfPg(pool)
   }
 
   get isClosed(): boolean {
@@ -84,7 +94,7 @@ class PgAdapter implements Adapter<PgClientLike> {
     const pool = this.#pool
     this.#gate = gate
     this.#drain = settings.drain
-    this.#options = setOptions(pool.options, settings)
+    this.#options = setOptions(pool.options, settings, () => this.#asking !== undefined)
     this.source.attach(settings.destroyTimeoutMs)
     this.source.onHandedOn = this.#lookIfStrange
     if (settings.work !== undefined) this.#work = pgWork(settings.work)
@@ -95,6 +105,7 @@ class PgAdapter implements Adapter<PgClientLike> {
       connect: (callback?: PgConnectCallback) => this.#connect(callback),
       query: (...args: unknown[]) => this.#query(args),
       end: (callback?: PgEndCallback) => this.#end(callback),
+      newClient: { get: () => this.#newClient }, // no door: a caller has come in before
       idleCount: { get: () => this.source.idleCount() },
       waitingCount: { get: () => this.#gateWaiters() + this.source.strangersWaiting() },
     })
@@ -124,10 +135,49 @@ class PgAdapter implements Adapter<PgClientLike> {
   #connect(callback: PgConnectCallback | undefined): Promise<PgClientLike> | undefined {
     const isOneQuery = this.#isOneQuery
     this.#isOneQuery = false // whoever is called from here on, and asks for himself, may keep what he gets
+    const connect = this.#connectOnTop()
+    if (connect !== this.#connectOfPg && this.#gate !== undefined) {
+      return this.#connectBy(connect, callback, isOneQuery)
+    }
     if (callback) return void this.#ask(callback, isOneQuery)
     return new this.#pool.Promise<PgClientLike>((resolve, reject) => {
       this.#ask((error, client) => (client === undefined ? reject(error) : resolve(client)), false)
     }).catch(leadToCaller)
+  }
+
+  /** What a caller would call without us: a class's may be wrapped, or unwrapped, at any time. */
+  #connectOnTop(): PgConnect {
+    return this.#connectOnInstance ?? Object.getPrototypeOf(this.#pool).connect
+  }
+
+  /**
+   * Somebody has put his own connect over pg's, to see who waits for how long, or to ready what is lent: it is called
+   * for each caller, as it is without us, and the pg's own that it calls in turn finds nothing at rest and room for
+   * another: so it comes to `newClient`, which is the gate. One that calls it later than at once goes past the gate.
+   */
+  #connectBy(
+    connect: PgConnect,
+    callback: PgConnectCallback | undefined,
+    isOneQuery: boolean,
+  ): Promise<PgClientLike> | undefined {
+    this.#asking ??= { isOneQuery, atRest: this.#pool._idle.splice(0) }
+    try {
+      return connect.call(this.#pool, callback)
+    } finally {
+      this.#asked()
+    }
+  }
+
+  #asked(): void {
+    if (this.#asking !== undefined) this.#pool._idle.unshift(...this.#asking.atRest)
+    this.#asking = undefined
+  }
+
+  readonly #newClient = (item: PgConnectItem): void => {
+    const asking = this.#asking
+    if (asking === undefined) return this.#own.newClient(item)
+    this.#asked()
+    this.#ask(item.callback, asking.isOneQuery)
   }
 
   /** pg's own query comes back to us for a client. What is left to do is to bring its callback home. */
@@ -143,7 +193,7 @@ class PgAdapter implements Adapter<PgClientLike> {
   #ask(answer: PgConnectCallback, isOneQuery: boolean): void {
     const gate = this.#gate
     // Somebody who wrapped us while we were here may still call us.
-    if (gate === undefined) return this.#askPg(answer)
+    if (gate === undefined) return this.#askPg(this.#connectOnTop(), answer)
     this.#waiting += 1
     const lease = gate.setAside()
     if (lease !== undefined) return this.#handOut(lease, answer, isOneQuery)
@@ -151,9 +201,9 @@ class PgAdapter implements Adapter<PgClientLike> {
   }
 
   /** Detached: pg's own queue has taken over, and an end that is under way awaits whom it got from us. */
-  #askPg(answer: PgConnectCallback): void {
+  #askPg(connect: PgConnect, answer: PgConnectCallback): void {
     this.#waiting += 1
-    this.#own.connect((error, client, done) => {
+    connect.call(this.#pool, (error, client, done) => {
       this.#waiting -= 1
       answer(error, client, done)
       this.#endIfQuiet()
@@ -171,7 +221,8 @@ class PgAdapter implements Adapter<PgClientLike> {
     const { callback } = asker
     this.#waiting -= 1
     if (this.#gate === undefined) {
-      return this.#askPg((failure, client, done) => asker.answer(callback, failure, client, done))
+      const connect = this.#connectOfPg ?? this.#connectOnTop() // whoever is over it has been called for him
+      return this.#askPg(connect, (failure, client, done) => asker.answer(callback, failure, client, done))
     }
     asker.answer(callback, asPgError(error), undefined, ignore)
     this.#endIfQuiet()
@@ -319,13 +370,27 @@ class PgAsker extends CallerScope implements Asker<PgClientLike> {
  * pg's ceiling, and the only way to have pg give up a connect: without a timeout, a silent server would hold its slot
  * for good. Before a hook, pg's own timeout stays: createTimeoutMs covers that, too.
  */
-function setOptions(options: PgPoolLike['options'], { limitMax, createTimeoutMs }: GateSettings): Patch {
+function setOptions(
+  options: PgPoolLike['options'],
+  { limitMax, createTimeoutMs }: GateSettings,
+  isAsking: () => boolean,
+): Patch {
   const timeoutMs = hasHook(options) ? Math.min(connectTimeoutMs(options), createTimeoutMs) : createTimeoutMs
   return patchMembers(options, {
-    max: { get: () => limitMax },
+    max: { get: () => (isAsking() ? Number.POSITIVE_INFINITY : limitMax) },
     connectionTimeoutMillis: { value: timeoutMs === Number.POSITIVE_INFINITY ? 0 : timeoutMs },
   })
 }
+
+/** pg's own connect, told by how it is written: tracing may have put itself over it, or into it. Undefined: it has. */
+function connectOfPg(pool: PgPoolLike): PgConnect | undefined {
+  let at: Partial<PgPoolLike> | null = pool
+  while (at !== null && !OWN_CONNECT.test(String(at.connect))) at = Object.getPrototypeOf(at)
+  return at?.connect
+}
+
+/** Taken for somebody else's, it would only take a little longer. */
+const OWN_CONNECT = /^connect\s*\(\w+\)\s*\{\s*if\s*\(this\.ending\)[\s\S]*\bnewClient\b/
 
 /** A connect's hooks begin where pg's timeout for it ends, and pg itself lets them take for ever. In ms. */
 const HOOK_MS = 10_000
@@ -358,7 +423,6 @@ function asPgError(error: Error): Error {
   }
 }
 
-const ENDED = 'Cannot use a pool after calling end on the pool'
 const RELEASED = 'Release called on client which has already been released to the pool.'
 
 /** As pg does: a stack that leads to the caller, not to a timer or a socket; without a frame of ours on top. */

@@ -185,21 +185,33 @@ describe('what pg tells', () => {
 
   test('a callback that throws is an uncaught exception, and the pool goes on', async () => {
     const { pool, control } = adoptedPool({ max: 1 })
-    const listeners = process.listeners('uncaughtException')
-    process.removeAllListeners('uncaughtException')
-    try {
-      const uncaught = new Promise((resolve) => process.once('uncaughtException', resolve))
+    const uncaught = await uncaughtIn(() => {
       pool.connect((_error, _client, done) => {
         done()
         throw new Error('of the caller')
       })
-      expect(await uncaught).toMatchObject({ message: 'of the caller' })
-    } finally {
-      for (const listener of listeners) process.on('uncaughtException', listener)
-    }
+    })
+    expect(uncaught).toMatchObject({ message: 'of the caller' })
     await pool.query('select 1')
     expect(control.counts()).toMatchObject({ inUse: 0, idle: 1 })
   })
+
+  test("a listener to pg's acquire that throws costs the client, and not its caller's patience", async () => {
+    const { pool, control } = adoptedPool({ max: 2, connectionTimeoutMillis: 30_000 })
+    await pool.query('select 1')
+    pool.once('acquire', () => {
+      throw new Error('of the listener')
+    })
+    let query: Promise<pg.QueryResult> | undefined
+    const uncaught = await uncaughtIn(() => {
+      query = pool.query('select 2 as two')
+    })
+    expect(uncaught).toMatchObject({ message: 'of the listener' })
+    expect((await query)?.rows).toEqual([{ two: 2 }])
+    expect(control.counts()).toMatchObject({ waiters: 0, live: 2 }) // that client is out for good, as in bare pg
+    const { _clients: clients, _remove: remove } = pool as unknown as Private
+    for (const client of clients) remove.call(pool, client) // else end() would wait for it
+  }, 5_000)
 })
 
 describe("the caller's AsyncLocalStorage", () => {
@@ -263,6 +275,24 @@ describe("the caller's AsyncLocalStorage", () => {
     expect(new Set(seen)).toEqual(new Set([undefined]))
   })
 })
+
+interface Private {
+  readonly _clients: readonly pg.Client[]
+  _remove(client: pg.Client): void
+}
+
+/** The uncaught exception that comes of it. */
+async function uncaughtIn(act: () => void): Promise<unknown> {
+  const listeners = process.listeners('uncaughtException')
+  process.removeAllListeners('uncaughtException')
+  try {
+    const uncaught = new Promise((resolve) => process.once('uncaughtException', resolve))
+    act()
+    return await uncaught
+  } finally {
+    for (const listener of listeners) process.on('uncaughtException', listener)
+  }
+}
 
 function connectByCallback(from: pg.Pool): Promise<[pg.PoolClient, () => void]> {
   return new Promise((resolve, reject) =>
