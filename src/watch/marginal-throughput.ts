@@ -7,6 +7,8 @@ interface Arm {
   readonly completions: number
   /** Leases out × ms. */
   readonly inUseMs: number
+  /** How long those took that ended, in all: by Little's law the same, if what goes out comes back. */
+  readonly endedMs: number
 }
 
 /** Two neighbouring limits and what each yielded, under pressure. Plain data. */
@@ -43,6 +45,8 @@ const COMPLETIONS_MIN = 80
 const ARM_MS_MAX = 10_000
 /** Nearer to each other, two arms cannot be told apart. */
 const IN_USE_RATIO_MIN = 1.15
+/** Less of what was out has ended: the rest was forgotten. It completes nothing, whatever the backend can do. */
+const ENDED_RATIO_MIN = 0.6
 /** Elasticity that a limit must earn to be worth it; and how sure one has to be that it does not (95 %, one-sided). */
 const ELASTICITY_MIN = 0.5
 const DEVIATIONS = 1.64
@@ -60,23 +64,24 @@ export function stepMarginalThroughput(state: MarginalThroughput, sample: Sample
   const isOther = state.now === undefined || state.now.limit !== sample.limit
   const hasWeight = state.now !== undefined && state.now.completions >= COMPLETIONS_MIN
   const before = isOther && hasWeight ? state.now : state.before
-  const arm = isOther ? { limit: sample.limit, forMs: 0, completions: 0, inUseMs: 0 } : (state.now as Arm)
+  const arm = isOther ? { limit: sample.limit, forMs: 0, completions: 0, inUseMs: 0, endedMs: 0 } : (state.now as Arm)
   const now = arm.forMs < ARM_MS_MAX ? extend(arm, sample) : arm
   const comparison = before === undefined ? undefined : (compare(before, now) ?? state.comparison)
   return { before, now, pressedAtMs: sample.atMs, comparison }
 }
 
-function extend(arm: Arm, { windowMs, completions, inUseMean }: Sample): Arm {
+function extend(arm: Arm, { windowMs, completions, inUseMean, leaseMsMean }: Sample): Arm {
   return {
     limit: arm.limit,
     forMs: arm.forMs + windowMs,
     completions: arm.completions + completions,
     inUseMs: arm.inUseMs + inUseMean * windowMs,
+    endedMs: arm.endedMs + completions * leaseMsMean,
   }
 }
 
 function compare(before: Arm, now: Arm): Comparison | undefined {
-  if (now.completions < COMPLETIONS_MIN) return undefined
+  if (now.completions < COMPLETIONS_MIN || now.endedMs < ENDED_RATIO_MIN * now.inUseMs) return undefined
   const inUseFrom = before.inUseMs / before.forMs
   const inUseTo = now.inUseMs / now.forMs
   const moved = Math.log(inUseTo / inUseFrom)

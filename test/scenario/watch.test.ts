@@ -14,6 +14,7 @@ import {
   uslBackend,
 } from '../../src/sim/index.ts'
 import { ProcessClock } from '../../src/sim/process-clock.ts'
+import { scenarios } from '../../src/sim/scenarios.ts'
 import { VirtualClock } from '../../src/sim/virtual-clock.ts'
 
 /** Leases of 20 ms, however many there are: an I/O-bound backend with nothing to be saturated. */
@@ -105,6 +106,11 @@ test('nor is it taken for slow leases while a limit from before is made up for',
   const [first] = result.warnings.filter(({ severity }) => severity !== 'info')
   expect(first).toMatchObject({ cause: 'backend-saturated' })
 })
+
+test('a leak is named, and the pool that grows to make up for it accuses no backend', async () => {
+  const { warnings } = await simulate({ ...scenarios.leak.options, seed: 1 })
+  expect(new Set(warnings.map(({ cause }) => cause))).toEqual(new Set(['leak']))
+}, 30_000)
 
 test('a backend that refuses connections is named within a second, and once', async () => {
   const result = await simulate({

@@ -7,14 +7,16 @@ import {
 import { fullWindow } from '../../support/new-test-watch.ts'
 import { sampleOf } from '../../support/sample-of.ts'
 
+type ArmSeen = readonly [limit: number, perSecond: number, windows: number, leaseMsMean?: number]
+
 /** Windows of 250 ms at these limits, each completing so many leases a second, with waiters throughout. */
-function measure(arms: readonly (readonly [limit: number, perSecond: number, windows: number])[]): MarginalThroughput {
+function measure(arms: readonly ArmSeen[]): MarginalThroughput {
   let state = NO_THROUGHPUT
   let atMs = 0
-  for (const [limit, perSecond, windows] of arms) {
+  for (const [limit, perSecond, windows, leaseMsMean = (1_000 * limit) / perSecond] of arms) {
     for (let i = 0; i < windows; i++) {
       atMs += 250
-      const sample = sampleOf({ ...fullWindow(20, { limit, completions: perSecond / 4 }), atMs })
+      const sample = sampleOf({ ...fullWindow(20, { limit, completions: perSecond / 4, leaseMsMean }), atMs })
       state = JSON.parse(JSON.stringify(stepMarginalThroughput(state, sample)))
     }
   }
@@ -46,6 +48,16 @@ test('a third of the resources fewer, and no lease fewer: flat as well', () => {
       [32, 1_300, 4],
     ]).comparison,
   ).toMatchObject({ isFlat: true })
+})
+
+// The pool grew to make up for what it had lost, and the backend was called saturated while it answered as fast as ever.
+test('leases that never come back complete nothing at any limit, and say nothing of the backend', () => {
+  expect(
+    measure([
+      [15, 490, 8, 13],
+      [23, 520, 8, 13],
+    ]).comparison,
+  ).toBeUndefined()
 })
 
 test('too few completions decide nothing', () => {

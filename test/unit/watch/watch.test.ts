@@ -153,7 +153,8 @@ describe('limits', () => {
     const given = newTestWatch()
     const sinceMs = given.clock.nowMs()
     for (let i = 0; i < 4; i++) given.see(fullWindow(30, { limit: 32, completions: 325 }), { waitingSinceMs: sinceMs })
-    for (let i = 0; i < 4; i++) given.see(fullWindow(30, { limit: 48, completions: 322 }), { waitingSinceMs: sinceMs })
+    for (let i = 0; i < 4; i++)
+      given.see(fullWindow(30, { limit: 48, completions: 322, leaseMsMean: 37 }), { waitingSinceMs: sinceMs })
     expect(warningOf(given, 'backend-saturated').message).toBe(
       "The backend of pool 'orders' is saturated: with 48 resources in use instead of 32, 1288 leases end " +
         'each second instead of 1300. A larger pool will not help; 30 callers wait.',
