@@ -1,6 +1,6 @@
 import type { CreateFailureClass } from './contract.ts'
 
-/** The backend has too many connections. Codes, never texts: those are translated. */
+/** The backend has too many connections. Codes, not texts: those are translated. */
 const REFUSING: ReadonlySet<unknown> = new Set([
   '53300', // PostgreSQL too_many_connections, also for "remaining connection slots are reserved"
   'ER_CON_COUNT_ERROR', // MySQL, MariaDB: Too many connections
@@ -10,6 +10,13 @@ const REFUSING: ReadonlySet<unknown> = new Set([
   'ER_USER_LIMIT_REACHED', // max_user_connections
   1226,
 ])
+
+/**
+ * Poolers in front of PostgreSQL say it under codes that stand for anything, but untranslated: PgBouncer of its
+ * max_client_conn, max_db_client_connections and max_user_client_connections, Supavisor of its two limits.
+ */
+const POOLERS: ReadonlySet<unknown> = new Set(['08P01', 'XX000'])
+const REFUSING_TEXT = /no more connections allowed|client connections exceeded|max client(s| connections) reached/i
 
 /** Trying again with the same credentials cannot help. */
 const DENIED: ReadonlySet<unknown> = new Set([
@@ -39,8 +46,9 @@ export function classifyCreateFailure(error: unknown): CreateFailureClass {
 function classOf(error: unknown): CreateFailureClass {
   let cause = error
   for (let depth = 0; depth < CAUSES_MAX && typeof cause === 'object' && cause !== null; depth++) {
-    const { code, errno, cause: below, parent } = cause as NestedError
+    const { code, errno, message, cause: below, parent } = cause as NestedError
     if (REFUSING.has(code) || REFUSING.has(errno)) return 'refusing'
+    if (POOLERS.has(code) && REFUSING_TEXT.test(String(message))) return 'refusing'
     if (DENIED.has(code) || DENIED.has(errno)) return 'denied'
     if (cause instanceof CreateTimedOut) return 'timeout'
     cause = below ?? parent
@@ -51,6 +59,7 @@ function classOf(error: unknown): CreateFailureClass {
 interface NestedError {
   readonly code?: unknown
   readonly errno?: unknown
+  readonly message?: unknown
   readonly cause?: unknown
   /** Sequelize's word for the cause. */
   readonly parent?: unknown

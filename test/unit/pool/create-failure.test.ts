@@ -5,12 +5,33 @@ function coded(code: string, more: object = {}): Error {
   return Object.assign(new Error('in some language'), { code, ...more })
 }
 
+/** As poolers in front of PostgreSQL say it: PgBouncer 1.18 to 1.25, Supavisor. */
+function said(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code })
+}
+
 test.each([
   ['PostgreSQL: too many connections', coded('53300'), 'refusing'],
   ['MySQL: too many connections', coded('ER_CON_COUNT_ERROR', { errno: 1040 }), 'refusing'],
   ['MySQL, by its number alone', { errno: 1040 }, 'refusing'],
   ['MariaDB: too many connections of this user', coded('ER_TOO_MANY_USER_CONNECTIONS'), 'refusing'],
   ['MySQL: a limit of the account', { errno: 1226 }, 'refusing'],
+  ['PgBouncer: max_client_conn', said('08P01', 'no more connections allowed (max_client_conn)'), 'refusing'],
+  [
+    'PgBouncer: max_db_client_connections',
+    said('08P01', 'client connections exceeded (max_db_client_connections)'),
+    'refusing',
+  ],
+  ['Supavisor', said('XX000', '(EMAXCONN) max client connections reached, limit: 200'), 'refusing'],
+  [
+    'Supavisor, in session mode',
+    said(
+      'XX000',
+      'MaxClientsInSessionMode: max clients reached - in Session mode max clients are limited to pool_size',
+    ),
+    'refusing',
+  ],
+  ['PgBouncer cannot reach the server', said('08P01', 'pgbouncer cannot connect to server'), 'unreachable'],
   ['PostgreSQL: wrong password', coded('28P01'), 'denied'],
   ['PostgreSQL: no entry in pg_hba.conf', coded('28000'), 'denied'],
   ['PostgreSQL: no such database', coded('3D000'), 'denied'],
