@@ -56,7 +56,13 @@ export interface Mysql2PoolLike {
     queueLimit: number
     waitForConnections: boolean
     resetOnRelease?: boolean
-    readonly connectionConfig: { connectTimeout: number }
+    readonly connectionConfig: {
+      connectTimeout: number
+      readonly database?: string
+      readonly host?: string
+      readonly port?: number
+      readonly socketPath?: string
+    }
   }
   /** Private, since nothing public counts: every connection of the pool, connecting ones included. */
   readonly _allConnections: Mysql2List<Mysql2ConnectionLike>

@@ -1,3 +1,4 @@
+import { tracingChannel } from 'node:diagnostics_channel'
 import { ignore } from '../base/ignore.ts'
 import type { Adapter, Asker, Gate, GateLease, GateSettings, PoolCounts } from '../pool/contract.ts'
 import { broughtHome, CallerScope, withCallbackHome } from './caller-scope.ts'
@@ -156,6 +157,7 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
   // ------------------------------------------------------------------------------------------------ the doors
 
   #getConnection(callback: Mysql2Callback): void {
+    if (typeof callback !== 'function') throw new TypeError(NO_CALLBACK) // nobody would give it back
     const gate = this.#gate
     const ofQuery = this.#asker
     this.#asker = undefined // whoever is called from here on, and asks for himself, has none
@@ -164,6 +166,17 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     const lease = gate.setAside()
     if (lease !== undefined) return this.#handOut(lease, callback, ofQuery !== undefined)
     const asker = ofQuery ?? new Mysql2Asker(this, false)
+    if (!POOL_CONNECT.start.hasSubscribers) return this.#wait(gate, asker, callback)
+    POOL_CONNECT.traceCallback(
+      (traced: Mysql2Callback) => this.#wait(gate, asker, traced),
+      0,
+      serverOf(this.#pool.config.connectionConfig),
+      undefined,
+      callback,
+    )
+  }
+
+  #wait(gate: Gate<Mysql2ConnectionLike>, asker: Mysql2Asker, callback: Mysql2Callback): void {
     asker.callback = callback
     if (this.#pool.listenerCount('enqueue') === 0) return gate.wait(asker)
     const before = gate.counts()
@@ -317,6 +330,19 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     this.#gate?.reconcile(this.#strangers, this.source.takeLatestError())
   }
 }
+
+/** mysql2's own channel, by which tracing sees who waits for how long, as mysql2 itself tells of whom it serves. */
+const POOL_CONNECT = /* @__PURE__ */ tracingChannel('mysql2:pool:connect')
+
+function serverOf({ database, host, port, socketPath }: Mysql2PoolLike['config']['connectionConfig']): object {
+  return {
+    database: database || '',
+    serverAddress: socketPath || host || 'localhost',
+    serverPort: socketPath ? undefined : port || 3306,
+  }
+}
+
+const NO_CALLBACK = 'getConnection() of a callback pool needs a callback; pool.promise() has one that gives a promise'
 
 /** The lease that a connection is out on. */
 interface Seat {

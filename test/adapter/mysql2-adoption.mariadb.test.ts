@@ -1,3 +1,5 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { tracingChannel } from 'node:diagnostics_channel'
 import mysql from 'mysql2'
 import mysqlPromise from 'mysql2/promise'
 import { afterEach, describe, expect, inject, test } from 'vitest'
@@ -127,6 +129,56 @@ describe.skipIf(server === undefined)('an adopted mysql2 pool', () => {
     expect(enqueued).toBe(1)
     connection.release()
     ;(await waiting).release()
+  })
+
+  test("tracing by mysql2's own channel sees each caller once, in his own context, for as long as he waits", async () => {
+    interface Span {
+      readonly of: number | undefined
+      outAtEnd?: number
+      server?: unknown
+    }
+    const pool = newPool({ connectionLimit: 2 })
+    const control = adopt(pool)
+    await pool.query('select 1')
+    const request = new AsyncLocalStorage<number>()
+    const spans = new Map<object, Span>()
+    const channel = tracingChannel('mysql2:pool:connect')
+    const heard = {
+      start: (context: object) => void spans.set(context, { of: request.getStore() }),
+      end: () => {},
+      asyncStart: (context: object) => {
+        const { serverPort } = context as { serverPort?: unknown }
+        Object.assign(spans.get(context) ?? {}, { outAtEnd: control.counts().inUse, server: serverPort })
+      },
+      asyncEnd: () => {},
+      error: () => {},
+    }
+    channel.subscribe(heard)
+    try {
+      const ways = [
+        () => pool.query('select sleep(0.005)'),
+        () => pool.execute('select sleep(0.005)'),
+        () => callback((done) => pool.pool.query('select sleep(0.005)', done)),
+        async () => (await pool.getConnection()).release(),
+        async () => (await take(pool.pool)).release(),
+      ]
+      await Promise.all(ways.map((use, at) => request.run(at, use)))
+    } finally {
+      channel.unsubscribe(heard)
+    }
+    const ofCallers = [...spans.values()].filter(({ of }) => of !== undefined)
+    expect(ofCallers.map(({ of }) => of)).toEqual([0, 1, 2, 3, 4])
+    expect(ofCallers.every(({ outAtEnd = 0 }) => outAtEnd >= 1 && outAtEnd <= 2)).toBe(true)
+    expect(new Set(ofCallers.map(({ server }) => server))).toEqual(new Set([server?.port]))
+  })
+
+  test('getConnection() of the callback pool without a callback is refused, and takes no connection', () => {
+    const pool = newPool()
+    const control = adopt(pool)
+    expect(() => (pool.pool as unknown as { getConnection(): void }).getConnection()).toThrow(
+      /needs a callback; .* pool\.promise\(\)/,
+    )
+    expect(control.stats().acquired + control.counts().waiters).toBe(0)
   })
 
   test('a released connection goes to a waiter on the next tick, as in mysql2, and a second release takes it from nobody', async () => {
