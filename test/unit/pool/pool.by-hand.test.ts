@@ -167,8 +167,8 @@ test('resize() goes below a limitMin that nobody gave, until resume()', async ()
   await clock.advance(300)
   expect(pool.counts()).toMatchObject({ limit: 1, inUse: 1, waiters: 1 })
   pool.resume()
-  await waiting
   await clock.advance(100)
+  await waiting
   expect(pool.counts().limit).toBeGreaterThan(1)
   expect(() => pool.resize(0)).toThrow('resize: limit must be an integer within 1..limitMax (1..50), got 0')
 })
