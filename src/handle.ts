@@ -257,9 +257,8 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
    * @throws TypeError | RangeError for any other
    */
   resize(limit: number): void {
-    const { limitMin, pinMin, limitMax } = this.#limits
-    const allowed = `within ${pinMin < limitMin ? pinMin : 'limitMin'}..limitMax (${pinMin}..${limitMax})`
-    requireInteger('resize: limit', limit, pinMin, limitMax, allowed)
+    const { pinMin, limitMax } = this.#limits
+    requireInteger('resize: limit', limit, pinMin, limitMax, `up to limitMax (${pinMin}..${limitMax})`)
     this.#isPinned = true
     this.#loop.pin()
     this.engine.resize(limit, 'manual')

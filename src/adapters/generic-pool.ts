@@ -332,11 +332,11 @@ class Withdrawn extends Error {
 function asOurs(priority: unknown, priorityRange: number): number {
   const wanted = Math.trunc(Number(priority)) || 0
   const slot = wanted >= 0 && wanted < priorityRange ? wanted : priorityRange - 1
-  return Math.max(PRIORITY_MIN, PRIORITY_MAX - slot)
+  return Math.max(PRIORITY_MIN, -slot)
 }
 
-const PRIORITY_MIN = -5
-const PRIORITY_MAX = 5
+/** The engine's lowest. */
+const PRIORITY_MIN = -100
 
 async function isFit(factory: GenericPoolFactory, resource: unknown): Promise<unknown> {
   try {

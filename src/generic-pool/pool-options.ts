@@ -127,7 +127,6 @@ export function resolveOptions(given: Options | null | undefined): ResolvedOptio
     manner: {
       lends: options.fifo === false ? 'newest' : 'oldest',
       creates: isAdaptive ? 'paced' : 'perWaiter',
-      levels: priorityRange,
       isFull: (counts) => {
         if (counts.waiters < waitersMax) return false
         const { waiters, size, limit, idle, validating } = counts

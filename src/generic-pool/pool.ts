@@ -11,7 +11,6 @@ import { type Engine, PoolHandle } from '../handle.ts'
 import type { ResolvedAcquire } from '../pool/acquire-options.ts'
 import type { Asker, Lease, LeaseInfo } from '../pool/contract.ts'
 import type { DrainResult } from '../pool/pool.ts'
-import { PRIORITY_MIN } from '../pool/waiter-queue.ts'
 import { Deque } from './deque.ts'
 import { DefaultEvictor, type Evictor, type PooledResource } from './evictor.ts'
 import { type Factory, type Options, type ResolvedOptions, resolveOptions } from './pool-options.ts'
@@ -101,7 +100,7 @@ export class Pool<T> extends EventEmitter {
     this.#wanted = Array.from({ length: priorityRange }, (_, priority) => ({
       timeoutMs: pool.acquireTimeoutMs,
       signal: undefined,
-      priority: priorityRange - 1 - priority + PRIORITY_MIN, // to the engine, more is higher
+      priority: priorityRange - 1 - priority, // to the engine, more is higher
       tag: undefined,
     }))
     this.#lowest = this.#wanted.at(-1) as ResolvedAcquire

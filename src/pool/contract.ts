@@ -32,7 +32,7 @@ export interface AcquireOptions {
   readonly timeoutMs?: number
   /** Gives up waiting when aborted. It does not end a lease. */
   readonly signal?: AbortSignal
-  /** Integer from -5 to 5; higher is served first, equals in order of arrival. @defaultValue 0 */
+  /** Integer from -100 to 100; higher is served first, equals in order of arrival. @defaultValue 0 */
   readonly priority?: number
   /** What the resource is wanted for, e.g. a route; it labels holders, warnings and errors. */
   readonly tag?: string

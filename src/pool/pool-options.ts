@@ -140,12 +140,10 @@ function resolveLimits(read: OptionsReader<PoolOptions>) {
   const limitMinGiven = read.count('limitMin', { min: 1 })
   const limitInitialGiven = read.count('limitInitial', { min: 1 })
   const isMinGiven = read.has('limitMin')
-  const isInitialGiven = read.has('limitInitial')
-  const limitMinLikely = Math.min(limitMinGiven, limitMax, isInitialGiven ? limitInitialGiven : limitMax)
-  const limitMin = isMinGiven ? limitMinGiven : limitMinLikely
+  const limitMin = isMinGiven ? limitMinGiven : Math.min(limitMinGiven, limitMax, limitInitialGiven)
   if (limitMin > limitMax) read.contradiction('limitMin', `must not exceed limitMax (${limitMax})`)
   const warmUp = read.count('warmUp', { max: limitMax })
-  const limitInitial = isInitialGiven
+  const limitInitial = read.has('limitInitial')
     ? limitInitialGiven
     : Math.min(Math.max(limitInitialGiven, limitMin, warmUp), limitMax)
   if (limitInitial < limitMin || limitInitial > limitMax) {

@@ -159,7 +159,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#parts = parts
     this.#manner = manner
     this.#idle = new IdleSet<T>(manner.lends)
-    this.#queue = new WaiterQueue<T>(manner.levels)
+    this.#queue = new WaiterQueue<T>()
     this.#view = new PoolView<T>(this.#queue, options.limitInitial, {
       liveWanted: () => Math.max(this.#liveMin, this.#liveAhead, this.#liveForNext(), this.#warmUp?.liveWanted ?? 0),
       creatingMax: () => this.#creatingMax(),

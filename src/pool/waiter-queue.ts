@@ -3,10 +3,9 @@ import { whenAborted } from '../base/when-aborted.ts'
 import type { Asker, Caller, WaiterInfo } from './contract.ts'
 import type { PoolLease } from './lease.ts'
 
-/** Bounds of an acquire's priority. Few levels: each is a list of its own, and the highest is found by one scan. */
-export const PRIORITY_MIN = -5
-export const PRIORITY_MAX = 5
-export const PRIORITY_LEVELS: number = PRIORITY_MAX - PRIORITY_MIN + 1
+/** Bounds of an acquire's priority: whoever joins or leaves at another than 0 walks those at which somebody waits. */
+export const PRIORITY_MIN = -100
+export const PRIORITY_MAX = 100
 
 /** What else has to know when a waiter leaves. */
 export interface Leaving<T> {
@@ -21,14 +20,14 @@ export interface Expiring<T> extends Leaving<T> {
 /** An acquire that is not served yet. Leaving the queue and being settled are one act (I6). */
 export class Waiter<T> implements WaiterInfo {
   readonly sinceMs: number
-  readonly level: number
+  readonly priority: number
   readonly tag: string | undefined
   readonly caller: Caller | undefined
   readonly #asker: Asker<T>
   #queue: Leaving<T> | undefined = undefined
   #deadlines: Expiring<T> | undefined = undefined
   #unheed: (() => void) | undefined = undefined
-  /** Neighbours in the list of its level. */
+  /** Neighbours among those of its priority. */
   older: Waiter<T> | undefined = undefined
   newer: Waiter<T> | undefined = undefined
   /** Neighbours in the list of those with the same timeout. */
@@ -37,7 +36,7 @@ export class Waiter<T> implements WaiterInfo {
 
   constructor(sinceMs: number, priority: number, tag: string | undefined, asker: Asker<T>, caller?: Caller) {
     this.sinceMs = sinceMs
-    this.level = priority - PRIORITY_MIN
+    this.priority = priority
     this.tag = tag
     this.caller = caller
     this.#asker = asker
@@ -87,19 +86,20 @@ export class Waiter<T> implements WaiterInfo {
   }
 }
 
-/** Waiters by priority, in order of arrival within each: in, out and away, each O(1). */
+/** Those who wait at one priority. */
+interface Level<T> {
+  readonly priority: number
+  oldest: Waiter<T> | undefined
+  newest: Waiter<T> | undefined
+}
+
+/** Waiters by priority, in order of arrival within each: in, out and away, each O(1) in how many wait. */
 export class WaiterQueue<T> {
-  readonly #oldest: (Waiter<T> | undefined)[]
-  readonly #newest: (Waiter<T> | undefined)[]
-  /** One bit for each level that has waiters. */
-  #levels = 0
+  readonly #usual: Level<T> = { priority: 0, oldest: undefined, newest: undefined }
+  /** Highest first. Of 0 always, since hardly anybody gives another; else only those that have waiters. */
+  readonly #levels: [Level<T>, ...Level<T>[]] = [this.#usual]
   #length = 0
   #waitingSinceMs: number | undefined
-
-  constructor(levels: number = PRIORITY_LEVELS) {
-    this.#oldest = new Array(levels).fill(undefined)
-    this.#newest = new Array(levels).fill(undefined)
-  }
 
   get length(): number {
     return this.#length
@@ -114,53 +114,56 @@ export class WaiterQueue<T> {
   get oldestSinceMs(): number | undefined {
     if (this.#length === 0) return undefined
     let oldestMs = Number.POSITIVE_INFINITY
-    // By the levels that have waiters, hardly ever more than one: it is asked whenever an acquire has to queue.
-    for (let levels = this.#levels; levels !== 0; ) {
-      const level = 31 - Math.clz32(levels)
-      oldestMs = Math.min(oldestMs, (this.#oldest[level] as Waiter<T>).sinceMs)
-      levels &= ~(1 << level)
-    }
+    for (const { oldest } of this.#levels) if (oldest !== undefined) oldestMs = Math.min(oldestMs, oldest.sinceMs)
     return oldestMs
   }
 
   /** Of the highest priority: who came first, or last. */
   next(order: 'oldest' | 'newest'): Waiter<T> | undefined {
-    if (this.#levels === 0) return undefined
-    return (order === 'oldest' ? this.#oldest : this.#newest)[31 - Math.clz32(this.#levels)]
+    const highest = this.#levels[0]
+    return (highest.oldest === undefined ? this.#levels[1] : highest)?.[order]
   }
 
   /** All who wait, by priority, then oldest first. Walks the queue. */
   *waiters(): Iterable<Waiter<T>> {
-    for (let level = this.#oldest.length - 1; level >= 0; level--) {
-      for (let waiter = this.#oldest[level]; waiter !== undefined; waiter = waiter.newer) yield waiter
+    for (const { oldest } of this.#levels) {
+      for (let waiter = oldest; waiter !== undefined; waiter = waiter.newer) yield waiter
     }
   }
 
   add(waiter: Waiter<T>, nowMs: number): void {
-    const { level } = waiter
-    const newest = this.#newest[level]
+    const level = this.#levelOf(waiter.priority)
+    const { newest } = level
     waiter.older = newest
-    if (newest === undefined) {
-      this.#oldest[level] = waiter
-      this.#levels |= 1 << level
-    } else {
-      newest.newer = waiter
-    }
-    this.#newest[level] = waiter
+    if (newest === undefined) level.oldest = waiter
+    else newest.newer = waiter
+    level.newest = waiter
     if (this.#length === 0) this.#waitingSinceMs = nowMs
     this.#length += 1
   }
 
   remove(waiter: Waiter<T>): void {
-    const { level, older, newer } = waiter
-    if (older === undefined) this.#oldest[level] = newer
+    const { older, newer } = waiter
+    const level = this.#levelOf(waiter.priority)
+    if (older === undefined) level.oldest = newer
     else older.newer = newer
-    if (newer === undefined) this.#newest[level] = older
+    if (newer === undefined) level.newest = older
     else newer.older = older
-    if (older === undefined && newer === undefined) this.#levels &= ~(1 << level)
+    if (level.oldest === undefined && level !== this.#usual) this.#levels.splice(this.#levels.indexOf(level), 1)
     waiter.older = undefined
     waiter.newer = undefined
     this.#length -= 1
     if (this.#length === 0) this.#waitingSinceMs = undefined
+  }
+
+  #levelOf(priority: number): Level<T> {
+    if (priority === 0) return this.#usual
+    const lower = this.#levels.findIndex((level) => level.priority <= priority)
+    const at = lower < 0 ? this.#levels.length : lower
+    const found = this.#levels[at]
+    if (found?.priority === priority) return found
+    const level = { priority, oldest: undefined, newest: undefined }
+    this.#levels.splice(at, 0, level)
+    return level
   }
 }

@@ -1,5 +1,6 @@
 import { readOptions, show } from '../base/options.ts'
 import type { Random } from '../base/random.ts'
+import { PRIORITY_MAX, PRIORITY_MIN } from '../pool/waiter-queue.ts'
 import type { RequestKind } from './request.ts'
 import { type Arrivals, readWorkload, type Workload } from './workload.ts'
 
@@ -37,7 +38,7 @@ function readPart(given: MixedPart, at: number): Part {
       ...(read.has('tag') ? { tag: read.text('tag') } : {}),
       work: read.ratio('work', { min: Number.MIN_VALUE, max: 1e9 }),
       holdMsMean: read.durationMs('holdMsMean', { max: 1e9 }),
-      priority: read.count('priority', { min: -5, max: 5 }),
+      priority: read.count('priority', { min: PRIORITY_MIN, max: PRIORITY_MAX }),
     },
   }
 }

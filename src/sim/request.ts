@@ -6,7 +6,7 @@ export interface RequestKind {
   readonly work?: number
   /** Added to the mean time for which the application keeps the lease after the statement, in ms. @defaultValue 0 */
   readonly holdMsMean?: number
-  /** Of its acquires: integer from -5 to 5. @defaultValue 0 */
+  /** Of its acquires: integer from -100 to 100. @defaultValue 0 */
   readonly priority?: number
 }
 

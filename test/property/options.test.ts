@@ -313,7 +313,7 @@ const ACQUIRE: CallSpec = {
   options: {
     timeoutMs: timeout,
     signal: only(anySignal, ...NO_SIGNALS),
-    priority: { ...count({ min: -5, max: 5 }), wrongType: noNumber.filter((value) => !Number.isNaN(value)) },
+    priority: { ...count({ min: -100, max: 100 }), wrongType: noNumber.filter((value) => !Number.isNaN(value)) },
     tag,
   },
 }
@@ -400,7 +400,7 @@ const POSITIONAL_CALLS: readonly CallSpec[] = [
   {
     call: 'resize',
     with: (limit) => newPool().resize(limit as number),
-    options: { limit: count({ min: 2, max: 50 }) },
+    options: { limit: count({ min: 1, max: 50 }) },
   },
   { call: 'warmUp', with: (n) => newPool().warmUp(n as number), options: { count: count({ min: 0, max: 50 }) } },
   { call: 'decisions', with: (n) => newPool().decisions(n as number), options: { count: count({ min: 0 }) } },

@@ -112,3 +112,18 @@ test('any number of resources taken before adoption may come back at once', asyn
   expect(control.counts()).toMatchObject({ live: most, inUse: 1 })
   expect(control.stats()).toMatchObject({ created: 0, evicted: 0 })
 })
+
+test('of a priorityRange of a hundred every priority keeps its place', async () => {
+  const pool = createPool({ create: async () => ({}), destroy: async () => {} }, { max: 1, priorityRange: 100 })
+  adapt(pool, OPTIONS)
+  const held = await pool.acquire()
+  const order: number[] = []
+  const served = [99, 40, 0, 41, 12, 98].map(async (priority) => {
+    const one = await pool.acquire(priority)
+    order.push(priority)
+    await pool.release(one)
+  })
+  await pool.release(held)
+  await Promise.all(served)
+  expect(order).toEqual([0, 12, 40, 41, 98, 99])
+})

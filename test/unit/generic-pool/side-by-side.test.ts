@@ -215,14 +215,14 @@ for (const fifo of [true, false, undefined]) {
   })
 }
 
-for (const priorityRange of [1, 3, 20, undefined]) {
+for (const priorityRange of [1, 3, 20, 70, undefined]) {
   same(
     `priorityRange: ${priorityRange}, priorities given`,
     { options: { max: 1, ...(priorityRange === undefined ? {} : { priorityRange }) } },
     async (s) => {
       const order: number[] = []
       const held = await s.pool.acquire()
-      const priorities = [2, 0, 19, 1, -1, 99, 0, 2, 1.7]
+      const priorities = [2, 0, 40, 8, 19, 1, -1, 99, 0, 69, 2, 1.7]
       const served = priorities.map(async (priority, caller) => {
         const resource = await s.pool.acquire(priority)
         order.push(caller)

@@ -145,7 +145,7 @@ test.each([
   const { pool, clock } = newTestPool({ controller: greedy, limitInitial: 2, windowMs: 100 })
   const refused = () => pool.resize(limit as number)
   expect(refused).toThrow(type)
-  expect(refused).toThrow(`resize: limit must be an integer within limitMin..limitMax (1..50), got ${shown}`)
+  expect(refused).toThrow(`resize: limit must be an integer up to limitMax (1..50), got ${shown}`)
   await pool.acquire()
   await clock.advance(100)
   expect(pool.counts().limit).toBe(3)
@@ -170,7 +170,7 @@ test('resize() goes below a limitMin that nobody gave, until resume()', async ()
   await clock.advance(100)
   await waiting
   expect(pool.counts().limit).toBeGreaterThan(1)
-  expect(() => pool.resize(0)).toThrow('resize: limit must be an integer within 1..limitMax (1..50), got 0')
+  expect(() => pool.resize(0)).toThrow('resize: limit must be an integer up to limitMax (1..50), got 0')
 })
 
 // ---------------------------------------------------------------------------------------------- warmUp
