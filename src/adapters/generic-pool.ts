@@ -1,5 +1,7 @@
+import { deferred } from '../base/deferred.ts'
 import { ignore } from '../base/ignore.ts'
 import type { LiveCounts } from '../pool/contract.ts'
+import { Covered } from './covered.ts'
 import { asGenericPoolError } from './generic-pool-errors.ts'
 import { ownMembers, patchLasting, patchMembers } from './patch.ts'
 import type { Doors, PoolFace } from './pool-face.ts'
@@ -12,6 +14,8 @@ interface GenericPoolFactory {
 
 /** Private: generic-pool's record of an acquire. */
 interface ResourceRequest {
+  readonly promise: Promise<unknown>
+  resolve(resource: unknown): void
   reject(reason: unknown): void
 }
 
@@ -22,6 +26,7 @@ export interface GenericPoolLike {
   readonly borrowed: number
   readonly pending: number
   acquire(priority?: number): Promise<unknown>
+  start(): void
   release(resource: unknown): Promise<void>
   destroy(resource: unknown): Promise<void>
   use(fn: (resource: unknown) => unknown, priority?: number): Promise<unknown>
@@ -47,9 +52,9 @@ export interface GenericPoolLike {
   _availableObjects: { readonly length: number; shift(): PooledResource | undefined; pop(): PooledResource | undefined }
   /** Private: lent or idle. */
   readonly _allObjects: ReadonlySet<PooledResource>
-  readonly _waitingClientsQueue: {
+  _waitingClientsQueue: {
     readonly length: number
-    readonly tail: ResourceRequest | undefined
+    enqueue(request: ResourceRequest, priority?: number): void
     /** By priority, the lowest last, where ours are. */
     readonly _slots: readonly { readonly _list: RequestList }[]
   }
@@ -76,7 +81,7 @@ interface PooledResource {
   readonly obj: unknown
 }
 
-const METHODS = ['acquire', 'release', 'destroy', 'use', 'drain', 'clear', '_destroy', '_dispense'] as const
+const METHODS = ['acquire', 'start', 'release', 'destroy', 'use', 'drain', 'clear', '_destroy', '_dispense'] as const
 const COUNTS = ['size', 'available', 'borrowed', 'pending'] as const
 
 /** Is it a Pool of generic-pool, of whatever copy? Not our drop-in for it, which is adaptive by itself. */
@@ -113,9 +118,11 @@ export class GenericPoolFace implements PoolFace<unknown> {
   readonly #max: number
   readonly liveMin: number
   readonly #waitersMax: number
-  readonly #readQueued: () => number
+  readonly #queue: GenericPoolLike['_waitingClientsQueue']
+  readonly #acquireOf: Covered<GenericPoolLike['acquire']>
   /** Our requests, in its queue or just answered. */
   readonly #requests = new Set<ResourceRequest>()
+  #isGated = false
   #isOpening = false
 
   constructor(pool: GenericPoolLike) {
@@ -124,8 +131,8 @@ export class GenericPoolFace implements PoolFace<unknown> {
     this.liveMin = pool._config.min
     this.#waitersMax = pool._config.maxWaitingClients ?? Number.POSITIVE_INFINITY // NaN is none either
     this.#own = ownMembers(pool, 'acquire', 'release', 'destroy', 'drain', '_dispense')
-    const queue = pool._waitingClientsQueue
-    this.#readQueued = () => queue.length
+    this.#queue = pool._waitingClientsQueue
+    this.#acquireOf = new Covered(pool, 'acquire', OWN_ACQUIRE)
   }
 
   get isClosed(): boolean {
@@ -160,18 +167,25 @@ export class GenericPoolFace implements PoolFace<unknown> {
     }
   }
 
-  /** At the very end of its queue, behind whoever waits there since before adoption. */
+  /**
+   * At the very end of its queue, behind whoever waits there since before adoption. Not by its acquire: tracing counts
+   * who calls that as a caller.
+   */
   async take(): Promise<unknown> {
-    const before = this.#readQueued()
-    const asked = this.#own.acquire(this.#pool._config.priorityRange - 1)
-    const request = this.#readQueued() > before ? this.#pool._waitingClientsQueue.tail : undefined
-    if (request !== undefined) this.#requests.add(request)
+    const pool = this.#pool
+    const priority = pool._config.priorityRange - 1
+    if (!this.#isGated) return this.#own.acquire(priority)
+    const request = { state: 'PENDING', ...deferred<unknown>() }
+    this.#requests.add(request)
+    pool.start()
+    this.#queue.enqueue(request, priority)
+    pool._dispense()
     try {
-      return await asked
+      return await request.promise
     } catch (error) {
       throw error instanceof Withdrawn ? error.cause : error
     } finally {
-      if (request !== undefined) this.#requests.delete(request)
+      this.#requests.delete(request)
     }
   }
 
@@ -199,7 +213,7 @@ export class GenericPoolFace implements PoolFace<unknown> {
   }
 
   queued(): number {
-    return this.#readQueued()
+    return this.#queue.length
   }
 
   coming(): number {
@@ -236,6 +250,8 @@ export class GenericPoolFace implements PoolFace<unknown> {
     const { _config: config, _factory: factory } = pool
     const { min, priorityRange } = config
     const theirs = <V>(promise?: Promise<V>): Promise<V | undefined> => pool._Promise.resolve(promise)
+    const ask = (priority?: number) => doors.ask({ priority: asOurs(priority, priorityRange) }, asGenericPoolError)
+    this.#isGated = true
     let isDraining = false
     const look = (): void => doors.lookSoon()
     const gated: GenericPoolFactory = Object.create(factory, {
@@ -254,8 +270,7 @@ export class GenericPoolFace implements PoolFace<unknown> {
       maxWaitingClients: { get: ignore },
     })
     const patch = patchMembers(pool, {
-      acquire: (priority?: number) =>
-        theirs(doors.ask({ priority: asOurs(priority, priorityRange) }, asGenericPoolError)),
+      acquire: (priority?: number) => this.#acquire(ask, priority) ?? theirs(ask(priority)),
       _dispense: () => this.#serveOwed(),
       _ensureMinimum: look, // after whatever it has closed by itself
       destroy: (resource: unknown) => (doors.end(resource, 'destroy') ? theirs() : this.#own.destroy(resource)),
@@ -272,11 +287,39 @@ export class GenericPoolFace implements PoolFace<unknown> {
     return {
       release,
       undo: () => {
+        this.#isGated = false
         pool.removeListener('factoryDestroyError', look)
         patch.undo()
         optionsPatch.undo()
         if (pool._factory === gated) pool._factory = factory
       },
+    }
+  }
+
+  /**
+   * Where somebody has put his own acquire over generic-pool's, or into it, as tracing does: it is called for each
+   * caller, as it is without us, and his request goes to the gate.
+   */
+  #acquire(ask: (priority?: number) => Promise<unknown>, priority?: number): Promise<unknown> | undefined {
+    const pool = this.#pool
+    const { own, onTop } = this.#acquireOf
+    if (!this.#isGated || onTop === own) return undefined
+    const show = (): void => {
+      pool._waitingClientsQueue = this.#queue
+    }
+    pool._waitingClientsQueue = Object.create(this.#queue, {
+      enqueue: {
+        value: (request: ResourceRequest, itsPriority?: number) => {
+          show()
+          const { resolve, reject } = request
+          ask(itsPriority).then(resolve.bind(request), reject.bind(request))
+        },
+      },
+    })
+    try {
+      return onTop.call(pool, priority)
+    } finally {
+      show()
     }
   }
 
@@ -300,7 +343,7 @@ export class GenericPoolFace implements PoolFace<unknown> {
 
   /** At once, and not by a timeout, for which it takes a turn, and a second time who has been taken out meanwhile. */
   #withdrawOldest(cause: unknown): void {
-    const list = this.#pool._waitingClientsQueue._slots.at(-1)?._list
+    const list = this.#queue._slots.at(-1)?._list
     for (let node = list?.head; node; node = node.next) {
       if (!this.#requests.has(node.data)) continue
       list?.remove(node)
@@ -320,6 +363,8 @@ export class GenericPoolFace implements PoolFace<unknown> {
     return begun === undefined ? Promise.resolve() : begun.then(ignore)
   }
 }
+
+const OWN_ACQUIRE = /^acquire\s*\(\w+\)\s*\{\s*if\s*\(this\._started\b[\s\S]*\.enqueue\(/
 
 /** In place of a create's error, which generic-pool may take for a timeout of its own, by its name. */
 class Withdrawn extends Error {

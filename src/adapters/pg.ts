@@ -1,6 +1,7 @@
 import { ignore } from '../base/ignore.ts'
 import type { Adapter, Asker, Gate, GateLease, GateSettings } from '../pool/contract.ts'
 import { broughtHome, CallerScope, withCallbackHome } from './caller-scope.ts'
+import { Covered } from './covered.ts'
 import type { DriverWork } from './driver-work.ts'
 import { LookRound } from './look-round.ts'
 import { ownMembers, type Patch, patchMembers } from './patch.ts'
@@ -48,9 +49,7 @@ class PgAdapter implements Adapter<PgClientLike> {
   readonly source: PgSource
   readonly #pool: PgPoolLike
   readonly #own: Pick<PgPoolLike, 'query' | 'end' | 'newClient'>
-  /** The instance's own, from before us. */
-  readonly #connectOnInstance: PgConnect | undefined
-  readonly #connectOfPg: PgConnect | undefined
+  readonly #connectOf: Covered<PgConnect>
   #gate: Gate<PgClientLike> | undefined
   #drain: () => Promise<unknown> = () => Promise.resolve()
   #patch: Patch | undefined
@@ -71,8 +70,7 @@ class PgAdapter implements Adapter<PgClientLike> {
     this.#pool = pool
     this.source = new PgSource(pool)
     this.#own = ownMembers(pool, 'query', 'end', 'newClient')
-    this.#connectOnInstance = Object.hasOwn(pool, 'connect') ? pool.connect : undefined
-    this.#connectOfPg = connectOfPg(pool)
+    this.#connectOf = new Covered(pool, 'connect', OWN_CONNECT)
   }
 
   get isClosed(): boolean {
@@ -135,19 +133,12 @@ class PgAdapter implements Adapter<PgClientLike> {
   #connect(callback: PgConnectCallback | undefined): Promise<PgClientLike> | undefined {
     const isOneQuery = this.#isOneQuery
     this.#isOneQuery = false // whoever is called from here on, and asks for himself, may keep what he gets
-    const connect = this.#connectOnTop()
-    if (connect !== this.#connectOfPg && this.#gate !== undefined) {
-      return this.#connectBy(connect, callback, isOneQuery)
-    }
+    const { own, onTop } = this.#connectOf
+    if (onTop !== own && this.#gate !== undefined) return this.#connectBy(onTop, callback, isOneQuery)
     if (callback) return void this.#ask(callback, isOneQuery)
     return new this.#pool.Promise<PgClientLike>((resolve, reject) => {
       this.#ask((error, client) => (client === undefined ? reject(error) : resolve(client)), false)
     }).catch(leadToCaller)
-  }
-
-  /** What a caller would call without us: a class's may be wrapped, or unwrapped, at any time. */
-  #connectOnTop(): PgConnect {
-    return this.#connectOnInstance ?? Object.getPrototypeOf(this.#pool).connect
   }
 
   /**
@@ -193,7 +184,7 @@ class PgAdapter implements Adapter<PgClientLike> {
   #ask(answer: PgConnectCallback, isOneQuery: boolean): void {
     const gate = this.#gate
     // Somebody who wrapped us while we were here may still call us.
-    if (gate === undefined) return this.#askPg(this.#connectOnTop(), answer)
+    if (gate === undefined) return this.#askPg(this.#connectOf.onTop, answer)
     this.#waiting += 1
     const lease = gate.setAside()
     if (lease !== undefined) return this.#handOut(lease, answer, isOneQuery)
@@ -221,7 +212,8 @@ class PgAdapter implements Adapter<PgClientLike> {
     const { callback } = asker
     this.#waiting -= 1
     if (this.#gate === undefined) {
-      const connect = this.#connectOfPg ?? this.#connectOnTop() // whoever is over it has been called for him
+      const { own, onTop } = this.#connectOf
+      const connect = own ?? onTop // whoever is over it has been called for him
       return this.#askPg(connect, (failure, client, done) => asker.answer(callback, failure, client, done))
     }
     asker.answer(callback, asPgError(error), undefined, ignore)
@@ -382,14 +374,6 @@ function setOptions(
   })
 }
 
-/** pg's own connect, told by how it is written: tracing may have put itself over it, or into it. Undefined: it has. */
-function connectOfPg(pool: PgPoolLike): PgConnect | undefined {
-  let at: Partial<PgPoolLike> | null = pool
-  while (at !== null && !OWN_CONNECT.test(String(at.connect))) at = Object.getPrototypeOf(at)
-  return at?.connect
-}
-
-/** Taken for somebody else's, it would only take a little longer. */
 const OWN_CONNECT = /^connect\s*\(\w+\)\s*\{\s*if\s*\(this\.ending\)[\s\S]*\bnewClient\b/
 
 /** A connect's hooks begin where pg's timeout for it ends, and pg itself lets them take for ever. In ms. */

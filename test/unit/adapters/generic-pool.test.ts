@@ -1,5 +1,6 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { createPool, type Options } from 'generic-pool'
+import { createPool, type Options, type Pool } from 'generic-pool'
 import { expect, test } from 'vitest'
 import { adapt } from '../../../src/adapt.ts'
 import { fixed } from '../../../src/control/fixed.ts'
@@ -126,4 +127,75 @@ test('of a priorityRange of a hundred every priority keeps its place', async () 
   await pool.release(held)
   await Promise.all(served)
   expect(order).toEqual([0, 12, 40, 41, 98, 99])
+})
+
+/** As tracing does it to the class; it tells of who asks, and of what is lent when he is served. */
+function traced<T>(acquire: Pool<T>['acquire'], tell: (pool: Pool<T>) => () => void): Pool<T>['acquire'] {
+  return function (this: Pool<T>, priority?: number) {
+    const end = tell(this)
+    return Promise.resolve(acquire.call(this, priority)).finally(end)
+  } as Pool<T>['acquire']
+}
+
+test.each(['before adoption', 'after adoption'])(
+  'tracing that wraps acquire() of the class, %s, sees each caller once, in his own context, for as long as he waits',
+  async (when) => {
+    const request = new AsyncLocalStorage<number>()
+    const spans: { of: number | undefined; borrowedAtEnd?: number }[] = []
+    const pool = createPool({ create: async () => ({}), destroy: async () => {} }, { max: 2 })
+    const { acquire } = pool
+    const wrap = () =>
+      Object.setPrototypeOf(
+        pool,
+        Object.create(Object.getPrototypeOf(pool), {
+          acquire: {
+            value: traced(acquire, (pool) => {
+              const span: (typeof spans)[number] = { of: request.getStore() }
+              spans.push(span)
+              return () => void Object.assign(span, { borrowedAtEnd: pool.borrowed })
+            }),
+          },
+        }),
+      )
+    if (when === 'before adoption') wrap()
+    const control = adapt(pool, OPTIONS)
+    if (when === 'after adoption') wrap()
+    await control.warmUp(2)
+
+    const use = async () => {
+      const one = await pool.acquire()
+      await nextTurn()
+      await pool.release(one)
+    }
+    const callers = [0, 1, 2, 3, 4, 5]
+    await Promise.all(callers.map((caller) => request.run(caller, caller % 2 ? use : () => pool.use(() => nextTurn()))))
+
+    expect(spans.map(({ of }) => of)).toEqual(callers)
+    expect(spans.every(({ borrowedAtEnd = 0 }) => borrowedAtEnd >= 1 && borrowedAtEnd <= 2)).toBe(true)
+    expect(control.stats()).toMatchObject({ acquired: 6, released: 6, created: 2 })
+
+    control.detach()
+    await use()
+    expect(spans).toHaveLength(7)
+    await pool.drain()
+    await pool.clear()
+  },
+)
+
+test('an acquire() of a subclass, or on the instance, that readies what is lent does so for each caller', async () => {
+  const pool = createPool({ create: async () => ({ uses: 0 }), destroy: async () => {} }, { max: 1 })
+  const acquire = pool.acquire.bind(pool)
+  pool.acquire = (async (priority?: number) => {
+    const one = await acquire(priority)
+    one.uses += 1
+    return one
+  }) as typeof pool.acquire
+  adapt(pool, OPTIONS)
+  const use = async () => {
+    const one = await pool.acquire()
+    const { uses } = one
+    await pool.release(one)
+    return uses
+  }
+  expect(await Promise.all([use(), use(), use()])).toEqual([1, 2, 3])
 })
