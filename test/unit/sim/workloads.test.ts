@@ -89,7 +89,7 @@ describe('a mixture', () => {
     [[], 'expected an array of parts'],
     [[{ workload: poisson(1) }, { tag: 'x' }], 'mixed: parts[1]: workload must be poisson(…), bursts(…), '],
     [[{ workload: poisson(1), work: 0 }], 'work must be'],
-    [[{ workload: poisson(1), priority: 9 }], 'priority must be'],
+    [[{ workload: poisson(1), priority: 101 }], 'priority must be'],
   ])('of wrong parts is refused: %j', (parts, message) => {
     expect(() => mixed(parts as never)).toThrow(message)
   })
