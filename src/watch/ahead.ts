@@ -4,7 +4,7 @@ import { burnRate } from './burn.ts'
 import { type Outlook, outlookOfSeason, outlookOfTrend } from './forecast.ts'
 import { fullLevel } from './full.ts'
 import type { Signals } from './signals.ts'
-import { dispersionOf, type Trend } from './trend.ts'
+import { dispersionOf, isByChance, type Trend } from './trend.ts'
 
 /** What recurs, and what it is learned from. Plain data. */
 export interface Habits {
@@ -53,7 +53,7 @@ export function outlooksAhead(
 ): { readonly trend: Outlook | undefined; readonly season: Outlook | undefined } {
   const { forecastHorizonMs: horizonMs, forecastConfidenceMin: confidenceMin } = rule
   const full = fullOf(signals, rule.ceiling, rule.waitSloMs)
-  const isFelt = signals.queue.waiters > 0 || burnRate(signals.burn.slow) >= 1
+  const isFelt = isWaitFelt(signals)
   // A level at which nobody waits is not full, or a tenth of them would: what fills the pool is then all that there is.
   const fullAbove = ({ level }: Trend) => (level >= full && !isFelt ? rule.ceiling : full)
   const steep = {
@@ -62,7 +62,8 @@ export function outlooksAhead(
     confidenceMin: Math.max(STEEP_CONFIDENCE_MIN, confidenceMin),
   }
   const fullInTime = fullAbove(signals.drift)
-  const slow = { full: fullInTime, nearlyFull: NEARLY_FULL * fullInTime, horizonMs: 2 * horizonMs, confidenceMin }
+  const nearlyFull = (isFelt || isByChance(signals.drift) ? NEARLY_FULL : 1) * fullInTime
+  const slow = { full: fullInTime, nearlyFull, horizonMs: 2 * horizonMs, confidenceMin }
   return {
     trend: outlookOfTrend(signals.trend, steep) ?? outlookOfTrend(signals.drift, slow),
     season: outlookOfSeason(season, epochMs, { full, horizonMs: 2 * horizonMs, confidenceMin }),
@@ -71,7 +72,12 @@ export function outlooksAhead(
 
 /** Demand is still so high that what has been foretold is not over. */
 export function isCrowded(signals: Signals, ceiling: number, waitSloMs: number): boolean {
-  return signals.drift.level >= CROWDED * fullOf(signals, ceiling, waitSloMs)
+  const isBusy = signals.drift.level >= CROWDED * fullOf(signals, ceiling, waitSloMs)
+  return isBusy && (isWaitFelt(signals) || isByChance(signals.drift))
+}
+
+function isWaitFelt({ queue, burn }: Signals): boolean {
+  return queue.waiters > 0 || burnRate(burn.slow) >= 1
 }
 
 function fullOf({ drift, leaseNorm }: Signals, ceiling: number, waitSloMs: number): number {

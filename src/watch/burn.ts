@@ -47,8 +47,12 @@ export function burnRate({ all, bad }: Share): number {
   return all > 0 ? bad / all / BAD_SHARE_ALLOWED : 0
 }
 
+/** What hovers about the rate that is told is one story: once told, it is over at a quarter of that. */
+const OVER_SHARE = 0.25
+
 /** It burns now, and has for long enough to matter. */
-export function isBurning({ fast, slow }: Burn): boolean {
+export function isBurning({ fast, slow }: Burn, isTold: boolean): boolean {
+  if (isTold) return burnRate(fast) >= OVER_SHARE * BURN_RATE
   return fast.all >= ACQUIRES_MIN && burnRate(fast) >= BURN_RATE && burnRate(slow) >= BURN_RATE / 4
 }
 

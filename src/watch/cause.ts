@@ -7,7 +7,7 @@ import { isKnotted } from './knot.ts'
 import { timesNorm } from './norm.ts'
 import { isGradual } from './overdue.ts'
 import { normaliseQuery } from './query-text.ts'
-import { isSurge, isUnderPressure, type Signals } from './signals.ts'
+import { isSurge, isUnderPressure, type Signals, seenLeaseMs } from './signals.ts'
 import { isStalling } from './stall.ts'
 import type { Evidence, Verdict } from './warning.ts'
 
@@ -196,8 +196,9 @@ function findStall(view: View): Finding | undefined {
 function findLoad(view: View): readonly (Finding | undefined)[] {
   const slow = findSlownessOrSaturation(view)
   const surge = findSurge(view)
-  const { leaseNorm, leaseMs, silentMs, arrivalsNorm, arrivalsPerMs } = view.signals
-  const isLoad = timesNorm(leaseNorm, Math.max(leaseMs, silentMs)) <= timesNorm(arrivalsNorm, arrivalsPerMs)
+  const { leaseNorm, arrivalsNorm, arrivalsPerMs } = view.signals
+  const leaseMs = seenLeaseMs(view.signals, view.sample.inUse)
+  const isLoad = timesNorm(leaseNorm, leaseMs) <= timesNorm(arrivalsNorm, arrivalsPerMs)
   return isBackendFull(view) || !isLoad ? [slow, surge] : [surge, slow]
 }
 
@@ -278,16 +279,8 @@ function findSaturation(view: View): Finding {
   return { verdict: 'backend-saturated', confidence, evidence: [...evidence, ...leaseTime(view), ...line(view)] }
 }
 
-/**
- * How long leases take, by what can be seen. While nothing ends, nothing is measured: the silence itself is the lease
- * time; but not where what is out was forgotten, or its holders wait for each other.
- */
-export function seenLeaseMs(view: View): number {
-  const { leaseMs, silentMs } = view.signals
-  return isExplained(view) ? leaseMs : Math.max(leaseMs, silentMs)
-}
-
-function isExplained({ insight, counts: { inUse } }: View): boolean {
+/** What is out was forgotten, or its holders wait for each other: that nothing ends says nothing of leases. */
+export function isExplained({ insight, counts: { inUse } }: View): boolean {
   const { kept, isLeaking } = insight.overdue
   const isForgotten = kept.size > inUse / 2 && (isLeaking || isGradual(insight.overdue))
   return isForgotten || isKnotted(insight.knot, inUse)
@@ -296,7 +289,8 @@ function isExplained({ insight, counts: { inUse } }: View): boolean {
 function findSlowness(view: View): Finding | undefined {
   const { leaseNorm, leaseMs, silentMs } = view.signals
   const { slow, overdue } = view.insight
-  const isSlow = timesNorm(leaseNorm, seenLeaseMs(view)) >= SLOW_TIMES_NORM
+  const seenMs = seenLeaseMs(view.signals, isExplained(view) ? 0 : view.sample.inUse)
+  const isSlow = timesNorm(leaseNorm, seenMs) >= SLOW_TIMES_NORM
   const isLonger = isSlow || slow.held !== undefined || slow.query !== undefined
   if (!isLonger && !isStuck(view) && !isHeld(view)) return undefined
   const silence = silentMs > leaseMs ? [fact('no lease has ended for', silentMs, 'ms')] : []

@@ -25,10 +25,15 @@ const NOT_SLOW: Slowness = { held: undefined, query: undefined, steadyShare: 0, 
 
 export const NO_INSIGHT: Insight = { knot: NO_KNOT, overdue: NONE_OVERDUE, slow: NOT_SLOW }
 
-export function slownessOf(profiler: Profiler | undefined, nowMs: number): Slowness {
+/** Slower by less than this share of what leases have become is not why: chance makes a few of any twice as slow. */
+const EXPLAINED_SHARE_MIN = 0.25
+
+/** @param beyondMs by how much leases take longer than usual, in ms */
+export function slownessOf(profiler: Profiler | undefined, nowMs: number, beyondMs: number): Slowness {
   if (profiler === undefined) return NOT_SLOW
-  const held = profiler.slowHolders('held', nowMs)[0]
-  const query = profiler.slowQueries(nowMs)[0]
+  const isWhy = (slowdown: Slowdown) => extraMs(slowdown) >= EXPLAINED_SHARE_MIN * beyondMs
+  const held = profiler.slowHolders('held', nowMs).find(isWhy)
+  const query = profiler.slowQueries(nowMs).find(isWhy)
   const isHeld = extraMs(held) >= extraMs(query)
   const steadyShare = profiler.steadyShare(nowMs)
   const slowShare = profiler.slowShare(nowMs)

@@ -4,7 +4,7 @@ import { burnRate } from './burn.ts'
 import { isHeld, type View } from './cause.ts'
 import type { Outlook } from './forecast.ts'
 import { timesNorm } from './norm.ts'
-import { limitNeeded } from './signals.ts'
+import { limitNeeded, seenLeaseMs } from './signals.ts'
 import type { Verdict } from './warning.ts'
 
 /** "Pool 'orders' will be exhausted in about 0.8 s: …" */
@@ -90,7 +90,7 @@ export function describeSlowness(poolName: string, view: View): string {
   const { insight, signals, counts, nowMs } = view
   const { held, query } = insight.slow
   const { running, runningText, runningMs, heldBy, heldMs } = insight.overdue
-  const times = timesNorm(signals.leaseNorm, Math.max(signals.leaseMs, signals.silentMs))
+  const times = timesNorm(signals.leaseNorm, seenLeaseMs(signals, view.sample.inUse))
   const seen = `Leases of pool '${poolName}' take ${times.toFixed(1)} times as long as usual`
   if (held === undefined && isHeld(view)) {
     return `${seen}: ${insight.overdue.held} of ${counts.inUse} are held without a query running, the longest for ${formatMs(heldMs)} by ${heldBy}.`

@@ -30,11 +30,16 @@ export function stepNorm(norm: Norm, seen: number, windowMs: number, isPressed: 
   const spanMs = Math.min(windowMs, WINDOW_MS_MAX)
   const learnedMs = norm.learnedMs + spanMs
   const calmMs = norm.calmMs + (isPressed ? 0 : spanMs)
-  const habit = Math.min(1, norm.calmMs / CALM_MS_MIN)
+  const habit = habitOf(norm)
   const calmTauMs = Math.min(CALM_TAU_MS, learnedMs)
   const tauMs = isPressed ? Math.max(calmTauMs, habit * PRESSED_TAU_MS) : calmTauMs
   const heard = isPressed && habit > 0 ? Math.min(seen, OUTLIER_TIMES * norm.value) : seen
   return { value: norm.value + (spanMs / tauMs) * (heard - norm.value), learnedMs, calmMs }
+}
+
+/** How well calm is known to be the habit, by what came before: 0..1. */
+export function habitOf({ calmMs }: Norm): number {
+  return Math.min(1, calmMs / CALM_MS_MIN)
 }
 
 /** How often the norm goes into what is seen; 1 while nothing is known. */

@@ -1,9 +1,10 @@
+import { clamp } from '../base/clamp.ts'
 import type { Sample } from '../measure/sample.ts'
 import { type Burn, failedOf, NO_BURN, NO_SHARE, type Share, stepBurn, stepShare } from './burn.ts'
 import { type Churn, NO_CHURN, stepChurn } from './churn.ts'
 import { EMPTY_QUEUE, type QueueSeen, stepQueue } from './forecast.ts'
 import { type MarginalThroughput, NO_THROUGHPUT, stepMarginalThroughput } from './marginal-throughput.ts'
-import { type Norm, stepNorm, timesNorm, UNKNOWN_NORM } from './norm.ts'
+import { habitOf, type Norm, stepNorm, timesNorm, UNKNOWN_NORM } from './norm.ts'
 import { NO_STALL, type Stall, stepStall } from './stall.ts'
 import { INITIAL_TREND, stepTrend, type Trend } from './trend.ts'
 
@@ -31,6 +32,8 @@ export interface Signals {
   readonly burn: Burn
   /** Leases that ended in the last seconds, and those of windows in which most of them took longer than usual. */
   readonly slowed: Share
+  /** What leases have taken beyond twice the usual since they last did, summed up: in usual leases. */
+  readonly overrun: number
 }
 
 export const NO_SIGNALS: Signals = {
@@ -49,13 +52,14 @@ export const NO_SIGNALS: Signals = {
   churn: NO_CHURN,
   burn: NO_BURN,
   slowed: NO_SHARE,
+  overrun: 0,
 }
 
 /** What is smoothed is so over this long, in ms: short, since a surge should have its name with its first warning. */
 const SMOOTHING_TAU_MS = 250
 /** But over so many events at least, lest a quiet pool's next caller be a surge; and for no longer than this, in ms. */
 const SMOOTHING_EVENTS = 10
-const SMOOTHING_TAU_MS_MAX = 10_000
+const SMOOTHING_TAU_MS_MAX = 60_000
 
 /** A rise of minutes is lost in the noise of a slope that is learned in seconds. */
 const DRIFT_TAU_MS = 15_000
@@ -96,11 +100,12 @@ export function stepSignals(
     silentMs: completions === 0 && inUse > 0 ? signals.silentMs + windowMs : 0,
     queue: stepQueue(signals.queue, sample, waitingSinceMs),
     throughput: stepMarginalThroughput(signals.throughput, sample),
-    leaseLongMs: stepLong(signals.leaseLongMs, sample, isPressed),
+    leaseLongMs: stepLong(signals, sample, isPressed),
     stall: stepStall(signals.stall, sample),
     churn: stepChurn(signals.churn, sample),
     burn: stepBurn(signals.burn, sample),
     slowed: stepShare(signals.slowed, completions, slow, windowMs / SLOWED_FADE_MS),
+    overrun: stepOverrun(signals, sample),
   }
 }
 
@@ -118,13 +123,52 @@ export function isSlowed({ slowed: { all, bad }, leaseNorm, leaseMs }: Signals):
   return isMost && timesNorm(leaseNorm, leaseMs) >= SLOWED_TIMES_NORM && leaseMs - leaseNorm.value >= SLOWED_MS
 }
 
+/** Times of the norm from which leases are slow. */
+const SLOW_TIMES_NORM = 2
+/** One lease tells of so many usual ones at most: a single report is nobody else's slowness. */
+const OVERRUN_PER_LEASE_MAX = 5
+/** Chance adds up to so many once in some hundred thousand leases; those three times as long do with the 25th. */
+const OVERRUN_MIN = 25
+/** All that is out would have ended so many times: by chance, once in three million. */
+const SILENCE_MIN = 15
+
+/**
+ * A mean of few leases wavers, and a small pool has thousands of such means in an hour: they must add up.
+ *
+ * @source Page 1954, "Continuous Inspection Schemes", Biometrika 41
+ */
+function stepOverrun({ overrun, leaseNorm }: Signals, { completions, leaseMsMean }: Sample): number {
+  const beyond = Math.min(timesNorm(leaseNorm, leaseMsMean) - SLOW_TIMES_NORM, OVERRUN_PER_LEASE_MAX)
+  return completions > 0 ? clamp(overrun + completions * beyond, 0, 2 * OVERRUN_MIN) : overrun
+}
+
+/** Leases take twice their usual time, beyond chance. */
+export function isSlow(signals: Signals, inUse: number): boolean {
+  const { leaseNorm, leaseMs, overrun } = signals
+  const isProven = overrun >= OVERRUN_MIN || silenceMs(signals, inUse) > leaseMs
+  return isProven && timesNorm(leaseNorm, seenLeaseMs(signals, inUse)) >= SLOW_TIMES_NORM
+}
+
+/** How long leases take, by what can be seen: while nothing ends, nothing is measured, and the silence counts. */
+export function seenLeaseMs(signals: Signals, inUse: number): number {
+  return Math.max(signals.leaseMs, silenceMs(signals, inUse))
+}
+
+/** For how long no lease has ended, in ms, where chance does not keep the few that are out for so long. */
+function silenceMs({ silentMs, leaseNorm }: Signals, inUse: number): number {
+  return silentMs * inUse >= SILENCE_MIN * leaseNorm.value ? silentMs : 0
+}
+
 /** Habits last, in ms. */
 const LONG_FADE_MS = 600_000
 
-/** Under pressure leases may be long for the very reason that is looked for. */
-function stepLong(leaseLongMs: number, { windowMs, leaseMsP95 }: Sample, isPressed: boolean): number {
+/** Under pressure it takes minutes, unless there has been nothing else: leases may be long for what is looked for. */
+const LONG_PRESSED_TAU_MS = 300_000
+
+function stepLong({ leaseLongMs, leaseNorm }: Signals, { windowMs, leaseMsP95 }: Sample, isPressed: boolean): number {
   const faded = leaseLongMs * Math.exp(-windowMs / LONG_FADE_MS)
-  return isPressed && leaseLongMs > 0 ? faded : Math.max(faded, leaseMsP95)
+  const tauMs = isPressed ? LONG_PRESSED_TAU_MS * habitOf(leaseNorm) : 0
+  return faded + Math.min(1, windowMs / tauMs) * Math.max(0, leaseMsP95 - faded)
 }
 
 function rateTauMs({ arrivalsNorm }: Signals): number {

@@ -131,6 +131,14 @@ export function dispersionOf({ noise, level }: Trend, leaseMs: number): number {
   return Math.max(1, noise / (2 * Math.max(level, 1) * Math.max(leaseMs, 1e-3)))
 }
 
+/** The least share of the noise of callers by chance: those who come as soon as they are served make less. */
+const CHANCE_SHARE_MIN = 0.25
+
+/** Callers come by chance, not because one of a fixed number has been served, as in a batch. */
+export function isByChance({ noise, level, leaseMs }: Trend): boolean {
+  return leaseMs > 0 && noise >= CHANCE_SHARE_MIN * 2 * level * leaseMs
+}
+
 function levelVariance(trend: Trend): number {
   const { a, b } = rates(trend)
   return (noiseOf(trend) * (a * a + b)) / (2 * a)

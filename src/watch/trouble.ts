@@ -1,12 +1,11 @@
 import { failedOf, isBurning } from './burn.ts'
-import { isBackendFull, isBackendToBlame, isForgetting, isStuck, seenLeaseMs, type View } from './cause.ts'
+import { isBackendFull, isBackendToBlame, isExplained, isForgetting, isStuck, type View } from './cause.ts'
 import { isFlapping, isStorm } from './churn.ts'
 import { isCreationTrouble, wasRefused } from './creation.ts'
 import type { EpisodeRule } from './episode.ts'
 import type { Outlook } from './forecast.ts'
 import { isKnotted } from './knot.ts'
-import { timesNorm } from './norm.ts'
-import { isSlowed, isUnderPressure, resourcesWanted } from './signals.ts'
+import { isSlow, isSlowed, isUnderPressure, resourcesWanted } from './signals.ts'
 import { isStalling } from './stall.ts'
 import type { WarningKind } from './warning.ts'
 
@@ -65,7 +64,7 @@ export const TREND_RULE: EpisodeRule = { opensAfterWindows: 4, opensAfterMs: 3_0
 
 export const WATCHED_KINDS = Object.keys(EPISODE_RULES) as readonly WatchedKind[]
 
-/** What has been told of the time to come. */
+/** What has been told, and of the time to come. */
 export interface Foresight {
   /** When callers will wait without a break, if they will. */
   readonly outlook: Outlook | undefined
@@ -73,12 +72,14 @@ export interface Foresight {
   readonly isForetold: boolean
   /** Leases out are near what makes callers wait. Looked at only once the forecast has been told. */
   readonly isCrowded: boolean
+  /** So has it been that callers wait for too long. */
+  readonly isBurnTold: boolean
 }
 
 /** Which of the troubles show in a window that has just ended. */
 export function troublesOf(view: View, foresight: Foresight): Readonly<Record<WatchedKind, boolean>> {
   const { sample, decision, signals, creation, insight, isExhausted } = view
-  const { outlook, isForetold, isCrowded } = foresight
+  const { outlook, isForetold, isCrowded, isBurnTold } = foresight
   const isFull = isUnderPressure(sample) && isBackendToBlame(view)
   const isDeadlocked = isStandingStill(view) && isKnotted(insight.knot, sample.inUse)
   return {
@@ -98,7 +99,7 @@ export function troublesOf(view: View, foresight: Foresight): Readonly<Record<Wa
     'leak-suspected': !isDeadlocked && (insight.overdue.isLeaking || isLeakingByAndBy(view)),
     'slow-leases': isSlowAndFelt(view) && !isFull && !isStalling(signals.stall),
     // Where callers stand in line, that has been told, or will be in a moment.
-    'wait-slo-burn': isBurning(signals.burn) && !isForetold && !isExhausted,
+    'wait-slo-burn': isBurning(signals.burn, isBurnTold) && !isForetold && !isExhausted,
     'connect-storm': isStorm(signals.churn),
     flapping: isFlapping(signals.churn),
     'controller-failed': decision.reason === CONTROLLER_FAILED,
@@ -109,17 +110,17 @@ export function troublesOf(view: View, foresight: Foresight): Readonly<Record<Wa
 const DEVIATIONS_MAX = 3
 
 /**
- * More than limitMax, and still so in the last window: by those who ask, at the time that leases usually take; or by
- * the controller, but for slow leases, for which every controller wants more.
+ * More than limitMax, by those who ask or by the controller, and still so in the last window. Not while leases are
+ * slow: every controller then wants more, and those who ask are many for asking again.
  */
 function isMoreWanted(view: View): boolean {
   const { sample, signals, decision } = view
   const { arrivals, windowMs, limitMax } = sample
   const { leaseNorm, leaseMs } = signals
-  const isUsual = !isSlow(view) && !isStuck(view)
-  const perMsMax = (arrivals + DEVIATIONS_MAX * Math.sqrt(arrivals + 1)) / windowMs
-  const wantedMax = perMsMax * (isUsual ? Math.max(leaseNorm.value, leaseMs) : leaseNorm.value)
-  return Math.min(wantedMax, Math.max(isUsual ? decision.limit : 0, resourcesWanted(signals))) > limitMax
+  if (areSlow(view) || isStuck(view)) return false
+  const wantedMax =
+    ((arrivals + DEVIATIONS_MAX * Math.sqrt(arrivals + 1)) / windowMs) * Math.max(leaseNorm.value, leaseMs)
+  return Math.min(wantedMax, Math.max(decision.limit, resourcesWanted(signals))) > limitMax
 }
 
 /** Everything is out, nothing comes back, somebody waits, and the pool cannot or will not grow. */
@@ -138,8 +139,7 @@ function isLeakingByAndBy(view: View): boolean {
   return sample.completions > 0 && isMany && isForgetting(view)
 }
 
-/** Times of the norm from which slow leases have a warning of their own; and the share of the ceiling they fill. */
-const SLOW_TIMES_NORM = 2
+/** The share of the ceiling that slow leases fill, from which on they matter. */
 const FELT_SHARE = 0.5
 
 /**
@@ -148,13 +148,13 @@ const FELT_SHARE = 0.5
  */
 function isSlowAndFelt(view: View): boolean {
   const { sample, signals, ceiling } = view
-  if (isUnderPressure(sample)) return isSlow(view) || isStuck(view)
+  if (isUnderPressure(sample)) return areSlow(view) || isStuck(view)
   if (isSlowed(signals) && view.insight.slow.slowShare > 0.5) return true
-  return isSlow(view) && sample.leaseMsP50 > signals.leaseNorm.value && sample.offeredMean > FELT_SHARE * ceiling
+  return areSlow(view) && sample.leaseMsP50 > signals.leaseNorm.value && sample.offeredMean > FELT_SHARE * ceiling
 }
 
-function isSlow(view: View): boolean {
-  return timesNorm(view.signals.leaseNorm, seenLeaseMs(view)) >= SLOW_TIMES_NORM
+function areSlow(view: View): boolean {
+  return isSlow(view.signals, isExplained(view) ? 0 : view.sample.inUse)
 }
 
 /** The control loop's own reason for a window in which the controller failed. */

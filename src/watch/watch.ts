@@ -25,7 +25,7 @@ import {
 } from './exhaustion.ts'
 import { type Outlook, outlookOfQueue, type QueueSeen } from './forecast.ts'
 import { holdersOf } from './holders.ts'
-import { type Insight, NO_INSIGHT, slownessOf } from './insight.ts'
+import { type Insight, NO_INSIGHT, type Slowness, slownessOf } from './insight.ts'
 import { findKnot } from './knot.ts'
 import { NO_KNOT } from './knot-found.ts'
 import { NO_SAMPLE } from './no-sample.ts'
@@ -253,7 +253,7 @@ export class Watch {
   /** Leases are walked once a second, and at each window in which everything stands still, or some seem forgotten. */
   #glance(sample: Sample): Insight {
     const { atMs, completions, waiters } = sample
-    const { profiler, counts, options } = this.#parts
+    const { counts, options } = this.#parts
     const isStill = completions === 0 && waiters > 0
     // Whether leases are forgotten by and by is judged while others come back.
     const isSuspicious = completions > 0 && this.#insight.overdue.kept.size > 1
@@ -262,9 +262,14 @@ export class Watch {
       this.#lookedAtMs = atMs
       this.#insight = this.#look(atMs, counts(), isStill)
     }
-    const slow = isUnderPressure(sample) || isSlowed(this.#signals) ? slownessOf(profiler, atMs) : NO_INSIGHT.slow
+    const slow = isUnderPressure(sample) || isSlowed(this.#signals) ? this.#slownessOf(atMs) : NO_INSIGHT.slow
     // Who was stuck at an earlier look may have gone on since.
     return { ...this.#insight, slow, ...(isDue ? {} : { knot: NO_KNOT }) }
+  }
+
+  #slownessOf(nowMs: number): Slowness {
+    const { leaseMs, leaseNorm } = this.#signals
+    return slownessOf(this.#parts.profiler, nowMs, leaseMs - leaseNorm.value)
   }
 
   /** Walks the leases, and the waiters too if everything stands still. */
@@ -310,6 +315,7 @@ export class Watch {
       isForetold,
       // It takes a search, and matters to what has been foretold only.
       isCrowded: isForetold && isCrowded(this.#signals, ceiling, this.#parts.options.waitSloMs),
+      isBurnTold: this.#episodes['wait-slo-burn'].phase === 'open',
     })
     this.#suspects = suspectsOf(this.#suspects, insight.overdue, troubles['leak-suspected'])
     return WATCHED_KINDS.map((kind) => this.#stepEpisode(kind, troubles[kind], sample.atMs))
@@ -358,7 +364,7 @@ export class Watch {
     const decision = { limit: counts.limit, reason: 'none' }
     const observed = this.#observed ?? { sample: NO_SAMPLE, decision, ceiling: counts.limit }
     const isStill = observed.sample.completions === 0 || counts.waiters > 0
-    const slow = slownessOf(this.#parts.profiler, nowMs)
+    const slow = this.#slownessOf(nowMs)
     return this.#viewOf(observed, nowMs, counts, { ...this.#look(nowMs, counts, isStill), slow })
   }
 

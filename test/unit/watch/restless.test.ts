@@ -60,14 +60,14 @@ describe('wait SLO', () => {
   }
 
   test('one in a hundred is allowed, one in five burns', () => {
-    expect(isBurning(seeing(240, 1))).toBe(false)
+    expect(isBurning(seeing(240, 1), false)).toBe(false)
     expect(burnRate(seeing(240, 1).fast)).toBeCloseTo(1)
-    expect(isBurning(seeing(8, 20))).toBe(true)
+    expect(isBurning(seeing(8, 20), false)).toBe(true)
   })
 
   test('a burst that is over has burned too little of the budget', () => {
     let burn = seeing(240, 0)
     burn = stepBurn(burn, sampleOf({ grants: 100, slowGrants: 100 }))
-    expect(isBurning(burn)).toBe(false)
+    expect(isBurning(burn, false)).toBe(false)
   })
 })

@@ -1,0 +1,99 @@
+import { expect, test } from 'vitest'
+import { closedLoop, poisson, simulate, uslBackend } from '../../src/sim/index.ts'
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+
+function sized(limit: number) {
+  return { limitMin: limit, limitMax: limit }
+}
+
+// Slipped through: no test had a pool of fewer than four leases for longer than a minute.
+test.each([
+  [1, 0.5, 200],
+  [2, 0.7, 200],
+  [3, 0.6, 500],
+  [1, 0.4, 8_000],
+  [2, 0.4, 8_000],
+])(
+  'in a pool of %d at %d of its limit, leases of %d ms are not slow by chance, and demand is no more than it is',
+  async (limit, load, leaseMs) => {
+    const { warnings } = await simulate({
+      durationMs: 2 * HOUR_MS,
+      workload: poisson((1_000 * limit * load) / leaseMs),
+      backend: uslBackend({ serviceMsMean: leaseMs }),
+      pool: sized(limit),
+    })
+    const kinds = warnings.map(({ kind }) => kind)
+    expect(kinds).not.toContain('slow-leases')
+    expect(kinds.filter((kind) => kind === 'limit-ceiling').length).toBeLessThanOrEqual(5)
+  },
+  30_000,
+)
+
+test.each([1, 2, 3])('but leases of a pool of two that take five times as long are, seed %d', async (seed) => {
+  const disturbances = [{ fromMs: 10 * MINUTE_MS, toMs: 12 * MINUTE_MS, capacity: 0.2 }]
+  const { warnings } = await simulate({
+    seed,
+    durationMs: 15 * MINUTE_MS,
+    workload: poisson(4),
+    backend: uslBackend({ serviceMsMean: 200, disturbances }),
+    pool: sized(2),
+  })
+  const [told] = warnings.filter(({ kind }) => kind === 'slow-leases')
+  expect(told?.atMs).toBeGreaterThan(10 * MINUTE_MS)
+  expect(told?.atMs).toBeLessThan(10 * MINUTE_MS + 10_000)
+})
+
+// Slipped through: demand was that of callers who come by chance, of whom one more may come at any moment.
+test.each([
+  ['a batch with a worker for each resource', 10, 0, 200],
+  ['a batch that leaves two of ten', 8, 0, 200],
+  ['consumers of a queue, each with a breath between two messages', 10, 5, 300],
+  ['jobs of two seconds', 10, 0, 2_000],
+])('%s is no shortage: nobody ever waits', async (_, clients, thinkMsMean, serviceMsMean) => {
+  const { warnings } = await simulate({
+    durationMs: 20 * MINUTE_MS,
+    workload: closedLoop({ clients, thinkMsMean }),
+    backend: uslBackend({ serviceMsMean }),
+    pool: { ...sized(10), warmUp: 10 },
+  })
+  expect(warnings.map(({ message }) => message)).toEqual([])
+})
+
+// Slipped through: under pressure, what leases usually take was only forgotten, by half in seven minutes.
+test('workers who always have to wait for each other do not make their leases slow', async () => {
+  const { warnings } = await simulate({
+    durationMs: 2 * HOUR_MS,
+    workload: closedLoop({ clients: 12 }),
+    backend: uslBackend({ serviceMsMean: 1_000 }),
+    pool: sized(10),
+  })
+  expect(warnings.filter(({ kind, atMs }) => kind === 'slow-leases' && atMs > MINUTE_MS)).toEqual([])
+}, 30_000)
+
+// Slipped through: every burn that was tried was far beyond the rate that is told, and then over.
+test('callers who fail at about the rate that is told are told of once', async () => {
+  const { warnings } = await simulate({
+    durationMs: 20 * MINUTE_MS,
+    workload: poisson(80),
+    backend: uslBackend({ serviceMsMean: 50 }),
+    pool: { ...sized(5), waitersMax: 1 },
+  })
+  expect(warnings.map(({ kind }) => kind)).toEqual(['wait-slo-burn'])
+})
+
+// Slipped through: without retries, fewer ask than the limit would serve, were it not for slow leases.
+test.each([20, 50])('a retry storm behind a slow backend, %d: nobody is sent to raise limitMax', async (limitMax) => {
+  const disturbances = [{ fromMs: 3 * MINUTE_MS, toMs: 3 * MINUTE_MS + 20_000, capacity: 0.3 }]
+  const { warnings } = await simulate({
+    durationMs: 4 * MINUTE_MS,
+    workload: poisson(700),
+    backend: uslBackend({ serviceMsMean: 10, sigma: 0.02, kappa: 0.0008, holdMsMean: 1, disturbances }),
+    pool: { limitMin: Math.min(20, limitMax), limitMax, acquireTimeoutMs: 1_000 },
+    retries: 3,
+  })
+  expect(warnings[0]).toMatchObject({ cause: 'backend-saturated' })
+  expect(warnings.map(({ kind }) => kind)).not.toContain('limit-ceiling')
+  expect(warnings.flatMap(({ advice }) => advice).join()).not.toContain('larger limitMax helps')
+})
