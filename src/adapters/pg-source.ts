@@ -57,6 +57,8 @@ export interface PgPoolLike {
   readonly _idle: { readonly client: PgClientLike }[]
   /** Private: connects in pg's own queue, without those that wait for a new client; `waitingCount` tells of ours. */
   readonly _pendingQueue: PgConnectItem[]
+  /** Private: is its maximum reached? */
+  _isFull(): boolean
   /** Private: serves the first in the queue, if it can. */
   _pulseQueue(): void
   /** Private: closes a client at rest, as pg's own idle timeout does. */
@@ -176,7 +178,10 @@ export class PgSource implements Source<PgClientLike> {
 
   readonly #newClient = (callback: PgConnectCallback): void => this.#pool.newClient({ callback })
 
-  /** As pg's own connect where one is at rest. */
+  /**
+   * As pg's own connect where one is at rest. If somebody who went past the gate has taken that one, we do not wait in
+   * pg's queue for another: no timeout would end that.
+   */
   readonly #connectIdle = (callback: PgConnectCallback): void => {
     const { _pendingQueue: queue } = this.#pool
     let isAnswered = false
@@ -195,6 +200,10 @@ export class PgSource implements Source<PgClientLike> {
         if (!isAnswered && !queue.includes(item)) callback(error as Error, undefined, ignore)
         throw error
       }
+      const at = isAnswered ? -1 : queue.indexOf(item)
+      if (at < 0) return
+      queue.splice(at, 1)
+      callback(new Error('taken past the gate'), undefined, ignore)
     })
   }
 

@@ -17,7 +17,17 @@ import {
 } from './pg-source.ts'
 import { pgWork } from './pg-work.ts'
 
-const METHODS = ['connect', 'query', 'end', 'on', 'removeListener', '_remove', '_pulseQueue', 'newClient'] as const
+const METHODS = [
+  'connect',
+  'query',
+  'end',
+  'on',
+  'removeListener',
+  '_remove',
+  '_isFull',
+  '_pulseQueue',
+  'newClient',
+] as const
 const LISTS = ['_clients', '_idle', '_pendingQueue'] as const
 
 /** Is it a pg.Pool, of whatever copy of pg? */
@@ -48,7 +58,7 @@ class PgAdapter implements Adapter<PgClientLike> {
   } as const
   readonly source: PgSource
   readonly #pool: PgPoolLike
-  readonly #own: Pick<PgPoolLike, 'query' | 'end' | 'newClient'>
+  readonly #own: Pick<PgPoolLike, 'query' | 'end' | '_isFull' | 'newClient'>
   readonly #connectOf: Covered<PgConnect>
   #gate: Gate<PgClientLike> | undefined
   #drain: () => Promise<unknown> = () => Promise.resolve()
@@ -57,8 +67,10 @@ class PgAdapter implements Adapter<PgClientLike> {
   #options: Patch | undefined
   /** pg's own query is asking for its client. */
   #isOneQuery = false
-  /** By way of others, a caller is asking pg's own connect, which is to lead him to the gate. */
-  #asking: { readonly isOneQuery: boolean; readonly atRest: PgPoolLike['_idle'] } | undefined
+  /** By way of others, a caller is asking pg's own connect, which is to lead him to the gate: for one query? */
+  #asking: boolean | undefined
+  /** pg's idle clients, while its connect looks for some, and is to find none. */
+  #atRest: PgPoolLike['_idle'] | undefined
   /** Connects at the gate. */
   #waiting = 0
   #strangers = 0
@@ -69,7 +81,7 @@ class PgAdapter implements Adapter<PgClientLike> {
   constructor(pool: PgPoolLike) {
     this.#pool = pool
     this.source = new PgSource(pool)
-    this.#own = ownMembers(pool, 'query', 'end', 'newClient')
+    this.#own = ownMembers(pool, 'query', 'end', '_isFull', 'newClient')
     this.#connectOf = new Covered(pool, 'connect', OWN_CONNECT)
   }
 
@@ -92,7 +104,7 @@ class PgAdapter implements Adapter<PgClientLike> {
     const pool = this.#pool
     this.#gate = gate
     this.#drain = settings.drain
-    this.#options = setOptions(pool.options, settings, () => this.#asking !== undefined)
+    this.#options = setOptions(pool.options, settings)
     this.source.attach(settings.destroyTimeoutMs)
     this.source.onHandedOn = this.#lookIfStrange
     if (settings.work !== undefined) this.#work = pgWork(settings.work)
@@ -103,7 +115,9 @@ class PgAdapter implements Adapter<PgClientLike> {
       connect: (callback?: PgConnectCallback) => this.#connect(callback),
       query: (...args: unknown[]) => this.#query(args),
       end: (callback?: PgEndCallback) => this.#end(callback),
-      newClient: { get: () => this.#newClient }, // no door: a caller has come in before
+      // No doors: a caller has come in before.
+      _isFull: { get: () => this.#isFull },
+      newClient: { get: () => this.#newClient },
       idleCount: { get: () => this.source.idleCount() },
       waitingCount: { get: () => this.#gateWaiters() + this.source.strangersWaiting() },
     })
@@ -145,30 +159,44 @@ class PgAdapter implements Adapter<PgClientLike> {
    * Somebody has put his own connect over pg's, to see who waits for how long, or to ready what is lent: it is called
    * for each caller, as it is without us, and the pg's own that it calls in turn finds nothing at rest and room for
    * another: so it comes to `newClient`, which is the gate. One that calls it later than at once goes past the gate.
+   *
+   * pg's connect looks with `_isFull` first, and runs on to `newClient` without a word to anybody: only so long is it
+   * deceived, since whoever is called in between may do anything to the pool.
    */
   #connectBy(
     connect: PgConnect,
     callback: PgConnectCallback | undefined,
     isOneQuery: boolean,
   ): Promise<PgClientLike> | undefined {
-    this.#asking ??= { isOneQuery, atRest: this.#pool._idle.splice(0) }
+    const outer = this.#asking // who is called may ask for himself, too
+    this.#asking = isOneQuery
     try {
       return connect.call(this.#pool, callback)
     } finally {
-      this.#asked()
+      this.#asking = outer
+      this.#endLook()
     }
   }
 
-  #asked(): void {
-    if (this.#asking !== undefined) this.#pool._idle.unshift(...this.#asking.atRest)
-    this.#asking = undefined
+  readonly #isFull = (): boolean => {
+    if (this.#asking === undefined) return this.#own._isFull()
+    this.#endLook()
+    this.#atRest = this.#pool._idle.splice(0)
+    return false
   }
 
   readonly #newClient = (item: PgConnectItem): void => {
+    if (this.#atRest === undefined) return this.#own.newClient(item) // the engine's, or of somebody past the gate
+    this.#endLook()
     const asking = this.#asking
-    if (asking === undefined) return this.#own.newClient(item)
-    this.#asked()
-    this.#ask(item.callback, asking.isOneQuery)
+    this.#asking = undefined
+    this.#ask(item.callback, asking === true)
+    this.#asking = asking
+  }
+
+  #endLook(): void {
+    this.#pool._idle.unshift(...(this.#atRest ?? []))
+    this.#atRest = undefined
   }
 
   /** pg's own query comes back to us for a client. What is left to do is to bring its callback home. */
@@ -362,14 +390,10 @@ class PgAsker extends CallerScope implements Asker<PgClientLike> {
  * pg's ceiling, and the only way to have pg give up a connect: without a timeout, a silent server would hold its slot
  * for good. Before a hook, pg's own timeout stays: createTimeoutMs covers that, too.
  */
-function setOptions(
-  options: PgPoolLike['options'],
-  { limitMax, createTimeoutMs }: GateSettings,
-  isAsking: () => boolean,
-): Patch {
+function setOptions(options: PgPoolLike['options'], { limitMax, createTimeoutMs }: GateSettings): Patch {
   const timeoutMs = hasHook(options) ? Math.min(connectTimeoutMs(options), createTimeoutMs) : createTimeoutMs
   return patchMembers(options, {
-    max: { get: () => (isAsking() ? Number.POSITIVE_INFINITY : limitMax) },
+    max: { get: () => limitMax },
     connectionTimeoutMillis: { value: timeoutMs === Number.POSITIVE_INFINITY ? 0 : timeoutMs },
   })
 }
