@@ -79,6 +79,8 @@ export interface HybridState {
   readonly pressedMs: number
   /** For how long callers have waited beside all that is open, and no lease has ended, in ms. */
   readonly silentMs: number
+  /** How much of that had passed when the limit was moved last. */
+  readonly silentMsMoved: number
   /** What is being measured at the limit in force; and, while that limit is a trial, what it is to be compared with. */
   readonly arm: Arm
   readonly trialFrom?: Arm | undefined
@@ -117,6 +119,7 @@ const INITIAL: HybridState = {
   calmMs: 0,
   pressedMs: 0,
   silentMs: 0,
+  silentMsMoved: 0,
   arm: newArm(0, 0),
   trialAtMs: 0,
   trialUp: true,
@@ -247,7 +250,9 @@ function observed(state: HybridState, sample: Sample, isPressing: boolean): Hybr
     completionsPerMsMax: rolledMax(state.completionsPerMsMax, perMs, windowMs, THROUGHPUT_MEMORY_MS),
     calmMs: isPressing ? 0 : state.calmMs + windowMs,
     pressedMs: state.pressedMs + (isPressing ? windowMs : 0),
-    silentMs: completions > 0 || !isPressing ? 0 : state.silentMs + (isAllOut && !isDisturbed ? windowMs : 0),
+    ...(completions > 0 || !isPressing
+      ? { silentMs: 0, silentMsMoved: 0 }
+      : { silentMs: state.silentMs + (isAllOut && !isDisturbed ? windowMs : 0) }),
   }
   const demandMax = rolledMax(seen.demandMax, demandOf(seen, sample), windowMs, DEMAND_MEMORY_MS)
   const isMoved = limit !== state.limit // by somebody else
@@ -418,7 +423,7 @@ const SILENT_LEASES = 3
  * more can be opened. Twice as many each time that those before have not helped for as long as all of them together.
  */
 function growBlindly(state: HybridState, sample: Sample): Step {
-  if (state.arm.ms < state.silentMs / 2) return hold(state, sample, 'measuring')
+  if (state.silentMs < 2 * state.silentMsMoved) return hold(state, sample, 'measuring')
   const { ceiling = Number.POSITIVE_INFINITY } = state
   const limit = Math.min(2 * sample.limit, sample.limitMax, Math.max(ceiling, sample.limit))
   return limit === sample.limit ? hold(state, sample, 'no-lease-ends') : move(state, limit, 'reserve')
@@ -548,6 +553,6 @@ function hold(state: HybridState, sample: Sample, reason: string): Step {
 
 /** @param trialFrom of a trial: what it is to be compared with */
 function move(state: HybridState, limit: number, reason: string, trialFrom?: Arm): Step {
-  const next = { ...state, arm: newArm(limit, state.leases.recentMs), trialFrom }
+  const next = { ...state, silentMsMoved: state.silentMs, arm: newArm(limit, state.leases.recentMs), trialFrom }
   return [next, { limit, reason, limitedBy: state.limitedBy }]
 }

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
+import { createPool } from '../../src/create-pool.ts'
 import { closedLoop, poisson, simulate, uslBackend } from '../../src/sim/index.ts'
+import { VirtualClock } from '../../src/sim/virtual-clock.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -96,4 +98,28 @@ test.each([20, 50])('a retry storm behind a slow backend, %d: nobody is sent to 
   expect(warnings[0]).toMatchObject({ cause: 'backend-saturated' })
   expect(warnings.map(({ kind }) => kind)).not.toContain('limit-ceiling')
   expect(warnings.flatMap(({ advice }) => advice).join()).not.toContain('larger limitMax helps')
+})
+
+// Slipped through: leases of minutes were tried at a cold start only, where none has ended.
+test('who asks for a session of minutes is given one within seconds, as long as limitMax allows', async () => {
+  const clock = new VirtualClock()
+  const pool = createPool<object>({ create: () => ({}), destroy: () => {}, limitMin: 2, limitMax: 30, clock })
+  const hold = async (ms: number) => {
+    const askedAtMs = clock.nowMs()
+    const lease = await pool.acquire()
+    const waitMs = clock.nowMs() - askedAtMs
+    clock.startTimer(ms, () => lease.release())
+    return waitMs
+  }
+  for (let i = 0; i < 30; i++) {
+    void hold(5 * MINUTE_MS)
+    await clock.advance(MINUTE_MS)
+  }
+  const waits: Promise<number>[] = []
+  for (let i = 0; i < 20; i++) {
+    waits.push(hold(5 * MINUTE_MS))
+    await clock.advance(10_000)
+  }
+  expect(Math.max(...(await Promise.all(waits)))).toBeLessThan(5_000)
+  await clock.advance(10 * MINUTE_MS)
 })
