@@ -279,8 +279,13 @@ function findSaturation(view: View): Finding {
   return { verdict: 'backend-saturated', confidence, evidence: [...evidence, ...leaseTime(view), ...line(view)] }
 }
 
+/** Leases out of which it says something that none ends: all, or none. */
+export function inUseUnexplained(view: View): number {
+  return isExplained(view) ? 0 : view.sample.inUse
+}
+
 /** What is out was forgotten, or its holders wait for each other: that nothing ends says nothing of leases. */
-export function isExplained({ insight, counts: { inUse } }: View): boolean {
+function isExplained({ insight, counts: { inUse } }: View): boolean {
   const { kept, isLeaking } = insight.overdue
   const isForgotten = kept.size > inUse / 2 && (isLeaking || isGradual(insight.overdue))
   return isForgotten || isKnotted(insight.knot, inUse)
@@ -289,7 +294,7 @@ export function isExplained({ insight, counts: { inUse } }: View): boolean {
 function findSlowness(view: View): Finding | undefined {
   const { leaseNorm, leaseMs, silentMs } = view.signals
   const { slow, overdue } = view.insight
-  const seenMs = seenLeaseMs(view.signals, isExplained(view) ? 0 : view.sample.inUse)
+  const seenMs = seenLeaseMs(view.signals, inUseUnexplained(view))
   const isSlow = timesNorm(leaseNorm, seenMs) >= SLOW_TIMES_NORM
   const isLonger = isSlow || slow.held !== undefined || slow.query !== undefined
   if (!isLonger && !isStuck(view) && !isHeld(view)) return undefined

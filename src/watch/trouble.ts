@@ -1,5 +1,5 @@
 import { failedOf, isBurning } from './burn.ts'
-import { isBackendFull, isBackendToBlame, isExplained, isForgetting, isStuck, type View } from './cause.ts'
+import { inUseUnexplained, isBackendFull, isBackendToBlame, isForgetting, isStuck, type View } from './cause.ts'
 import { isFlapping, isStorm } from './churn.ts'
 import { isCreationTrouble, wasRefused } from './creation.ts'
 import type { EpisodeRule } from './episode.ts'
@@ -154,7 +154,7 @@ function isSlowAndFelt(view: View): boolean {
 }
 
 function areSlow(view: View): boolean {
-  return isSlow(view.signals, isExplained(view) ? 0 : view.sample.inUse)
+  return isSlow(view.signals, inUseUnexplained(view))
 }
 
 /** The control loop's own reason for a window in which the controller failed. */
