@@ -82,12 +82,33 @@ export interface ServiceFacts {
   readonly leaseMs: number | undefined
   /** For how long no lease has ended although there were some, and somebody waited, in ms. */
   readonly quietMs: number
+  /** For how long somebody has been waiting without a break, in ms. */
+  readonly waitedMs: number
   /** Smoothed time of a create, in ms; undefined before the first has succeeded. */
   readonly createMs: number | undefined
 }
 
 /** Taken for a create's time before one is known, in ms: a connect with TLS and authentication in one data centre. */
 const CREATE_MS_GUESS = 50
+
+/** This share of a create's time goes into seeing how long a burst's own leases take. */
+const LOOK_SHARE = 1 / 16
+
+/** For how long a burst is looked at before it has more than one create, in ms. */
+export function lookMs(createMs: number | undefined): number {
+  return LOOK_SHARE * (createMs ?? CREATE_MS_GUESS)
+}
+
+/** Leases that count towards how long they take: the last ten or so. */
+const LEASES_COUNTED = 10
+
+/**
+ * What the lease that ended as number `ended` since somebody began to wait weighs beside those before: of a burst the
+ * first counts alone, and what was known is forgotten.
+ */
+export function leaseWeight(ended: number): number {
+  return 1 / Math.min(LEASES_COUNTED, ended)
+}
 
 /**
  * Creates that waiters justify: those who will not have been served by a release by the time a create is done. Never
@@ -98,10 +119,15 @@ const CREATE_MS_GUESS = 50
  * least. (With n out at random moments it would be n × d; but a burst begins all of them at once, and it is in a burst
  * that one create must not become four.)
  *
+ * A burst speaks for itself: once a lease has ended in it, what was known before is forgotten, for five that waited for
+ * each other while a pool was warmed are no measure of those to come; and it has one create until it has been looked at
+ * for `lookMs`.
+ *
  * @source HikariCP, "Spike demand" (its wiki): waiters are served by whichever comes first
  */
-export function creatingWanted({ waiters, inUse, leaseMs, quietMs, createMs }: ServiceFacts): number {
+export function creatingWanted({ waiters, inUse, leaseMs, quietMs, waitedMs, createMs }: ServiceFacts): number {
   if (inUse === 0) return Math.max(1, waiters)
+  if (waitedMs < lookMs(createMs)) return 1
   const leaseMsLikely = Math.max(leaseMs ?? 0, quietMs)
   if (leaseMsLikely === 0) return 1
   const releases = (inUse * (createMs ?? CREATE_MS_GUESS)) / leaseMsLikely

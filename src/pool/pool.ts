@@ -28,7 +28,7 @@ import type {
   WaiterInfo,
   WorkObserver,
 } from './contract.ts'
-import { creatingWanted, isHopeless, refusesWaiters } from './creation-pace.ts'
+import { creatingWanted, isHopeless, leaseWeight, lookMs, refusesWaiters } from './creation-pace.ts'
 import { type CreateFailure, Creator } from './creator.ts'
 import { Deadlines } from './deadlines.ts'
 import { Destroyer } from './destroyer.ts'
@@ -128,6 +128,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #isPulsing = false
   /** Smoothed; NaN before the first has ended. (As undefined it would be a new object at each release.) */
   #leaseMs = Number.NaN
+  /** Leases that have ended since somebody waits, or did. */
+  #leasesEnded = 0
   /** When a lease last ended, or began where there was none. */
   #leasesQuietSinceMs = Number.NEGATIVE_INFINITY
   /** Most resources that have been open since somebody waits. */
@@ -136,8 +138,9 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #unserved: Caller | undefined
   /** When that was. */
   #unservedAtMs = 0
-  #retryTimer: Timer | undefined
-  #isRetryUrgent = false
+  #createTimer: Timer | undefined
+  #createTimerAtMs = 0
+  #isCreateUrgent = false
   /** Somebody was refused because nobody may wait; until the next rest. */
   #isNextWanted = false
   /** Live resources kept open ahead of any waiter: see keepLive(). */
@@ -331,6 +334,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const waiter = new Waiter<T>(nowMs, priority, tag, asker, caller)
     if (signal !== undefined) waiter.heed(signal, () => this.#abort(waiter, signal)) // first: a polyfill may throw
     waiter.join(this.#queue, nowMs)
+    if (this.#queue.length === 1) this.#leasesEnded = 0
     this.#deadlines.add(waiter, timeoutMs)
     this.#pulse(nowMs)
     if (this.#queue.length > 0) this.#control.waiterQueued(nowMs)
@@ -513,7 +517,10 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const nowMs = this.#clock.nowMs()
     const leaseMs = nowMs - entry.sinceMs
     this.#observer.ended(nowMs, leaseMs)
-    this.#leaseMs = Number.isNaN(this.#leaseMs) ? leaseMs : smooth(this.#leaseMs, leaseMs)
+    this.#leasesEnded += 1
+    this.#leaseMs = Number.isNaN(this.#leaseMs)
+      ? leaseMs
+      : smooth(this.#leaseMs, leaseMs, leaseWeight(this.#leasesEnded))
     this.#leasesQuietSinceMs = nowMs
     entry.lease = undefined
     this.#witness?.ended(lease, nowMs)
@@ -742,7 +749,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
       this.#isPulsing = false
       this.#isNextWanted = false
     }
-    this.#retryLater(nowMs)
+    this.#createLater(nowMs)
     if (this.#warmUp !== undefined) this.#continueWarmUp()
     if (this.#drain !== undefined) this.#continueDrain(this.#drain, nowMs)
   }
@@ -795,28 +802,42 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#sourceCause = undefined
   }
 
-  /** After a failure the next create waits for its time, and nothing else may come to remind us. */
-  #retryLater(nowMs: number): void {
-    const { retryAtMs } = this.#creator.pace
-    if (nowMs >= retryAtMs && this.#retryTimer === undefined) return
+  /** The next create may have to wait for its time, and nothing else may come to remind us. */
+  #createLater(nowMs: number): void {
+    const dueAtMs = this.#creatingDueAtMs(nowMs)
+    if (nowMs >= dueAtMs && this.#createTimer === undefined) return
     const isUrgent = this.#queue.length > 0 || this.#warmUp?.done !== undefined
     const isWanted = isUrgent || this.#view.live < this.#view.liveWanted
-    if (!isWanted || nowMs >= retryAtMs) return this.#retryNoMore()
-    if (this.#retryTimer !== undefined && (this.#isRetryUrgent || !isUrgent)) return
-    this.#retryNoMore()
-    this.#isRetryUrgent = isUrgent
-    const delayMs = Math.min(retryAtMs - nowMs, TIMER_DELAY_MS_MAX)
-    const retry = () => {
-      this.#retryTimer = undefined
+    if (!isWanted || nowMs >= dueAtMs) return this.#createNoLater()
+    if (this.#createTimer !== undefined && this.#createTimerAtMs <= dueAtMs && (this.#isCreateUrgent || !isUrgent))
+      return
+    this.#createNoLater()
+    this.#isCreateUrgent = isUrgent
+    this.#createTimerAtMs = dueAtMs
+    const delayMs = Math.min(dueAtMs - nowMs, TIMER_DELAY_MS_MAX)
+    const moveOn = () => {
+      this.#createTimer = undefined
       this.#pulse(this.#clock.nowMs())
     }
-    this.#retryTimer = this.#housekeeping.startTimer(delayMs, retry, !isUrgent) // nobody's promise depends on the rest
+    // What is not urgent keeps no process alive: nobody's promise depends on it.
+    this.#createTimer = this.#housekeeping.startTimer(delayMs, moveOn, !isUrgent)
+  }
+
+  /** After a failure, when it may be tried again; in a burst that is still being looked at, when it has been. */
+  #creatingDueAtMs(nowMs: number): number {
+    const { retryAtMs } = this.#creator.pace
+    if (nowMs < retryAtMs) return retryAtMs
+    const { waitingSinceMs, waiters, validating, creating, size, limit } = this.#view
+    const isHeldUp = size < limit && creating > 0 && waiters > validating + creating
+    return isHeldUp && waitingSinceMs !== undefined
+      ? waitingSinceMs + lookMs(this.#creator.createMs)
+      : Number.NEGATIVE_INFINITY
   }
 
   /** Left running, it would keep the process alive for nobody, and stand in for that of a later, shorter pause. */
-  #retryNoMore(): void {
-    this.#retryTimer?.cancel()
-    this.#retryTimer = undefined
+  #createNoLater(): void {
+    this.#createTimer?.cancel()
+    this.#createTimer = undefined
   }
 
   // ---------------------------------------------------------------------------------------------- by hand
@@ -1014,7 +1035,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   #restForGood(drain: Drain, waitersRefused: number): void {
     this.#sweeper.stop()
-    this.#retryNoMore()
+    this.#createNoLater()
     this.#endDrain(drain, { leasesCut: 0, holders: [], waitersRefused, unfinished: this.#view.size })
   }
 
@@ -1071,7 +1092,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   }
 
   #creatingWanted(): number {
-    const quietSinceMs = Math.max(this.#leasesQuietSinceMs, this.#queue.waitingSinceMs ?? this.#nowMs)
+    const waitingSinceMs = this.#queue.waitingSinceMs ?? this.#nowMs
+    const quietSinceMs = Math.max(this.#leasesQuietSinceMs, waitingSinceMs)
     // What is being readied (a driver hands out on its next tick) is as good as lent, to as many of the waiters.
     const { inUse, validating } = this.#view
     if (this.#manner.creates === 'perWaiter') return this.#queue.length - validating
@@ -1080,6 +1102,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
       inUse: inUse + validating,
       leaseMs: Number.isNaN(this.#leaseMs) ? undefined : this.#leaseMs,
       quietMs: this.#nowMs - quietSinceMs,
+      waitedMs: this.#nowMs - waitingSinceMs,
       createMs: this.#creator.createMs,
     })
   }

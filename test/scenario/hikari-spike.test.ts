@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { type CreatePoolOptions, createPool } from '../../src/create-pool.ts'
+import { type AdaptivePool, type CreatePoolOptions, createPool } from '../../src/create-pool.ts'
+
 import { VirtualClock } from '../../src/sim/virtual-clock.ts'
 import { FakeFactory, type FakeResource } from '../support/fake-factory.ts'
 
@@ -20,7 +21,11 @@ interface Spike {
  *
  * @source HikariCP, "Welcome to the Jungle" (its wiki): 5 idle, 50 callers, connect 150 ms, query 2 ms, at most 50 open
  */
-async function spike(idle: number, options: Partial<CreatePoolOptions<FakeResource>> = {}): Promise<Spike> {
+async function spike(
+  idle: number,
+  options: Partial<CreatePoolOptions<FakeResource>> = {},
+  warm = (pool: AdaptivePool<FakeResource>): Promise<unknown> => pool.warmUp(idle),
+): Promise<Spike> {
   const clock = new VirtualClock()
   const factory = new FakeFactory(clock, { slowMs: CONNECT_MS })
   factory.behaviour.create = 'slow'
@@ -34,7 +39,7 @@ async function spike(idle: number, options: Partial<CreatePoolOptions<FakeResour
     random: { next: () => 0 },
     ...options,
   })
-  if (idle > 0) await Promise.all([pool.warmUp(idle), clock.advance(10 * CONNECT_MS)])
+  if (idle > 0) await Promise.all([warm(pool), clock.advance(10 * CONNECT_MS)])
   const startMs = clock.nowMs()
   const tookMs: number[] = []
   let opened = 0
@@ -74,6 +79,18 @@ test('nor is it for lack of room: a pool at its default limit does as well', asy
   expect(seen.opened).toBeLessThanOrEqual(6)
   expect(p99(seen)).toBeLessThanOrEqual(25)
 })
+
+test.each([1, 4, 50])(
+  'nor if five leases that waited for each other are all that is known: limit 50, creatingMax %i',
+  async (creatingMax) => {
+    const seen = await spike(5, { creatingMax }, async (pool) => {
+      const leases = await Promise.all(Array.from({ length: 5 }, () => pool.acquire()))
+      for (const lease of leases) lease.release()
+    })
+    expect(seen.opened).toBeLessThanOrEqual(6)
+    expect(p99(seen)).toBeLessThanOrEqual(25)
+  },
+)
 
 test('on a cold pool it opens creatingMax, finds that these suffice, and opens at most one more', async () => {
   const seen = await spike(0)

@@ -74,7 +74,7 @@ test('a pool that has never failed may use creatingMax at once, and its pace cos
   expect(paceAfterSuccess(pace, 4)).toBe(pace)
 })
 
-const FACTS = { waiters: 50, inUse: 5, leaseMs: 2, quietMs: 0, createMs: 150 }
+const FACTS = { waiters: 50, inUse: 5, leaseMs: 2, quietMs: 0, waitedMs: 10, createMs: 150 }
 
 test.each([
   ['a burst that releases will absorb before a create is done', FACTS, 1],
@@ -87,6 +87,8 @@ test.each([
   ['silence of a first lease', { ...FACTS, inUse: 1, leaseMs: undefined, quietMs: 10 }, 35],
   ['silence shorter than the leases says nothing', { ...FACTS, leaseMs: 150, quietMs: 10 }, 45],
   ['no create has succeeded yet: 50 ms are taken for granted', { ...FACTS, leaseMs: 100, createMs: undefined }, 48],
+  ['a burst that has not been looked at yet, whatever leases took before', { ...FACTS, leaseMs: 150, waitedMs: 9 }, 1],
+  ['nobody in use: there is nothing to look at', { ...FACTS, inUse: 0, waitedMs: 0 }, 50],
   ['fewer wait than will be released', { ...FACTS, waiters: 2, leaseMs: 150 }, 1],
 ])('creates that waiters justify: %s', (_, facts, wanted) => {
   expect(creatingWanted(facts)).toBe(wanted)
@@ -99,6 +101,7 @@ test('at least one create is justified, never more than one a waiter, and longer
     inUse: fc.nat(100),
     leaseMs: anyMs,
     quietMs: fc.double({ min: 0, max: 1e5, noNaN: true }),
+    waitedMs: fc.double({ min: 0, max: 1e5, noNaN: true }),
     createMs: anyMs,
   })
   fc.assert(

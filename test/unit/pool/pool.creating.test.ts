@@ -79,6 +79,20 @@ test('while nobody releases, more and more creates are justified', async () => {
   expect(pool.counts()).toMatchObject({ inUse: 11, waiters: 0 })
 })
 
+test('a burst has one create until it has been looked at for 1/16 of a create, then what long leases justify', async () => {
+  const { pool, factory, clock, beganAtMs } = newCountingPool({ limitInitial: 20, limitMax: 20, creatingMax: 20 })
+  factory.behaviour.create = 'slow' // 30 ms
+  const first = watch(pool.acquire())
+  await clock.advance(60)
+  first.value?.release()
+  await pool.acquire() // and keeps it
+  const startMs = clock.nowMs()
+  for (let i = 0; i < 10; i++) void watch(pool.acquire())
+  await clock.advance(29) // in which nothing happens
+  const lookMs = 30 / 16
+  expect(beganAtMs.slice(1).map((atMs) => atMs - startMs)).toEqual([0, ...Array(8).fill(lookMs)])
+})
+
 test('what is being destroyed still holds its slot at the backend', async () => {
   const { pool, factory, clock, beganAtMs } = newCountingPool({ limitInitial: 2 })
   const [a] = await Promise.all([pool.acquire(), pool.acquire()])
