@@ -19,6 +19,11 @@ const TRANSACTIONS = 1_000
 const LIMIT_MIN = 2
 const LIMIT_MAX = 20
 const MOVE_EVERY_MS = 50
+/**
+ * Transactions that must have ended in between, which on a fast machine they have. Else a slow one opens connections for
+ * each move, which makes it slower, for more moves: of 20 seconds, most went to logins.
+ */
+const MOVE_EVERY_ENDED = 20
 /** Transactions that stop each other. */
 const KNOT = 10
 /** On a loaded machine; it takes 0.1 to 0.5 s. */
@@ -159,7 +164,11 @@ export function transactionsOn(subject: OrmSubject): void {
 function moveLimit(control: AdoptedPool) {
   const random = seededRandom(1)
   const limits: number[] = []
+  let nextAtReleased = 0
   const move = (): void => {
+    const { released } = control.stats()
+    if (released < nextAtReleased) return
+    nextAtReleased = released + MOVE_EVERY_ENDED
     const limit = LIMIT_MIN + Math.floor(random.next() * (LIMIT_MAX - LIMIT_MIN + 1))
     limits.push(limit)
     control.resize(limit)
