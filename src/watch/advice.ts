@@ -1,5 +1,5 @@
 import type { CreateFailureClass } from '../pool/contract.ts'
-import { isBackendFull, isHeld, type View } from './cause.ts'
+import { isBackendFull, isHeld, isRoomKnown, type View } from './cause.ts'
 import { limitNeeded } from './signals.ts'
 import { stoodStill } from './stall.ts'
 import type { Verdict } from './warning.ts'
@@ -104,6 +104,12 @@ const CREATION_ADVICE: Readonly<Record<CreateFailureClass, string>> = {
 function raise(view: View): readonly string[] {
   const { ceiling, sample } = view
   const needed = limitNeeded(view.signals)
+  if (!isRoomKnown(view)) {
+    return [
+      "Look at the backend's load first: callers have waited since the pool began. If it is at work, more resources will not help.",
+      `If it is idle, raise limitMax, now ${ceiling}.`,
+    ]
+  }
   if (needed > ceiling) {
     return [
       `Raise limitMax, now ${ceiling}, to about ${needed}, if the backend allows so many: ` +

@@ -4,7 +4,7 @@ import { failedOf } from './burn.ts'
 import { type CreationSeen, isCreationFailing, isCreationTrouble, isHistory, isRefusedLately } from './creation.ts'
 import type { Insight } from './insight.ts'
 import { isKnotted } from './knot.ts'
-import { timesNorm } from './norm.ts'
+import { habitOf, timesNorm } from './norm.ts'
 import { isGradual } from './overdue.ts'
 import { normaliseQuery } from './query-text.ts'
 import { isSurge, isUnderPressure, type Signals, seenLeaseMs } from './signals.ts'
@@ -205,6 +205,12 @@ function findLoad(view: View): readonly (Finding | undefined)[] {
 /** It was tested, or seen, that more leases out do not complete more work. */
 export function isBackendFull({ decision, signals }: Pick<View, 'decision' | 'signals'>): boolean {
   return decision.limitedBy === 'backend' || signals.throughput.comparison?.isFlat === true
+}
+
+/** How long leases take while nobody waits has been seen, or that more of them complete more. */
+export function isRoomKnown({ decision, signals }: View): boolean {
+  const isTested = decision.limitedBy === 'pool' || signals.throughput.comparison?.isSteep === true
+  return isTested || habitOf(signals.leaseNorm) === 1
 }
 
 /** Shares of what is out. */

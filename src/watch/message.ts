@@ -49,7 +49,7 @@ export function describeCeiling(poolName: string, { sample, counts, decision, si
   const wanted = Math.max(Math.ceil(decision.limit), limitNeeded(signals))
   return (
     `Pool '${poolName}' is at its limitMax of ${sample.limitMax}, and demand needs about ${wanted} resources: ` +
-    `${callers(counts.waiters)}. Raise limitMax, if the backend allows more.`
+    `${callers(counts.waiters)}.`
   )
 }
 

@@ -128,8 +128,7 @@ describe('limits', () => {
     }
     const warning = warningOf(given, 'limit-ceiling')
     expect(warning.message).toBe(
-      "Pool 'orders' is at its limitMax of 10, and demand needs about 40 resources: 30 callers wait. " +
-        'Raise limitMax, if the backend allows more.',
+      "Pool 'orders' is at its limitMax of 10, and demand needs about 40 resources: 30 callers wait.",
     )
   })
 
