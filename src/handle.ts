@@ -159,7 +159,6 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
       profiler: control.watch.isOn ? this.#profiler : undefined,
       reclaim: (lease) => void this.engine.reclaim(lease),
     })
-    this.#events.on('created', () => this.#watch.created())
     this.#events.on('createFailed', (event) => this.#watch.createFailed(event))
   }
 

@@ -74,16 +74,21 @@ export function nextAtOnce(atOnce: number, facts: CreateFacts, bounds: { min: nu
   return underWay >= atOnce ? Math.min(bounds.max, atOnce + 1) : atOnce
 }
 
-/** What is known of how fast resources come free, and how fast they are made. */
+/** What is known of how fast resources come free, and how fast they are made. Points in time on the pool's clock. */
 export interface ServiceFacts {
   readonly waiters: number
+  /** Creates under way. */
+  readonly creating: number
   readonly inUse: number
   /** Smoothed time of a lease, in ms; undefined before the first has ended. */
   readonly leaseMs: number | undefined
-  /** For how long no lease has ended although there were some, and somebody waited, in ms. */
-  readonly quietMs: number
-  /** For how long somebody has been waiting without a break, in ms. */
-  readonly waitedMs: number
+  /** Leases that have ended since somebody waits; and the smoothed time of these alone, in ms. */
+  readonly leasesEnded: number
+  readonly endedMs: number
+  /** Since when no lease has ended although there were some, and somebody waited, in ms. */
+  readonly quietSinceMs: number
+  /** Since when somebody has been waiting without a break, in ms. */
+  readonly waitingSinceMs: number
   /** Smoothed time of a create, in ms; undefined before the first has succeeded. */
   readonly createMs: number | undefined
 }
@@ -91,47 +96,41 @@ export interface ServiceFacts {
 /** Taken for a create's time before one is known, in ms: a connect with TLS and authentication in one data centre. */
 const CREATE_MS_GUESS = 50
 
-/** This share of a create's time goes into seeing how long a burst's own leases take. */
+/** For this share of a create's time it is seen how long a burst's own leases take, before it has a second create. */
 const LOOK_SHARE = 1 / 16
-
-/** For how long a burst is looked at before it has more than one create, in ms. */
-export function lookMs(createMs: number | undefined): number {
-  return LOOK_SHARE * (createMs ?? CREATE_MS_GUESS)
-}
 
 /** Leases that count towards how long they take: the last ten or so. */
 const LEASES_COUNTED = 10
 
-/**
- * What the lease that ended as number `ended` since somebody began to wait weighs beside those before: of a burst the
- * first counts alone, and what was known is forgotten.
- */
+/** What the lease that ended as number `ended` since somebody began to wait weighs beside those before it. */
 export function leaseWeight(ended: number): number {
   return 1 / Math.min(LEASES_COUNTED, ended)
 }
 
 /**
- * Creates that waiters justify: those who will not have been served by a release by the time a create is done. Never
- * less than 1, so that waiters with room always have a create under way (I3); a burst that releases will absorb opens
- * one resource, not one a waiter.
+ * When waiters justify one more create, if nothing happens until then, in ms on the pool's clock; Infinity: each has
+ * one under way. It is justified if more of them than are under way will not have been served by a release by the time
+ * a create is done: waiters - inUse * createMs / leaseMs. The first always is, so that waiters with room have a create
+ * under way (I3); a burst that releases will absorb opens one resource, not one a waiter.
  *
  * While no lease ends, the estimate of their length grows with the silence: none back for d ms, a lease takes d at
- * least. (With n out at random moments it would be n × d; but a burst begins all of them at once, and it is in a burst
- * that one create must not become four.)
+ * least. (With n out at random moments it would be n * d; but a burst begins all of them at once, and it is in a burst
+ * that one create must not become four.) Nothing else tells of silence, hence a moment and no number.
  *
- * A burst speaks for itself: once a lease has ended in it, what was known before is forgotten, for five that waited for
- * each other while a pool was warmed are no measure of those to come; and it has one create until it has been looked at
- * for `lookMs`.
+ * A burst speaks for itself: once half as many leases have ended in it as are out, what was known before is forgotten,
+ * for five that waited for each other while a pool was warmed are no measure of those to come, nor is the one short
+ * lease among ten long ones; and it has one create until it has been looked at for a share of a create's time.
  *
  * @source HikariCP, "Spike demand" (its wiki): waiters are served by whichever comes first
  */
-export function creatingWanted({ waiters, inUse, leaseMs, quietMs, waitedMs, createMs }: ServiceFacts): number {
-  if (inUse === 0) return Math.max(1, waiters)
-  if (waitedMs < lookMs(createMs)) return 1
-  const leaseMsLikely = Math.max(leaseMs ?? 0, quietMs)
-  if (leaseMsLikely === 0) return 1
-  const releases = (inUse * (createMs ?? CREATE_MS_GUESS)) / leaseMsLikely
-  return Math.max(1, Math.ceil(waiters - releases))
+export function createDueAtMs(facts: ServiceFacts): number {
+  const { waiters, creating, inUse, leasesEnded, quietSinceMs, waitingSinceMs, createMs = CREATE_MS_GUESS } = facts
+  if (creating >= waiters) return Number.POSITIVE_INFINITY
+  if (creating === 0 || inUse === 0) return Number.NEGATIVE_INFINITY
+  const lookedAtMs = waitingSinceMs + LOOK_SHARE * createMs
+  const leaseMsLeast = (inUse * createMs) / (waiters - creating)
+  const leaseMs = 2 * leasesEnded < inUse ? (facts.leaseMs ?? 0) : facts.endedMs
+  return leaseMs > leaseMsLeast ? lookedAtMs : Math.max(lookedAtMs, quietSinceMs + leaseMsLeast)
 }
 
 /** Has creating failed in such a way, or so often in a row, that whoever warms up is told that it is of no use? */

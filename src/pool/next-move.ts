@@ -11,8 +11,8 @@ export interface Situation extends PoolCounts {
   readonly liveWanted: number
   /** Creates that may be under way at once now; 0 while backing off after a failure. */
   readonly creatingMax: number
-  /** Creates that the waiters justify now, at least 1 (creation-pace.ts). Read only when one may be started. */
-  readonly creatingWanted: number
+  /** Do the waiters justify one more create now? (creation-pace.ts.) Read only when one may be started. */
+  readonly isCreateDue: boolean
 }
 
 /**
@@ -30,7 +30,7 @@ export function nextMove(p: Situation): Move {
   if (p.idle > 0 && p.live > p.limit) return 'evict'
   if (p.size < p.limit && p.creating < p.creatingMax) {
     if (p.live < p.liveWanted) return 'create'
-    if (isWanted && p.waiters > p.validating + p.creating && p.creating < p.creatingWanted) return 'create'
+    if (isWanted && p.waiters > p.validating + p.creating && p.isCreateDue) return 'create'
   }
   return 'rest'
 }

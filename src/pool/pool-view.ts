@@ -32,10 +32,14 @@ export class PoolView<T> extends StateCounts implements Situation, LiveCounts {
   get creatingMax(): number {
     return this.#creation.creatingMax()
   }
-  get creatingWanted(): number {
-    return this.#creation.creatingWanted()
+  get isCreateDue(): boolean {
+    return this.#creation.isCreateDue()
   }
 }
 
 /** Looked at only while there is room for one more. */
-export type CreationView = { readonly [K in 'liveWanted' | 'creatingMax' | 'creatingWanted']: () => number }
+export interface CreationView {
+  liveWanted(): number
+  creatingMax(): number
+  isCreateDue(): boolean
+}

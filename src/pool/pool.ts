@@ -28,7 +28,7 @@ import type {
   WaiterInfo,
   WorkObserver,
 } from './contract.ts'
-import { creatingWanted, isHopeless, leaseWeight, lookMs, refusesWaiters } from './creation-pace.ts'
+import { createDueAtMs, isHopeless, leaseWeight, refusesWaiters } from './creation-pace.ts'
 import { type CreateFailure, Creator } from './creator.ts'
 import { Deadlines } from './deadlines.ts'
 import { Destroyer } from './destroyer.ts'
@@ -128,8 +128,10 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #isPulsing = false
   /** Smoothed; NaN before the first has ended. (As undefined it would be a new object at each release.) */
   #leaseMs = Number.NaN
-  /** Leases that have ended since somebody waits, or did. */
+  /** Leases that have ended since somebody waits. */
   #leasesEnded = 0
+  /** Smoothed time of these alone. */
+  #endedMs = 0
   /** When a lease last ended, or began where there was none. */
   #leasesQuietSinceMs = Number.NEGATIVE_INFINITY
   /** Most resources that have been open since somebody waits. */
@@ -166,7 +168,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#view = new PoolView<T>(this.#queue, options.limitInitial, {
       liveWanted: () => Math.max(this.#liveMin, this.#liveAhead, this.#liveForNext(), this.#warmUp?.liveWanted ?? 0),
       creatingMax: () => this.#creatingMax(),
-      creatingWanted: () => this.#creatingWanted(),
+      isCreateDue: () => this.#nowMs >= this.#createDueAtMs(),
     })
     this.#ledger = new Ledger<T>(this.#view)
     this.#options = options
@@ -517,10 +519,11 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const nowMs = this.#clock.nowMs()
     const leaseMs = nowMs - entry.sinceMs
     this.#observer.ended(nowMs, leaseMs)
-    this.#leasesEnded += 1
-    this.#leaseMs = Number.isNaN(this.#leaseMs)
-      ? leaseMs
-      : smooth(this.#leaseMs, leaseMs, leaseWeight(this.#leasesEnded))
+    this.#leaseMs = Number.isNaN(this.#leaseMs) ? leaseMs : smooth(this.#leaseMs, leaseMs)
+    if (this.#queue.length > 0) {
+      this.#leasesEnded += 1
+      this.#endedMs = smooth(this.#endedMs, leaseMs, leaseWeight(this.#leasesEnded))
+    }
     this.#leasesQuietSinceMs = nowMs
     entry.lease = undefined
     this.#witness?.ended(lease, nowMs)
@@ -823,15 +826,13 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#createTimer = this.#housekeeping.startTimer(delayMs, moveOn, !isUrgent)
   }
 
-  /** After a failure, when it may be tried again; in a burst that is still being looked at, when it has been. */
+  /** After a failure, when it may be tried again; with waiters and room, when one more create is justified. */
   #creatingDueAtMs(nowMs: number): number {
-    const { retryAtMs } = this.#creator.pace
+    const { allowed, retryAtMs } = this.#creator.pace
     if (nowMs < retryAtMs) return retryAtMs
-    const { waitingSinceMs, waiters, validating, creating, size, limit } = this.#view
-    const isHeldUp = size < limit && creating > 0 && waiters > validating + creating
-    return isHeldUp && waitingSinceMs !== undefined
-      ? waitingSinceMs + lookMs(this.#creator.createMs)
-      : Number.NEGATIVE_INFINITY
+    const { waiters, validating, creating, size, limit, isPaused } = this.#view
+    const isHeldUp = creating > 0 && creating < allowed && waiters > validating + creating && size < limit && !isPaused
+    return isHeldUp ? this.#createDueAtMs() : Number.NEGATIVE_INFINITY
   }
 
   /** Left running, it would keep the process alive for nobody, and stand in for that of a later, shorter pause. */
@@ -1091,18 +1092,20 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     return this.#nowMs >= retryAtMs ? allowed : 0
   }
 
-  #creatingWanted(): number {
-    const waitingSinceMs = this.#queue.waitingSinceMs ?? this.#nowMs
-    const quietSinceMs = Math.max(this.#leasesQuietSinceMs, waitingSinceMs)
+  #createDueAtMs(): number {
+    if (this.#manner.creates === 'perWaiter') return Number.NEGATIVE_INFINITY
     // What is being readied (a driver hands out on its next tick) is as good as lent, to as many of the waiters.
-    const { inUse, validating } = this.#view
-    if (this.#manner.creates === 'perWaiter') return this.#queue.length - validating
-    return creatingWanted({
-      waiters: this.#queue.length - validating,
+    const { waiters, inUse, validating, creating } = this.#view
+    const waitingSinceMs = this.#queue.waitingSinceMs ?? this.#nowMs
+    return createDueAtMs({
+      waiters: waiters - validating,
+      creating,
       inUse: inUse + validating,
       leaseMs: Number.isNaN(this.#leaseMs) ? undefined : this.#leaseMs,
-      quietMs: this.#nowMs - quietSinceMs,
-      waitedMs: this.#nowMs - waitingSinceMs,
+      leasesEnded: this.#leasesEnded,
+      endedMs: this.#endedMs,
+      quietSinceMs: Math.max(this.#leasesQuietSinceMs, waitingSinceMs),
+      waitingSinceMs,
       createMs: this.#creator.createMs,
     })
   }

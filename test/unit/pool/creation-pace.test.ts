@@ -4,11 +4,12 @@ import type { CreateFailureClass } from '../../../src/pool/contract.ts'
 import {
   type CreateBackoff,
   type CreationPace,
-  creatingWanted,
+  createDueAtMs,
   nextAtOnce,
   paceAfterFailure,
   paceAfterSuccess,
   refusesWaiters,
+  type ServiceFacts,
   startingPace,
 } from '../../../src/pool/creation-pace.ts'
 
@@ -74,44 +75,61 @@ test('a pool that has never failed may use creatingMax at once, and its pace cos
   expect(paceAfterSuccess(pace, 4)).toBe(pace)
 })
 
-const FACTS = { waiters: 50, inUse: 5, leaseMs: 2, quietMs: 0, waitedMs: 10, createMs: 150 }
+// Somebody has been waiting since 1_000 ms, and a burst is looked at until 1_009.375.
+const FACTS: ServiceFacts = {
+  waiters: 50,
+  creating: 1,
+  inUse: 5,
+  leaseMs: 2,
+  leasesEnded: 0,
+  endedMs: 0,
+  quietSinceMs: 1_008,
+  waitingSinceMs: 1_000,
+  createMs: 150,
+}
+const AT_ONCE = Number.NEGATIVE_INFINITY
+const LOOKED_AT = 1_009.375
 
-test.each([
-  ['a burst that releases will absorb before a create is done', FACTS, 1],
-  ['leases as long as the create: those in use serve one each', { ...FACTS, leaseMs: 150 }, 45],
-  ['leases twice as long', { ...FACTS, leaseMs: 300 }, 48],
-  ['nobody in use: nothing will be released', { ...FACTS, inUse: 0 }, 50],
-  ['nobody in use, one waits', { ...FACTS, inUse: 0, waiters: 1 }, 1],
-  ['no lease has ended yet, and nothing is known', { ...FACTS, leaseMs: undefined }, 1],
-  ['silence: 5 out, and none back for 300 ms, take as long at least', { ...FACTS, quietMs: 300 }, 48],
-  ['silence of a first lease', { ...FACTS, inUse: 1, leaseMs: undefined, quietMs: 10 }, 35],
-  ['silence shorter than the leases says nothing', { ...FACTS, leaseMs: 150, quietMs: 10 }, 45],
-  ['no create has succeeded yet: 50 ms are taken for granted', { ...FACTS, leaseMs: 100, createMs: undefined }, 48],
-  ['a burst that has not been looked at yet, whatever leases took before', { ...FACTS, leaseMs: 150, waitedMs: 9 }, 1],
-  ['nobody in use: there is nothing to look at', { ...FACTS, inUse: 0, waitedMs: 0 }, 50],
-  ['fewer wait than will be released', { ...FACTS, waiters: 2, leaseMs: 150 }, 1],
-])('creates that waiters justify: %s', (_, facts, wanted) => {
-  expect(creatingWanted(facts)).toBe(wanted)
+test.each<[string, Partial<ServiceFacts>, number]>([
+  ['the first one', { creating: 0 }, AT_ONCE],
+  ['nobody in use: nothing will be released, and there is nothing to look at', { inUse: 0 }, AT_ONCE],
+  ['nobody in use, and each has one', { inUse: 0, waiters: 1 }, Number.POSITIVE_INFINITY],
+  ['each has one', { waiters: 1 }, Number.POSITIVE_INFINITY],
+  ['leases as long as the create: those in use serve one each', { leaseMs: 150, creating: 44 }, LOOKED_AT],
+  ['and no more than one', { leaseMs: 150, creating: 45 }, 1_008 + 150],
+  ['leases twice as long', { leaseMs: 300, creating: 47 }, LOOKED_AT],
+  ['a burst that releases will absorb, should it fall silent: 5 serve 49 if leases take 15.3 ms', {}, 1_008 + 750 / 49],
+  ['the more are under way, the longer the silence', { creating: 20 }, 1_008 + 750 / 30],
+  ['silence that has lasted already', { quietSinceMs: 1_000, creating: 2, waiters: 202 }, LOOKED_AT],
+  ['no lease has ended yet, and nothing is known', { leaseMs: undefined }, 1_008 + 750 / 49],
+  ['no create has succeeded yet: 50 ms are taken for granted', { createMs: undefined }, 1_008 + 250 / 49],
+  ['two of five have ended at once: leases were long, and may be', { leaseMs: 150, leasesEnded: 2 }, LOOKED_AT],
+  ['three have: what was known is forgotten', { leaseMs: 150, leasesEnded: 3, endedMs: 2 }, 1_008 + 750 / 49],
+  ['three have, that took long', { leasesEnded: 3, endedMs: 150 }, LOOKED_AT],
+])('when waiters justify one more create: %s', (_, facts, dueAtMs) => {
+  expect(createDueAtMs({ ...FACTS, ...facts })).toBe(dueAtMs)
 })
 
-test('at least one create is justified, never more than one a waiter, and longer leases never justify fewer', () => {
-  const anyMs = fc.option(fc.double({ min: 0, max: 1e5, noNaN: true }), { nil: undefined })
-  const anyFacts = fc.record({
+test('one create is justified at once, and one a waiter in the end; longer leases never justify one later', () => {
+  const anyMs = fc.double({ min: 0, max: 1e5, noNaN: true })
+  const anyFacts: fc.Arbitrary<ServiceFacts> = fc.record({
     waiters: fc.integer({ min: 1, max: 200 }),
+    creating: fc.nat(200),
     inUse: fc.nat(100),
-    leaseMs: anyMs,
-    quietMs: fc.double({ min: 0, max: 1e5, noNaN: true }),
-    waitedMs: fc.double({ min: 0, max: 1e5, noNaN: true }),
-    createMs: anyMs,
+    leaseMs: fc.option(anyMs, { nil: undefined }),
+    leasesEnded: fc.nat(100),
+    endedMs: anyMs,
+    quietSinceMs: anyMs,
+    waitingSinceMs: anyMs,
+    createMs: fc.option(anyMs, { nil: undefined }),
   })
   fc.assert(
     fc.property(anyFacts, (facts) => {
-      const wanted = creatingWanted(facts)
-      expect(Number.isInteger(wanted)).toBe(true)
-      expect(wanted).toBeGreaterThanOrEqual(1)
-      expect(wanted).toBeLessThanOrEqual(facts.waiters)
-      const longer = { ...facts, leaseMs: (facts.leaseMs ?? 0) * 2 + 1 }
-      expect(creatingWanted(longer)).toBeGreaterThanOrEqual(wanted)
+      const dueAtMs = createDueAtMs(facts)
+      expect(dueAtMs < Number.POSITIVE_INFINITY).toBe(facts.creating < facts.waiters)
+      if (facts.creating === 0) expect(dueAtMs).toBe(AT_ONCE)
+      const longer = { ...facts, leaseMs: (facts.leaseMs ?? 0) * 2 + 1, endedMs: facts.endedMs * 2 + 1 }
+      expect(createDueAtMs(longer)).toBeLessThanOrEqual(dueAtMs)
     }),
   )
 })

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { CreateFailedError } from '../../../src/pool/pool-errors.ts'
-import { settled } from '../../../src/sim/virtual-clock.ts'
+import { settled, VirtualClock } from '../../../src/sim/virtual-clock.ts'
+import { FakeFactory } from '../../support/fake-factory.ts'
 import { checkInvariants } from '../../support/invariants.ts'
 import { newTestPool, recordEvents, type TestPoolOptions, watch } from '../../support/new-test-pool.ts'
 
@@ -91,6 +92,55 @@ test('a burst has one create until it has been looked at for 1/16 of a create, t
   await clock.advance(29) // in which nothing happens
   const lookMs = 30 / 16
   expect(beganAtMs.slice(1).map((atMs) => atMs - startMs)).toEqual([0, ...Array(8).fill(lookMs)])
+})
+
+// Slipped through: all tests had creates of 30 and 150 ms and began at 0, where floating-point sums are exact.
+test('the end of the look is not missed for a rounding error', async () => {
+  for (let startMs = 0; startMs < 1_000; startMs += 33.3) {
+    const clock = new VirtualClock(startMs)
+    const factory = new FakeFactory(clock, { slowMs: 33.3 })
+    const { pool } = newTestPool({ clock, ...factory.functions, limitInitial: 20, limitMax: 20, creatingMax: 20 })
+    factory.behaviour.create = 'slow'
+    const first = watch(pool.acquire())
+    await clock.advance(60)
+    first.value?.release()
+    await pool.acquire() // and keeps it
+    for (let i = 0; i < 10; i++) void watch(pool.acquire())
+    await clock.advance(3)
+    expect(pool.counts(), `from ${startMs} ms`).toMatchObject({ creating: 9, waiters: 10 })
+  }
+})
+
+test('silence justifies one more create as soon as it has lasted, though nothing else happens', async () => {
+  const { pool, factory, clock, beganAtMs } = newCountingPool({ limitInitial: 20, limitMax: 20, creatingMax: 20 })
+  factory.behaviour.create = 'slow' // 30 ms
+  const first = watch(pool.acquire())
+  await clock.advance(30)
+  first.value?.release() // leases are known to be short
+  await pool.acquire() // and keeps it
+  const startMs = clock.nowMs()
+  for (let i = 0; i < 10; i++) void watch(pool.acquire())
+  await clock.advance(29)
+  // One out serves 9 within a create's time if leases take 30 / 9 ms, 8 if they take 30 / 8, …
+  const dueMs = [0, ...[9, 8, 7, 6, 5, 4, 3, 2].map((served) => 30 / served)]
+  expect(beganAtMs.slice(1).map((atMs) => atMs - startMs)).toEqual(dueMs.map((ms) => expect.closeTo(ms, 6)))
+})
+
+test('one short lease among long ones does not make them short', async () => {
+  const { pool, factory, clock } = newCountingPool({ limitInitial: 20, limitMax: 20, creatingMax: 20 })
+  factory.behaviour.create = 'slow' // 30 ms
+  const isWarm = pool.warmUp(4)
+  await clock.advance(30)
+  await isWarm
+  const leases = [await pool.acquire(), await pool.acquire(), await pool.acquire(), await pool.acquire()]
+  await clock.advance(1_000)
+  for (const lease of leases) lease.release()
+  const [short] = await Promise.all([pool.acquire(), pool.acquire(), pool.acquire(), pool.acquire()])
+  for (let i = 0; i < 11; i++) void watch(pool.acquire())
+  await clock.advance(1)
+  short.release()
+  await clock.advance(1)
+  expect(pool.counts()).toMatchObject({ creating: 10, waiters: 10 })
 })
 
 test('what is being destroyed still holds its slot at the backend', async () => {
