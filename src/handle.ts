@@ -159,6 +159,7 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
       profiler: control.watch.isOn ? this.#profiler : undefined,
       reclaim: (lease) => void this.engine.reclaim(lease),
     })
+    this.#events.on('created', () => this.#watch.created())
     this.#events.on('createFailed', (event) => this.#watch.createFailed(event))
   }
 

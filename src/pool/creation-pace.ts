@@ -80,8 +80,8 @@ export interface ServiceFacts {
   /** Creates under way. */
   readonly creating: number
   readonly inUse: number
-  /** Smoothed time of a lease, in ms; undefined before the first has ended. */
-  readonly leaseMs: number | undefined
+  /** Smoothed time of a lease, in ms; NaN before the first has ended: no time is shorter. */
+  readonly leaseMs: number
   /** Leases that have ended since somebody waits; and the smoothed time of these alone, in ms. */
   readonly leasesEnded: number
   readonly endedMs: number
@@ -129,7 +129,7 @@ export function createDueAtMs(facts: ServiceFacts): number {
   if (creating === 0 || inUse === 0) return Number.NEGATIVE_INFINITY
   const lookedAtMs = waitingSinceMs + LOOK_SHARE * createMs
   const leaseMsLeast = (inUse * createMs) / (waiters - creating)
-  const leaseMs = 2 * leasesEnded < inUse ? (facts.leaseMs ?? 0) : facts.endedMs
+  const leaseMs = 2 * leasesEnded < inUse ? facts.leaseMs : facts.endedMs
   return leaseMs > leaseMsLeast ? lookedAtMs : Math.max(lookedAtMs, quietSinceMs + leaseMsLeast)
 }
 

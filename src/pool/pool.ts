@@ -1101,7 +1101,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
       waiters: waiters - validating,
       creating,
       inUse: inUse + validating,
-      leaseMs: Number.isNaN(this.#leaseMs) ? undefined : this.#leaseMs,
+      leaseMs: this.#leaseMs,
       leasesEnded: this.#leasesEnded,
       endedMs: this.#endedMs,
       quietSinceMs: Math.max(this.#leasesQuietSinceMs, waitingSinceMs),

@@ -45,11 +45,9 @@ export function creationFailed(
   }
 }
 
-/** A window in which a create succeeded and none failed ends a row of failures; so does a long silence. */
-export function stepCreation(seen: CreationSeen, { atMs, windowMs, created }: Sample): CreationSeen {
-  if (seen.failures === 0) return seen
-  const hasSucceeded = created > 0 && seen.failedAtMs <= atMs - windowMs
-  return hasSucceeded || isHistory(seen, atMs) ? { ...seen, failures: 0, failure: undefined } : seen
+/** It ends a row of failures; so does a long silence. */
+export function creationSucceeded(seen: CreationSeen): CreationSeen {
+  return seen.failures === 0 ? seen : { ...seen, failures: 0, failure: undefined }
 }
 
 /** Nobody has tried again for so long that what failed says nothing any more. */

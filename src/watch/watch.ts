@@ -8,10 +8,11 @@ import { findState, type View } from './cause.ts'
 import {
   type CreationSeen,
   creationFailed,
+  creationSucceeded,
   isCreationFailing,
   isCreationTrouble,
+  isHistory,
   LUCKY_CREATION,
-  stepCreation,
 } from './creation.ts'
 import { CALM, type Episode, stepEpisode } from './episode.ts'
 import {
@@ -139,7 +140,7 @@ export class Watch {
     const before = this.#signals.queue
     this.#observed = { sample, decision, ...context }
     this.#signals = stepSignals(this.#signals, sample, waitingSinceMs, this.#insight.overdue.newMsMean)
-    this.#creation = stepCreation(this.#creation, sample)
+    if (isHistory(this.#creation, sample.atMs)) this.created()
     if (!this.#parts.options.isOn) return
 
     this.#habits = stepHabits(this.#habits, sample, this.#signals)
@@ -152,6 +153,11 @@ export class Watch {
     this.#tellExhaustion(turn)
     for (const episode of told) this.#tell(episode, outlook)
     this.#reclaimLate(sample.atMs)
+  }
+
+  /** At each create that succeeds: in a window that has seen both, what counts is which came last. */
+  created(): void {
+    this.#creation = creationSucceeded(this.#creation)
   }
 
   /** At each failure to create, with the event's own payload; what is certain now is told now. */

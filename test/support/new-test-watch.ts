@@ -76,6 +76,7 @@ export function newTestWatch(options: WatchOptions | false = {}, leases: readonl
       const windowMs = seen.windowMs ?? 250
       clock.leap(windowMs)
       const sample = sampleOf({ windowMs, ...seen, atMs: clock.nowMs() })
+      if (sample.created > 0) watch.created()
       counts = countsByHand({ ...pick(sample), size: sample.live })
       const kept = { limit: sample.limit, reason: 'kept', ...decision }
       watch.observe(sample, kept, { waitingSinceMs: undefined, ceiling: sample.limitMax, ...context })

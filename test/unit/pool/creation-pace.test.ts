@@ -101,7 +101,7 @@ test.each<[string, Partial<ServiceFacts>, number]>([
   ['a burst that releases will absorb, should it fall silent: 5 serve 49 if leases take 15.3 ms', {}, 1_008 + 750 / 49],
   ['the more are under way, the longer the silence', { creating: 20 }, 1_008 + 750 / 30],
   ['silence that has lasted already', { quietSinceMs: 1_000, creating: 2, waiters: 202 }, LOOKED_AT],
-  ['no lease has ended yet, and nothing is known', { leaseMs: undefined }, 1_008 + 750 / 49],
+  ['no lease has ended yet, and nothing is known', { leaseMs: Number.NaN }, 1_008 + 750 / 49],
   ['no create has succeeded yet: 50 ms are taken for granted', { createMs: undefined }, 1_008 + 250 / 49],
   ['two of five have ended at once: leases were long, and may be', { leaseMs: 150, leasesEnded: 2 }, LOOKED_AT],
   ['three have: what was known is forgotten', { leaseMs: 150, leasesEnded: 3, endedMs: 2 }, 1_008 + 750 / 49],
@@ -116,7 +116,7 @@ test('one create is justified at once, and one a waiter in the end; longer lease
     waiters: fc.integer({ min: 1, max: 200 }),
     creating: fc.nat(200),
     inUse: fc.nat(100),
-    leaseMs: fc.option(anyMs, { nil: undefined }),
+    leaseMs: fc.option(anyMs, { nil: Number.NaN }),
     leasesEnded: fc.nat(100),
     endedMs: anyMs,
     quietSinceMs: anyMs,
@@ -128,7 +128,7 @@ test('one create is justified at once, and one a waiter in the end; longer lease
       const dueAtMs = createDueAtMs(facts)
       expect(dueAtMs < Number.POSITIVE_INFINITY).toBe(facts.creating < facts.waiters)
       if (facts.creating === 0) expect(dueAtMs).toBe(AT_ONCE)
-      const longer = { ...facts, leaseMs: (facts.leaseMs ?? 0) * 2 + 1, endedMs: facts.endedMs * 2 + 1 }
+      const longer = { ...facts, leaseMs: (facts.leaseMs || 0) * 2 + 1, endedMs: facts.endedMs * 2 + 1 }
       expect(createDueAtMs(longer)).toBeLessThanOrEqual(dueAtMs)
     }),
   )

@@ -3,14 +3,14 @@ import type { CreateFailureClass } from '../../../src/pool/contract.ts'
 import {
   type CreationSeen,
   creationFailed,
+  creationSucceeded,
   isCreationFailing,
   isCreationTrouble,
+  isHistory,
   isRefusedLately,
   LUCKY_CREATION,
-  stepCreation,
 } from '../../../src/watch/creation.ts'
 import { countsByHand } from '../../support/counts-by-hand.ts'
-import { sampleOf } from '../../support/sample-of.ts'
 
 function afterFailures(failures: number, failure: CreateFailureClass = 'unreachable'): CreationSeen {
   const event = { error: new Error('no'), failure, failures, retryInMs: 100, counts: countsByHand() }
@@ -27,23 +27,17 @@ test.each<[string, number, CreateFailureClass, number, boolean]>([
   expect(isCreationTrouble(afterFailures(failures, failure), live)).toBe(isTrouble)
 })
 
-test('a window with a create and no failure ends a row', () => {
-  const seen = stepCreation(afterFailures(3), sampleOf({ atMs: 1_500, windowMs: 250, created: 1 }))
-  expect(isCreationFailing(seen)).toBe(false)
-})
-
-test('a window with both does not: which came last is not known', () => {
-  const seen = stepCreation(afterFailures(3), sampleOf({ atMs: 1_100, windowMs: 250, created: 1 }))
-  expect(isCreationFailing(seen)).toBe(true)
+test('a create that succeeds ends a row', () => {
+  expect(isCreationFailing(creationSucceeded(afterFailures(3)))).toBe(false)
 })
 
 test('failures that nobody tries to repeat become history', () => {
-  const seen = stepCreation(afterFailures(3), sampleOf({ atMs: 14_000, windowMs: 250 }))
-  expect(isCreationFailing(seen)).toBe(false)
+  expect(isHistory(afterFailures(3), 13_000)).toBe(false)
+  expect(isHistory(afterFailures(3), 14_000)).toBe(true)
 })
 
 test('a refusal is remembered beyond the next create, but not for long', () => {
-  const seen = stepCreation(afterFailures(1, 'refusing'), sampleOf({ atMs: 2_000, windowMs: 250, created: 1 }))
+  const seen = creationSucceeded(afterFailures(1, 'refusing'))
   expect(isRefusedLately(seen, 2_000)).toBe(true)
   expect(isRefusedLately(seen, 12_000)).toBe(false)
 })
