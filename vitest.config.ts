@@ -5,6 +5,11 @@ import { defineConfig } from 'vitest/config'
 const POSTGRES_TESTS = ['test/**/*.postgres.test.ts']
 const MARIADB_TESTS = ['test/**/*.mariadb.test.ts']
 const SOAK_TESTS = ['test/soak/**']
+/**
+ * One waits for its server while the other computes. vitest runs a group by as many workers as each of its projects says,
+ * which must say the same: of two projects without file parallelism, one would wait for the other.
+ */
+const SERVER_WORKERS = 2
 
 export default defineConfig({
   test: {
@@ -16,7 +21,7 @@ export default defineConfig({
     isolate: false,
     // vitest reads style sheets as empty; what `?raw` asks for is their text (the report page of the demo).
     css: { include: [/\?raw$/] },
-    // Groups run one after the other: what measures real time shares the machine with nobody.
+    // Groups run one after the other: what measures real time shares the machine with one other file at most.
     projects: [
       {
         extends: true,
@@ -37,7 +42,7 @@ export default defineConfig({
           exclude: SOAK_TESTS,
           globalSetup: ['test/support/postgres-setup.ts'],
           testTimeout: 30_000,
-          fileParallelism: false,
+          maxWorkers: SERVER_WORKERS,
           sequence: { groupOrder: 1 },
         },
       },
@@ -49,8 +54,8 @@ export default defineConfig({
           exclude: SOAK_TESTS,
           globalSetup: ['test/support/mariadb-setup.ts'],
           testTimeout: 30_000,
-          fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          maxWorkers: SERVER_WORKERS,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

@@ -4,7 +4,7 @@ import type { QueueName } from './model.ts'
 import { runProgram } from './run-program.ts'
 
 /** Programs per queue policy, of which there are three; others each time. MODEL_RUNS asks for more, e.g. for a night. */
-const RUNS = Number(process.env.MODEL_RUNS ?? 4_000)
+const RUNS = Number(process.env.MODEL_RUNS ?? 3_400)
 
 /** A failing program is shrunk before it is shown, which may take its time. In ms. */
 export const MODEL_TIMEOUT_MS = 60_000 + RUNS * 30
