@@ -121,7 +121,8 @@ export class WaiterQueue<T> {
   /** Of the highest priority: who came first, or last. */
   next(order: 'oldest' | 'newest'): Waiter<T> | undefined {
     const highest = this.#levels[0]
-    return (highest.oldest === undefined ? this.#levels[1] : highest)?.[order]
+    const level = highest.oldest === undefined ? this.#levels[1] : highest
+    return order === 'oldest' ? level?.oldest : level?.newest // by name: V8 looks up what is a key each time
   }
 
   /** All who wait, by priority, then oldest first. Walks the queue. */
@@ -132,7 +133,7 @@ export class WaiterQueue<T> {
   }
 
   add(waiter: Waiter<T>, nowMs: number): void {
-    const level = this.#levelOf(waiter.priority)
+    const level = waiter.priority === 0 ? this.#usual : this.#levelOf(waiter.priority)
     const { newest } = level
     waiter.older = newest
     if (newest === undefined) level.oldest = waiter
@@ -144,7 +145,7 @@ export class WaiterQueue<T> {
 
   remove(waiter: Waiter<T>): void {
     const { older, newer } = waiter
-    const level = this.#levelOf(waiter.priority)
+    const level = waiter.priority === 0 ? this.#usual : this.#levelOf(waiter.priority)
     if (older === undefined) level.oldest = newer
     else older.newer = newer
     if (newer === undefined) level.newest = older
@@ -157,7 +158,6 @@ export class WaiterQueue<T> {
   }
 
   #levelOf(priority: number): Level<T> {
-    if (priority === 0) return this.#usual
     const lower = this.#levels.findIndex((level) => level.priority <= priority)
     const at = lower < 0 ? this.#levels.length : lower
     const found = this.#levels[at]
