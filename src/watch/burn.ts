@@ -52,7 +52,7 @@ const OVER_SHARE = 0.25
 
 /** It burns now, and has for long enough to matter. */
 export function isBurning({ fast, slow }: Burn, isTold: boolean): boolean {
-  if (isTold) return burnRate(fast) >= OVER_SHARE * BURN_RATE
+  if (isTold) return fast.all >= 1 && burnRate(fast) >= OVER_SHARE * BURN_RATE // a share of nobody stays what it was
   return fast.all >= ACQUIRES_MIN && burnRate(fast) >= BURN_RATE && burnRate(slow) >= BURN_RATE / 4
 }
 
