@@ -10,7 +10,7 @@ export default [
     name: 'adaptive-pool, createPool alone',
     path: 'dist/index.js',
     import: '{ createPool }',
-    limit: '45.6 kB',
+    limit: '45.7 kB',
     gzip: true,
     modifyEsbuildConfig: node,
   },

@@ -46,8 +46,8 @@ function adviceOn(verdict: Verdict, view: View): readonly string[] {
     case 'leak':
       return [
         `End every lease in a finally block, with \`using\`, or by pool.use(): start with ${view.insight.overdue.leakedBy}.`,
-        'Until that is deployed, watch.reclaimAfterMs takes such leases back.',
-        'A larger limitMax only puts it off.',
+        'Kept on purpose (sessions, LISTEN)? Raise watch.leaseAgeMs.',
+        'Until that is deployed, watch.reclaimAfterMs takes them back; a larger limitMax only puts it off.',
       ]
     case 'self-deadlock':
       return [

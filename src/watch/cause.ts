@@ -233,7 +233,8 @@ function findLeak(view: View): Finding | undefined {
 
 /** Leases are forgotten by and by, while what does come back comes as soon as ever. */
 export function isForgetting({ insight, signals }: View): boolean {
-  return isGradual(insight.overdue) && timesNorm(signals.leaseNorm, signals.leaseMs) < 2
+  const { leaseMs, leaseNorm } = signals
+  return isGradual(insight.overdue) && leaseMs > 0 && timesNorm(leaseNorm, leaseMs) < 2
 }
 
 function leakFacts({ insight }: View): Evidence[] {

@@ -56,8 +56,8 @@ export interface OverdueRule {
   longestMs(holder: string): number
   /** From when on a lease passes for leaked whose holder has held one for so long and ended it. */
   leakedMs(longestMs: number): number
-  /** So many of them are tolerated. */
-  readonly leakedMax: number
+  /** So many of them are tolerated, by the longest that the oldest's holder has taken and ended, in ms. */
+  leakedMax(longestMs: number): number
   /** What their age says is certain. */
   readonly isAgeGiven: boolean
   /** No lease has ended for so long that whatever runs does not end. */
@@ -135,6 +135,7 @@ export function findOverdue(leases: Iterable<LeaseInfo>, nowMs: number, rule: Ov
   }
   const byAge = [...kept].sort((a, b) => a.sinceMs - b.sinceMs)
   const oldest = byAge[0]
+  const leakedBy = oldest ? holderOf(oldest) : NONE_OVERDUE.leakedBy
   const oldestMs = oldest ? nowMs - oldest.sinceMs : 0
   const youngestMs = nowMs - (byAge.at(-1)?.sinceMs ?? nowMs)
   const spread = oldestMs > 0 ? 1 - youngestMs / oldestMs : 0
@@ -150,8 +151,8 @@ export function findOverdue(leases: Iterable<LeaseInfo>, nowMs: number, rule: Ov
     heldBy,
     heldMs,
     leaked,
-    isLeaking: leaked > rule.leakedMax && !isStuck,
-    leakedBy: oldest ? holderOf(oldest) : NONE_OVERDUE.leakedBy,
+    isLeaking: leaked > rule.leakedMax(rule.longestMs(leakedBy)) && !isStuck,
+    leakedBy,
     leakedSite: oldest?.tag ? oldest.caller?.site : undefined,
     oldestMs,
     spread,

@@ -73,7 +73,7 @@ export interface WatchContext {
   readonly ceiling: number
 }
 
-/** Of a pool this small, even one lost lease is a good part. */
+/** Of a pool this small, one lost lease is a good part, if its holder has ever ended one: else it may be a LISTEN. */
 const SMALL_LIMIT = 5
 /** Between two looks at the leases, in ms: an age of seconds need not be known any better. */
 const LOOK_MS = 1_000
@@ -283,7 +283,9 @@ export class Watch {
     const { leases, waiters: whoWaits, profiler, options } = this.#parts
     if (inUse === 0) return NO_INSIGHT
     const longMs = this.#signals.leaseLongMs
-    const learnedMs = Math.max(LEAKED_MS_MIN, LEAKED_TIMES_LONG * longMs)
+    // Sessions, it may be, until the pool has no more for those who wait.
+    const mayBeLong = longMs === 0 && (waiters === 0 || limit < (this.#observed?.ceiling ?? 0))
+    const learnedMs = mayBeLong ? Number.POSITIVE_INFINITY : Math.max(LEAKED_MS_MIN, LEAKED_TIMES_LONG * longMs)
     const { leaseAgeMs } = options
     const { silentMs, leaseMs } = this.#signals
     const overdueMs = Math.min(
@@ -294,7 +296,8 @@ export class Watch {
       overdueMs,
       isSilent: silentMs >= Math.max(SILENT_MS_MIN, SILENT_LEASES * longMs || overdueMs),
       isFelt: waiters > 0,
-      leakedMax: leaseAgeMs !== undefined || limit <= SMALL_LIMIT ? 0 : 1,
+      leakedMax: (longestMs) =>
+        leaseAgeMs !== undefined || limit === 1 || (limit <= SMALL_LIMIT && longestMs > 0) ? 0 : 1,
       isAgeGiven: leaseAgeMs !== undefined,
       suspects: this.#suspects,
       longestMs: (holder) => profiler?.longestOf(holder) ?? 0,

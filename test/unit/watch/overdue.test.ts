@@ -5,7 +5,7 @@ import { findOverdue, isGradual, NONE_OVERDUE, type OverdueRule, suspectsOf } fr
 const NOW_MS = 100_000
 const RULE: OverdueRule = {
   overdueMs: 1_000,
-  leakedMax: 1,
+  leakedMax: () => 1,
   isAgeGiven: false,
   isSilent: false,
   isFelt: true,
