@@ -563,12 +563,13 @@ test.each(CONTRADICTIONS)(
   },
 )
 
+// Failed with a seed now and then: who begins at one resource is not refused for a limitMin of 2 that he never gave.
 test('limits that contradict each other are refused, whatever they are', async () => {
   const anyLimit = fc.option(fc.integer({ min: 1, max: 100 }), { nil: undefined })
   await fc.assert(
     fc.asyncProperty(anyLimit, anyLimit, anyLimit, fc.nat(100), async (limitMin, limitMax, limitInitial, warmUp) => {
       const most = limitMax ?? 50
-      const least = limitMin ?? Math.min(2, most)
+      const least = limitMin ?? Math.min(2, most, limitInitial ?? most)
       const isFine =
         least <= most &&
         warmUp <= Math.min(limitInitial ?? most, most) &&
