@@ -4,6 +4,7 @@ import type { Decision, Holder, LeaseInfo, PoolCounts, PoolEvents, WaiterInfo } 
 import { adviceFor } from './advice.ts'
 import { type Habits, isCrowded, NO_HABITS, outlooksAhead, stepHabits } from './ahead.ts'
 import { warningOf } from './alarm.ts'
+import { failedOf } from './burn.ts'
 import { findState, type View } from './cause.ts'
 import {
   type CreationSeen,
@@ -260,7 +261,7 @@ export class Watch {
   #glance(sample: Sample): Insight {
     const { atMs, completions, waiters } = sample
     const { counts, options } = this.#parts
-    const isStill = completions === 0 && waiters > 0
+    const isStill = completions === 0 && waiters + failedOf(sample) > 0
     // Whether leases are forgotten by and by is judged while others come back.
     const isSuspicious = completions > 0 && this.#insight.overdue.kept.size > 1
     const isDue = isStill || isSuspicious || atMs - this.#lookedAtMs >= Math.min(LOOK_MS, options.leaseAgeMs ?? LOOK_MS)
@@ -283,8 +284,12 @@ export class Watch {
     const { leases, waiters: whoWaits, profiler, options } = this.#parts
     if (inUse === 0) return NO_INSIGHT
     const longMs = this.#signals.leaseLongMs
-    // Sessions, it may be, until the pool has no more for those who wait.
-    const mayBeLong = longMs === 0 && (waiters === 0 || limit < (this.#observed?.ceiling ?? 0))
+    const { sample, ceiling } = this.#observed ?? { sample: NO_SAMPLE, ceiling: limit }
+    const failed = failedOf(sample)
+    // A pool that may grow yet lets them wait for seconds, and fails nobody.
+    const isShort = failed > 0 || sample.oldestWaitMs >= LEAKED_MS_MIN || (waiters > 0 && limit >= ceiling)
+    // Sessions, it may be, until the pool has no more for those who ask.
+    const mayBeLong = longMs === 0 && (!isShort || inUse < limit || this.#parts.isPaused())
     const learnedMs = mayBeLong ? Number.POSITIVE_INFINITY : Math.max(LEAKED_MS_MIN, LEAKED_TIMES_LONG * longMs)
     const { leaseAgeMs } = options
     const { silentMs, leaseMs } = this.#signals
@@ -295,7 +300,7 @@ export class Watch {
     const overdue = findOverdue(leases(), nowMs, {
       overdueMs,
       isSilent: silentMs >= Math.max(SILENT_MS_MIN, SILENT_LEASES * longMs || overdueMs),
-      isFelt: waiters > 0,
+      isFelt: waiters + failed > 0,
       leakedMax: (longestMs) =>
         leaseAgeMs !== undefined || limit === 1 || (limit <= SMALL_LIMIT && longestMs > 0) ? 0 : 1,
       isAgeGiven: leaseAgeMs !== undefined,

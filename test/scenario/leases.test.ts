@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { seededRandom } from '../../src/base/random.ts'
+import { littlesLaw } from '../../src/control/littles-law.ts'
 import { createPool } from '../../src/create-pool.ts'
 import { VirtualClock } from '../../src/sim/virtual-clock.ts'
 import type { Warning } from '../../src/watch/warning.ts'
@@ -574,6 +575,46 @@ test('but where all is out and somebody waits, that nothing has ever come back i
     await clock.advance(4_000)
   }
   expect(warnings).toContainEqual(expect.objectContaining({ kind: 'leak-suspected', cause: 'leak' }))
+})
+
+// Slipped through: the pool in which nothing came back grew to its limitMax, and its callers waited there.
+test.each<[string, Parameters<typeof warnedPool>[0]]>([
+  ['the pool does not grow, since nothing ends', { controller: littlesLaw(), acquireTimeoutMs: 30_000 }],
+  ['nobody may wait', { waitersMax: 0 }],
+  ['nobody waits for long', { controller: littlesLaw(), acquireTimeoutMs: 50 }],
+  ['the backend refuses more', { create: upTo(5) }],
+])('where nothing has ever come back, that is told though %s', async (_, options) => {
+  const clock = new VirtualClock()
+  const { pool, warnings } = await warnedPool({ clock, limitMin: 2, limitMax: 20, ...options })
+  for (let i = 0; i < 100; i++) {
+    pool.acquire().catch(() => {})
+    await clock.advance(2_000)
+  }
+  expect(warnings.map(({ kind }) => kind)).toContain('leak-suspected')
+})
+
+/** A backend that bears so many. */
+function upTo(most: number): () => object {
+  let open = 0
+  return () => {
+    if (++open > most) throw Object.assign(new Error('sorry, too many clients already'), { code: '53300' })
+    return {}
+  }
+}
+
+// Slipped through: connecting took no time, and nobody paused a pool of sessions.
+test('sessions are no leak while others wait for a connect, or for resume()', async () => {
+  const clock = new VirtualClock()
+  const create = () => new Promise<object>((resolve) => clock.startTimer(1_500, () => resolve({})))
+  const { pool, warnings } = await warnedPool({ clock, create, warmUp: 0, limitMax: 6, limitInitial: 6 })
+  for (let i = 0; i < 6; i++) {
+    pool.acquire().catch(() => {})
+    await clock.advance(20_000)
+  }
+  pool.pause()
+  pool.acquire({ timeoutMs: 60_000 }).catch(() => {})
+  await clock.advance(30_000)
+  expect(warnings).toEqual([])
 })
 
 test('a connection that is kept for notifications is no leak, in a pool of four neither', async () => {
