@@ -1,5 +1,5 @@
 import type { CreateFailureClass } from '../pool/contract.ts'
-import { isBackendFull, isHeld, isRoomKnown, type View } from './cause.ts'
+import { isBackendFull, isRoomKnown, slowBy, type View } from './cause.ts'
 import { limitNeeded } from './signals.ts'
 import { stoodStill } from './stall.ts'
 import type { Verdict } from './warning.ts'
@@ -64,17 +64,16 @@ function adviceOn(verdict: Verdict, view: View): readonly string[] {
 }
 
 function slowLeases(view: View): readonly string[] {
-  const { slow, overdue } = view.insight
-  const { held, query } = slow
-  const heldBy = held?.what ?? (isHeld(view) ? overdue.heldBy : undefined)
-  if (heldBy !== undefined) {
+  const { runningText, heldBy } = view.insight.overdue
+  const by = slowBy(view)
+  if (by?.what === 'held') {
     return [
-      `Look at ${heldBy}: it holds its leases without a query running. Move what it waits for (an HTTP call, a file, ` +
+      `Look at ${by.longer?.what ?? heldBy}: it holds its leases without a query running. Move what it waits for (an HTTP call, a file, ` +
         'a second lease) out of the lease.',
       'A larger limitMax helps for the time being: the backend has nothing to do with it.',
     ]
   }
-  const text = overdue.running > 0 ? overdue.runningText : query?.what
+  const text = by?.longer?.what ?? runningText
   if (text !== undefined) {
     return [
       `Look at this query: ${text}. Did its plan change, or does it wait for a lock (pg_stat_activity; processlist, innodb_trx)?`,

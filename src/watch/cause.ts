@@ -6,6 +6,7 @@ import type { Insight } from './insight.ts'
 import { isKnotted } from './knot.ts'
 import { habitOf, timesNorm } from './norm.ts'
 import { isGradual } from './overdue.ts'
+import type { Slowdown } from './profile.ts'
 import { normaliseQuery } from './query-text.ts'
 import { isSurge, isUnderPressure, type Signals, seenLeaseMs } from './signals.ts'
 import { isStalling } from './stall.ts'
@@ -303,8 +304,8 @@ function findSlowness(view: View): Finding | undefined {
   const { slow, overdue } = view.insight
   const seenMs = seenLeaseMs(view.signals, inUseUnexplained(view))
   const isSlow = timesNorm(leaseNorm, seenMs) >= SLOW_TIMES_NORM
-  const isLonger = isSlow || slow.held !== undefined || slow.query !== undefined
-  if (!isLonger && !isStuck(view) && !isHeld(view)) return undefined
+  const by = slowBy(view)
+  if (!isSlow && by === undefined) return undefined
   const silence = silentMs > leaseMs ? [fact('no lease has ended for', silentMs, 'ms')] : []
   const common = [...silence, ...leaseTime(view), ...line(view)]
   const tell = (verdict: Verdict, confidence: number, seen: readonly Evidence[] = []): Finding => {
@@ -318,9 +319,8 @@ function findSlowness(view: View): Finding | undefined {
     ]
     return tell('slow-leases', slow.steadyShare > 0 ? 0.85 : 0.7, seen)
   }
-  const { held, query } = slow
-  if (held !== undefined) return tell('slow-leases', 0.9, slowdown(view, 'held', held))
-  if (isHeld(view)) {
+  if (by?.what === 'held') {
+    if (by.longer !== undefined) return tell('slow-leases', 0.9, slowdown(view, 'held', by.longer))
     const seen = [
       fact('leases held without a query', overdue.held),
       fact('longest held for', overdue.heldMs, 'ms'),
@@ -328,8 +328,8 @@ function findSlowness(view: View): Finding | undefined {
     ]
     return tell('slow-leases', 0.85, seen)
   }
-  if (query !== undefined) {
-    const seen = slowdown(view, 'query', query)
+  if (by?.longer !== undefined) {
+    const seen = slowdown(view, by.what, by.longer)
     if (slow.steadyShare >= 0.25) return tell('slow-leases', 0.85, seen)
     if (view.signals.throughput.comparison?.isSteep) return tell('slow-leases', 0.8, seen)
     return tell('backend-saturated', 0.7, [fact('queries that are slower', 'all'), ...seen])
@@ -338,23 +338,33 @@ function findSlowness(view: View): Finding | undefined {
   return tell('slow-leases', view.decision.limitedBy === 'pool' ? 0.8 : 0.5)
 }
 
+/** What takes the time of slow leases, and the code or query whose ended leases show it, if they do. */
+interface SlowBy {
+  readonly what: 'held' | 'query'
+  readonly longer?: Slowdown | undefined
+}
+
+/** The most certain first: verdict, message and advice tell of the same. Undefined: nobody knows. */
+export function slowBy(view: View): SlowBy | undefined {
+  const { held, query } = view.insight.slow
+  if (isStuck(view)) return { what: 'query' }
+  if (held !== undefined || isHeld(view)) return { what: 'held', longer: held }
+  return query === undefined ? undefined : { what: 'query', longer: query }
+}
+
 /** Queries that do not end are on a good part of what is out. */
 export function isStuck({ insight, counts }: View): boolean {
   return insight.overdue.running >= Math.max(2, KEPT_SHARE_MIN * counts.inUse)
 }
 
 /** A good part of what is out is held without a query running: it is not the backend that is full. */
-export function isHeld(view: View): boolean {
+function isHeld(view: View): boolean {
   return (
     view.insight.overdue.held >= Math.max(2, KEPT_SHARE_MIN * view.counts.inUse) && !isStuck(view) && !isExplained(view)
   )
 }
 
-function slowdown(
-  { nowMs }: View,
-  kind: 'held' | 'query',
-  { what, lateMs, usualMs, sinceMs }: NonNullable<Insight['slow']['held']>,
-): Evidence[] {
+function slowdown({ nowMs }: View, kind: 'held' | 'query', { what, lateMs, usualMs, sinceMs }: Slowdown): Evidence[] {
   const isHeld = kind === 'held'
   return [
     fact(isHeld ? 'held without a query by' : 'slow query', what),

@@ -1,7 +1,7 @@
 import { formatMs } from '../base/format-ms.ts'
 import { messageOf } from '../base/thrown.ts'
 import { burnRate } from './burn.ts'
-import { isHeld, type View } from './cause.ts'
+import { slowBy, type View } from './cause.ts'
 import type { Outlook } from './forecast.ts'
 import { timesNorm } from './norm.ts'
 import { limitNeeded, seenLeaseMs } from './signals.ts'
@@ -88,23 +88,24 @@ export function describeLeak(poolName: string, { insight, counts }: View): strin
 
 export function describeSlowness(poolName: string, view: View): string {
   const { insight, signals, counts, nowMs } = view
-  const { held, query } = insight.slow
-  const { running, runningText, runningMs, heldBy, heldMs } = insight.overdue
+  const { running, runningText, runningMs, held, heldBy, heldMs } = insight.overdue
   const times = timesNorm(signals.leaseNorm, seenLeaseMs(signals, view.sample.inUse))
   const seen = `Leases of pool '${poolName}' take ${times.toFixed(1)} times as long as usual`
-  if (held === undefined && isHeld(view)) {
-    return `${seen}: ${insight.overdue.held} of ${counts.inUse} are held without a query running, the longest for ${formatMs(heldMs)} by ${heldBy}.`
+  const by = slowBy(view)
+  if (by?.longer !== undefined) {
+    const { what, lateMs, usualMs, sinceMs } = by.longer
+    const instead = `${formatMs(lateMs)} instead of ${formatMs(usualMs)}, for ${formatMs(nowMs - sinceMs)} now`
+    return by.what === 'held'
+      ? `${seen}: ${what} holds them without a query running, ${instead}.`
+      : `${seen}: ${instead}, for this query: ${what}.`
   }
-  if (running > 0 && runningText !== undefined) {
+  if (by?.what === 'held') {
+    return `${seen}: ${held} of ${counts.inUse} are held without a query running, the longest for ${formatMs(heldMs)} by ${heldBy}.`
+  }
+  if (runningText !== undefined) {
     return `${seen}: ${running} of ${counts.inUse} have a query running, the longest for ${formatMs(runningMs)}: ${runningText}.`
   }
-  const slower = held ?? query
-  if (slower === undefined) return `${seen}; ${callers(counts.waiters)}.`
-  const { what, lateMs, usualMs, sinceMs } = slower
-  const instead = `${formatMs(lateMs)} instead of ${formatMs(usualMs)}, for ${formatMs(nowMs - sinceMs)} now`
-  return held === undefined
-    ? `${seen}: ${instead}, for this query: ${what}.`
-    : `${seen}: ${what} holds them without a query running, ${instead}.`
+  return `${seen}; ${callers(counts.waiters)}.`
 }
 
 export function describeStall(poolName: string, { signals, counts }: View): string {
