@@ -297,12 +297,13 @@ export class Watch {
       leaseAgeMs ?? Number.POSITIVE_INFINITY,
       longMs === 0 ? LEAKED_MS_MIN : Math.max(OVERDUE_MS_MIN, OVERDUE_TIMES_LONG * longMs),
     )
+    // One that was told of by itself still is when the pool has grown.
+    const isOneTooMany = leaseAgeMs !== undefined || limit === 1 || this.#suspects.size === 1
     const overdue = findOverdue(leases(), nowMs, {
       overdueMs,
       isSilent: silentMs >= Math.max(SILENT_MS_MIN, SILENT_LEASES * longMs || overdueMs),
       isFelt: waiters + failed > 0,
-      leakedMax: (longestMs) =>
-        leaseAgeMs !== undefined || limit === 1 || (limit <= SMALL_LIMIT && longestMs > 0) ? 0 : 1,
+      leakedMax: (longestMs) => (isOneTooMany || (limit <= SMALL_LIMIT && longestMs > 0) ? 0 : 1),
       isAgeGiven: leaseAgeMs !== undefined,
       suspects: this.#suspects,
       longestMs: (holder) => profiler?.longestOf(holder) ?? 0,

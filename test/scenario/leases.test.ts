@@ -662,6 +662,30 @@ test('a connection that is kept for notifications is no leak, in a pool of four 
   expect(warnings.map(({ kind }) => kind)).toEqual(['leak-suspected'])
 })
 
+// Slipped through: the limit stayed where it was while the leak lasted.
+test('one lost lease of a small pool is one story, though the pool grows and shrinks', async () => {
+  const clock = new VirtualClock()
+  const { pool, warnings } = await warnedPool({ clock, limitMin: 2, limitMax: 20, limitInitial: 4 })
+  const ended: string[] = []
+  pool.on('warningEnded', ({ kind }) => ended.push(kind))
+  const serveAt = async (limit: number) => {
+    pool.resize(limit)
+    for (let i = 0; i < 200; i++) {
+      const lease = await pool.acquire({ tag: 'page' })
+      await clock.advance(300)
+      lease.release()
+    }
+  }
+  await serveAt(4)
+  const lost = await pool.acquire({ tag: 'page' })
+  for (const limit of [4, 4, 8, 4, 8, 4]) await serveAt(limit)
+  expect(warnings.map(({ kind }) => kind)).toEqual(['leak-suspected'])
+  expect(ended).toEqual([])
+  lost.release()
+  await serveAt(8)
+  expect(ended).toEqual(['leak-suspected'])
+})
+
 // Slipped through, since no test looked on for longer than until the warning: as leases age, they differ less in age.
 test('a leak is one episode and one verdict, from the first suspicion until its leases have ended', async () => {
   const clock = new VirtualClock()
