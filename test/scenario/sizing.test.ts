@@ -101,7 +101,8 @@ describe('a backend that loses most of its capacity for ten seconds', () => {
   })
 })
 
-describe('after minutes of overload, in which trials have failed and are rare', () => {
+// They compute for a second: ten times as long on a machine that is busy.
+describe('after minutes of overload, in which trials have failed and are rare', { timeout: 30_000 }, () => {
   const afterMs = 120_000
 
   test.each([0.006, 0.02])('a backend that falls ill (kappa %d) is given less within seconds', async (kappa) => {
