@@ -30,6 +30,8 @@ export type PgAnswer = (error: Error | null | undefined, client?: PgClientLike) 
 export type PgEndCallback = (error?: Error) => void
 export type PgConnect = (this: PgPoolLike, callback?: PgConnectCallback) => Promise<PgClientLike> | undefined
 
+type PgPoolEvent = 'acquire' | 'release' | 'remove'
+
 /** The part of `pg.Pool` 8.x (pg-pool 3.x) that we touch, and no more. */
 export interface PgPoolLike {
   readonly options: {
@@ -49,7 +51,12 @@ export interface PgPoolLike {
   query(...args: unknown[]): unknown
   end(): Promise<void>
   end(callback: PgEndCallback): void
-  on(event: string, listener: (...args: never[]) => void): unknown
+  on(event: 'error', listener: (error: Error) => void): unknown
+  /**
+   * Where `on` would do, but for the subclass of Neon's serverless driver: by that it tells whether somebody wants to
+   * hear of connections, and sends queries without any, by HTTP, until then.
+   */
+  prependListener(event: PgPoolEvent, listener: (client: PgClientLike) => void): unknown
   removeListener(event: string, listener: (...args: never[]) => void): unknown
   emit(event: 'error', error: Error, client: PgClientLike): unknown
   listenerCount(event: string): number
@@ -124,7 +131,7 @@ export class PgSource implements Source<PgClientLike> {
   /** @param destroyTimeoutMs a socket that has not closed by then, in ms, is cut */
   attach(destroyTimeoutMs: number): void {
     this.#destroyTimeoutMs = destroyTimeoutMs
-    this.#pool.on('acquire', this.#onAcquire)
+    this.#pool.prependListener('acquire', this.#onAcquire)
     for (const { client } of this.#pool._idle) this.#watch(client)
   }
 

@@ -108,8 +108,8 @@ class PgAdapter implements Adapter<PgClientLike> {
     this.source.attach(settings.destroyTimeoutMs)
     this.source.onHandedOn = this.#lookIfStrange
     if (settings.work !== undefined) this.#work = pgWork(settings.work)
-    pool.on('release', this.#lookIfStrange)
-    pool.on('remove', this.#lookRound.soon)
+    pool.prependListener('release', this.#lookIfStrange)
+    pool.prependListener('remove', this.#lookRound.soon)
     pool.on('error', this.#onError)
     this.#patch = patchMembers(pool, {
       connect: (callback?: PgConnectCallback) => this.#connect(callback),

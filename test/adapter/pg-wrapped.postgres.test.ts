@@ -308,3 +308,32 @@ describe("a connect that somebody has put over pg's", () => {
     expect(control.counts()).toMatchObject({ waiters: 0, inUse: 0 })
   }, 5_000)
 })
+
+/** As Neon's serverless driver: by HTTP, until somebody listens to what happens to connections. */
+class FetchingPool extends pg.Pool {
+  hasListeners = false
+  override addListener = this.on
+  override on(event: string, listener: (...args: never[]) => void): this {
+    if (event !== 'error') this.hasListeners = true
+    return super.on(event as 'error', listener as () => void)
+  }
+}
+
+Object.assign(FetchingPool.prototype, {
+  query(this: FetchingPool, ...args: unknown[]) {
+    return this.hasListeners ? Reflect.apply(pg.Pool.prototype.query, this, args) : Promise.resolve('fetched')
+  },
+})
+
+// Slipped through: no subclass under test looked at who listens. Neon's opened a WebSocket for every query once adopted.
+test("a subclass's queries go past connections where they did before adoption", async () => {
+  const pool = newPool(FetchingPool as typeof pg.Pool)
+  const control = adopt(pool)
+  expect(await pool.query('select 1')).toBe('fetched')
+  expect(control.stats().acquired).toBe(0)
+  const client = await pool.connect()
+  client.release()
+  pool.on('connect', () => {})
+  expect(await pool.query('select 1')).toMatchObject({ rowCount: 1 })
+  expect(control.stats().acquired).toBe(2)
+})
