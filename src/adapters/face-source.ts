@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts'
+import { type Deferred, deferred } from '../base/deferred.ts'
 import type { DestroyReason, Source } from '../pool/contract.ts'
 import type { PoolFace } from './pool-face.ts'
 
@@ -12,8 +13,9 @@ export class FaceSource<T> implements Source<T> {
   #outCount = 0
   /** Lent to us, and being closed. */
   readonly #closing = new Map<T, Promise<void>>()
-  /** Asked of the pool and not answered yet. */
-  #asked = 0
+  /** Asked of the pool and not answered yet, oldest first. */
+  readonly #opening = new Set<Deferred<T>>()
+  readonly #taking = new Set<Deferred<T>>()
 
   /**
    * @param lookSoon somebody in the pool's own queue may have nothing on its way to him
@@ -26,11 +28,11 @@ export class FaceSource<T> implements Source<T> {
   }
 
   create(signal: AbortSignal): Promise<T> {
-    return this.#ask(() => this.#face.open(signal))
+    return this.#ask(this.#opening, () => this.#face.open(signal))
   }
 
   prepare(): Promise<T> {
-    return this.#ask(() => this.#face.take())
+    return this.#ask(this.#taking, () => this.#face.take())
   }
 
   giveBack(resource: T): boolean {
@@ -82,7 +84,7 @@ export class FaceSource<T> implements Source<T> {
 
   /** Who is in the pool's own queue since before adoption: whoever else is there, waits at the gate. */
   strangersWaiting(): number {
-    return Math.max(0, this.#face.queued() - this.#asked)
+    return Math.max(0, this.#face.queued() - this.#asked())
   }
 
   /**
@@ -91,7 +93,7 @@ export class FaceSource<T> implements Source<T> {
    */
   strangersOut(): number {
     const face = this.#face
-    const ours = this.#outCount + Math.max(0, this.#asked - this.owed()) // who asked last waits for nothing yet
+    const ours = this.#outCount + Math.max(0, this.#asked() - this.owed()) // who asked last waits for nothing yet
     return Math.max(0, face.total() - face.idle() - ours)
   }
 
@@ -99,17 +101,43 @@ export class FaceSource<T> implements Source<T> {
     if (this.owed() > 0) this.#lookSoon()
   }
 
-  async #ask(ask: () => Promise<T>): Promise<T> {
-    this.#asked += 1
+  /**
+   * The pool answers whoever asked first, whatever for: who has one opened gets what is idle, who takes what is idle
+   * gets what is opened. So an answer goes to whom it is meant for: a resource to one who takes, as long as there is
+   * one, and an error to one who opens. It would else be told to a caller, and a create seem to take no time.
+   */
+  async #ask(kind: Set<Deferred<T>>, ask: () => Promise<T>): Promise<T> {
+    const asked = deferred<T>()
+    kind.add(asked)
+    void this.#answer(asked, ask)
+    try {
+      return await asked.promise
+    } finally {
+      this.#lookIfOwed()
+    }
+  }
+
+  async #answer(asked: Deferred<T>, ask: () => Promise<T>): Promise<void> {
     try {
       const resource = await ask()
       this.#out.set(resource, (this.#out.get(resource) ?? 0) + 1)
       this.#outCount += 1
-      return resource
-    } finally {
-      this.#asked -= 1
-      this.#lookIfOwed()
+      this.#next(asked, this.#taking, this.#opening).resolve(resource)
+    } catch (error) {
+      this.#next(asked, this.#opening, this.#taking).reject(error as Error)
     }
+  }
+
+  /** Whom an answer to `asked` is for: himself, if he is among the first who are not empty, else the oldest of them. */
+  #next(asked: Deferred<T>, first: Set<Deferred<T>>, others: Set<Deferred<T>>): Deferred<T> {
+    const meant = first.size > 0 ? first : others
+    const next = meant.has(asked) ? asked : (meant.values().next().value as Deferred<T>)
+    meant.delete(next)
+    return next
+  }
+
+  #asked(): number {
+    return this.#opening.size + this.#taking.size
   }
 
   #takeOut(resource: T): void {
