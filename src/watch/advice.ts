@@ -105,7 +105,7 @@ function raise(view: View): readonly string[] {
   const needed = limitNeeded(view.signals)
   if (!isRoomKnown(view)) {
     return [
-      "Look at the backend's load first: callers have waited since the pool began. If it is at work, more resources will not help.",
+      "Look at the backend's load first: how long leases take while nobody waits is not known yet. If it is at work, more resources will not help.",
       `If it is idle, raise limitMax, now ${ceiling}.`,
     ]
   }

@@ -186,6 +186,17 @@ test.each([
   }
 })
 
+// Slipped through: it said that callers had waited since the pool began.
+test('a pool that has idled before it was hit is told what is not known, and not what was not so', async () => {
+  const { warnings } = await simulate({
+    durationMs: 70_000,
+    workload: poisson((tMs) => (tMs < 60_000 ? 0 : 700)),
+    backend: uslBackend(IO_BOUND),
+    pool: { limitMin: 2, limitMax: 4, acquireTimeoutMs: 1_000 },
+  })
+  expect(warnings[0]?.advice[0]).toContain('how long leases take while nobody waits is not known yet')
+})
+
 /** What is told of a page that asks for all it needs at once, every three seconds; short queries, if any, come between. */
 async function pageLoads(queries: number, queryMs: number, shortMs: number | undefined) {
   const clock = new VirtualClock()
