@@ -61,7 +61,8 @@ export function resourceWarnings<P extends object>(subject: Subject<P>): void {
       await Promise.all(stuck)
       expect(warning.kind).toBe('slow-leases')
       expect(warning.message).toMatch(/have a query running, .*: select \w+_lock\(.*\?/)
-      expect(JSON.stringify(warning)).not.toContain('4242')
+      const words = JSON.stringify(warning, (_, value) => (typeof value === 'number' ? 0 : value)) // an age has any digits
+      expect(words).not.toContain('4242')
       expect(warning.advice[0]).toContain(LOOK_AT[subject.server])
     })
 
