@@ -106,15 +106,11 @@ export class FaceSource<T> implements Source<T> {
    * gets what is opened. So an answer goes to whom it is meant for: a resource to one who takes, as long as there is
    * one, and an error to one who opens. It would else be told to a caller, and a create seem to take no time.
    */
-  async #ask(kind: Set<Deferred<T>>, ask: () => Promise<T>): Promise<T> {
+  #ask(kind: Set<Deferred<T>>, ask: () => Promise<T>): Promise<T> {
     const asked = deferred<T>()
     kind.add(asked)
     void this.#answer(asked, ask)
-    try {
-      return await asked.promise
-    } finally {
-      this.#lookIfOwed()
-    }
+    return asked.promise
   }
 
   async #answer(asked: Deferred<T>, ask: () => Promise<T>): Promise<void> {
@@ -125,6 +121,8 @@ export class FaceSource<T> implements Source<T> {
       this.#next(asked, this.#taking, this.#opening).resolve(resource)
     } catch (error) {
       this.#next(asked, this.#opening, this.#taking).reject(error as Error)
+    } finally {
+      this.#lookIfOwed()
     }
   }
 
