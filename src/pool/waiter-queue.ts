@@ -157,6 +157,7 @@ export class WaiterQueue<T> {
     if (this.#length === 0) this.#waitingSinceMs = undefined
   }
 
+  /** Of any but the usual priority, which its callers look at themselves: V8 does not inline this. */
   #levelOf(priority: number): Level<T> {
     const lower = this.#levels.findIndex((level) => level.priority <= priority)
     const at = lower < 0 ? this.#levels.length : lower

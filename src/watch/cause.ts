@@ -359,9 +359,7 @@ export function isStuck({ insight, counts }: View): boolean {
 
 /** A good part of what is out is held without a query running: it is not the backend that is full. */
 function isHeld(view: View): boolean {
-  return (
-    view.insight.overdue.held >= Math.max(2, KEPT_SHARE_MIN * view.counts.inUse) && !isStuck(view) && !isExplained(view)
-  )
+  return view.insight.overdue.held >= Math.max(2, KEPT_SHARE_MIN * view.counts.inUse) && !isExplained(view)
 }
 
 function slowdown({ nowMs }: View, kind: 'held' | 'query', { what, lateMs, usualMs, sinceMs }: Slowdown): Evidence[] {
