@@ -52,8 +52,8 @@ export function gradient2(options: Gradient2Options = {}): Controller<Gradient2S
     name: 'gradient2',
     initial: { longMs: 0, seenMs: 0, wanted: 0, limit: 0 },
     step(state, sample) {
-      const { limit, limitMin, limitMax, completions, leaseMsMean, inUseMax, windowMs } = sample
-      if (completions === 0 || leaseMsMean <= 0) return [state, { limit, reason: 'no-completions' }]
+      const { limit, limitMin, limitMax, leaseMsMean, inUseMax, windowMs } = sample
+      if (leaseMsMean <= 0) return [state, { limit, reason: 'no-completions' }]
       const seenMs = Math.min(longTauMs, state.seenMs + windowMs)
       // At first a plain mean; when leases have become short again, the long run follows sooner.
       const longSeenMs = smoothed(state.longMs, leaseMsMean, windowMs, seenMs)

@@ -67,7 +67,7 @@ export function hillClimb(options: HillClimbOptions = {}): Controller<HillClimbS
       }
       const measured = measure({ ...state, calmMs: 0 }, sample)
       const isEnough = measured.completions >= completionsMin || measured.ms >= MEASURE_MS_MAX
-      if (!isEnough || measured.ms === 0) return stay(measured, sample, 'measuring')
+      if (!isEnough) return stay(measured, sample, 'measuring')
       const perMs = measured.completions / measured.ms
       const isUp = perMs >= measured.before ? measured.isUp : !measured.isUp
       const wanted = isUp ? up(limit) : down(limit)

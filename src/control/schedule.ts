@@ -54,7 +54,7 @@ export function schedule<S>(options: ScheduleOptions<S>): Controller<S> {
     step(state, sample) {
       const [next, decision] = stepOf(inner, state, sample)
       const moment = momentOf(format, sample.epochMs)
-      const limitMin = Math.max(0, ...peaks.map((peak) => (isIn(peak, moment) ? peak.limitMin : 0)))
+      const limitMin = Math.max(...peaks.map((peak) => (isIn(peak, moment) ? peak.limitMin : 0)))
       const turnsInMs = peaks.map((peak) => minutesToTurn(peak, moment) * MINUTE_MS - (sample.epochMs % MINUTE_MS))
       const known = {
         ...decision,

@@ -44,7 +44,7 @@ export function vegas(options: VegasOptions = {}): Controller<VegasState> {
     initial: { leaseMsMin: 0, completionsSinceReset: 0 },
     step(state, sample) {
       const { limit, completions, leaseMsMean, inUseMax } = sample
-      if (completions === 0 || leaseMsMean <= 0) return [state, { limit, reason: 'no-completions' }]
+      if (leaseMsMean <= 0) return [state, { limit, reason: 'no-completions' }]
       const completionsSinceReset = state.completionsSinceReset + completions
       if (completionsSinceReset > forgetAfter * limit) {
         return [

@@ -127,7 +127,7 @@ describe('once a window', () => {
     arrive()
     counts.inUse = 1
     await clock.advance(300 * WINDOW_MS)
-    expect(loop.decisions()).toHaveLength(256)
+    expect(loop.decisions(Number.POSITIVE_INFINITY)).toHaveLength(256)
     expect(timesOf(loop.decisions(2))).toEqual([299 * WINDOW_MS, 300 * WINDOW_MS])
     expect(loop.decisions(0)).toEqual([])
   })
@@ -215,6 +215,20 @@ describe('the fast path', () => {
     await clock.advance(100)
     expect(loop.decisions()).toEqual([])
     expect(clock.timerCount).toBe(1)
+  })
+
+  test('nor does a window that ends while he waits keep the next from being seen early', async () => {
+    const { arrive, queueUp, counts, clock, loop } = newLoop(keep)
+    arrive()
+    Object.assign(counts, FULL)
+    await clock.advance(240)
+    queueUp(1)
+    await clock.advance(9)
+    Object.assign(counts, { waiters: 0, oldestWaitSinceMs: undefined })
+    await clock.advance(51)
+    queueUp(1)
+    await clock.advance(25)
+    expect(timesOf(loop.decisions())).toEqual([250, 325])
   })
 
   test('if another waits by then, the window is closed when that one is old', async () => {

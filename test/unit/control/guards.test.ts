@@ -104,6 +104,17 @@ describe('withCooldown', () => {
     expect(limitsOf(slow, eachSecond)).toEqual([20, 10, 10, 20, 10])
   })
 
+  // Slipped through, since every step that was tried moved the limit.
+  test('a step that leaves the limit where it is puts off nothing', () => {
+    const limits = [10, 10, 10, 5]
+    const calm: Controller<number> = {
+      name: 'calm',
+      initial: 0,
+      step: (steps) => [steps + 1, { limit: limits[steps] ?? 5, reason: 'so' }],
+    }
+    expect(limitsOf(withCooldown(calm), eachSecond)).toEqual([10, 10, 10, 5, 5])
+  })
+
   test('says that it held the limit', () => {
     const held = withCooldown(swinging)
     const [state] = held.step(held.initial, sampleOf({ atMs: 0 }))
@@ -163,6 +174,27 @@ describe('withRefusalCut', () => {
     expect(limitsOf(withRefusalCut(always(20)), seconds(18, again)).slice(5)).toEqual([
       8, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 8, 9,
     ])
+  })
+
+  test('refused whenever it creeps, it is held for a minute at most; once it was over, for five seconds again', () => {
+    const guarded = withRefusalCut(always(100))
+    let state = guarded.initial
+    let nowMs = 0
+    const limitNow = (seen: Partial<Sample> = {}): number => {
+      nowMs += 1_000
+      const [next, { limit }] = guarded.step(state, sampleOf({ atMs: nowMs, windowMs: 1_000, ...seen }))
+      state = next
+      return limit
+    }
+    /** For how many seconds one refusal cuts the limit to 7. */
+    const heldFor = (): number => {
+      let seconds = 0
+      for (let limit = limitNow({ live: 8, createFailedRefusing: 1 }); limit === 7; limit = limitNow()) seconds += 1
+      return seconds
+    }
+    expect([1, 2, 3, 4, 5, 6].map(heldFor)).toEqual([5, 10, 20, 40, 60, 60])
+    while (limitNow() < 100);
+    expect(heldFor()).toBe(5)
   })
 
   test('creates begun before the cut may still be refused: that cuts no deeper', () => {
