@@ -28,8 +28,9 @@ export class Deadlines<T> {
 
   /** @param timeoutMs from now on; Infinity: never, and no timer */
   add(waiter: Waiter<T>, timeoutMs: number): void {
-    if (timeoutMs === this.#usual.timeoutMs) this.#usual.add(waiter)
-    else if (timeoutMs !== Number.POSITIVE_INFINITY) this.#listOf(timeoutMs).add(waiter)
+    if (timeoutMs === Number.POSITIVE_INFINITY) return
+    const list = timeoutMs === this.#usual.timeoutMs ? this.#usual : this.#listOf(timeoutMs)
+    list.add(waiter)
   }
 
   #listOf(timeoutMs: number): DeadlineList<T> {
@@ -64,7 +65,6 @@ class DeadlineList<T> {
   }
 
   add(waiter: Waiter<T>): void {
-    if (this.timeoutMs === Number.POSITIVE_INFINITY) return
     const latest = this.#latest
     waiter.sooner = latest
     if (latest === undefined) this.#soonest = waiter
@@ -84,7 +84,6 @@ class DeadlineList<T> {
     waiter.later = undefined
     if (this.#soonest !== undefined) return // the timer comes too early for who is soonest now, and starts anew then
     this.#timer?.cancel() // left running, it would keep the process alive for nobody
-    this.#timer = undefined
     this.#emptied?.()
   }
 

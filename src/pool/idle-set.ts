@@ -38,7 +38,6 @@ export class IdleSet<T> {
 
   add(entry: Entry<T>): void {
     entry.older = this.#newest
-    entry.newer = undefined
     if (this.#newest === undefined) this.#oldest = entry
     else this.#newest.newer = entry
     this.#newest = entry

@@ -42,7 +42,7 @@ export abstract class PoolError extends Error {
   // biome-ignore-start lint/complexity/noThisInStatic: `this` is the class right of instanceof: the point
   static override [Symbol.hasInstance](this: { prototype: unknown; brand?: symbol }, value: unknown): boolean {
     // A user's own subclass inherits `brand` but owns none: only the prototype chain can tell.
-    if (!Object.hasOwn(this, 'brand') || this.brand === undefined) {
+    if (!Object.hasOwn(this, 'brand')) {
       return Function.prototype[Symbol.hasInstance].call(this as never, value)
     }
     if (typeof value !== 'object') return false

@@ -56,6 +56,7 @@ test('a failure after a success counts from one again', () => {
   const again = paceAfterFailure(paceAfterSuccess(failed, 4), 500, BACKOFF, 0)
   expect(failed).toEqual({ failures: 2, allowed: 1, retryAtMs: 400 })
   expect(again).toEqual({ failures: 1, allowed: 1, retryAtMs: 600 })
+  expect(paceAfterSuccess(failed, 1)).toEqual(startingPace(1)) // one at once is all that there ever are
 })
 
 test('after a failure one prober; after each success twice as many, up to creatingMax', () => {
@@ -69,10 +70,10 @@ test('after a failure one prober; after each success twice as many, up to creati
   expect(allowed).toEqual([1, 2, 4, 6, 6])
 })
 
-test('a pool that has never failed may use creatingMax at once, and its pace costs no allocation', () => {
+test('a pool that has never failed may use creatingMax at once', () => {
   const pace = startingPace(4)
   expect(pace).toEqual({ failures: 0, allowed: 4, retryAtMs: Number.NEGATIVE_INFINITY })
-  expect(paceAfterSuccess(pace, 4)).toBe(pace)
+  expect(paceAfterSuccess(pace, 4)).toEqual(pace)
 })
 
 // Somebody has been waiting since 1_000 ms, and a burst is looked at until 1_009.375.

@@ -268,15 +268,18 @@ test('who waits is not refused with a warm-up, as long as something is live', as
   expect(waiting.value).toBeDefined()
 })
 
+/** Counts the timers that keep the process alive for as long as they run. */
+class LastingTimers extends VirtualClock {
+  lasting = 0
+
+  override startTimer(delayMs: number, fire: () => void, isHousekeeping = false): Timer {
+    if (!isHousekeeping) this.lasting += 1
+    return super.startTimer(delayMs, fire)
+  }
+}
+
 test('for the option warmUp, which nobody awaits, no timer keeps the process alive', async () => {
-  const lasting = new Set<object>()
-  const clock = new (class extends VirtualClock {
-    override startTimer(delayMs: number, fire: () => void, isHousekeeping = false): Timer {
-      const timer = super.startTimer(delayMs, fire)
-      if (!isHousekeeping) lasting.add(timer)
-      return timer
-    }
-  })()
+  const clock = new LastingTimers()
   newTestPool({
     clock,
     warmUp: 2,
@@ -284,7 +287,32 @@ test('for the option warmUp, which nobody awaits, no timer keeps the process ali
     createTimeoutMs: Number.POSITIVE_INFINITY,
   })
   await clock.advance(10_000)
-  expect(lasting.size).toBe(0)
+  expect(clock.lasting).toBe(0)
+})
+
+// Slipped through, since each timer was looked at for when it fires.
+test('nor does any other of a pool of which nobody wants anything within a time', async () => {
+  const clock = new LastingTimers()
+  const { pool } = newTestPool({
+    clock,
+    limitMax: 2,
+    acquireTimeoutMs: Number.POSITIVE_INFINITY,
+    createTimeoutMs: Number.POSITIVE_INFINITY,
+    destroyTimeoutMs: Number.POSITIVE_INFINITY,
+    lifetimeMs: 60_000,
+    watch: {},
+    controller: { name: 'at nine', initial: 0, step: (state) => [state, { limit: 2, reason: 'so', wakeInMs: 5_000 }] },
+  })
+  const leases = [await pool.acquire(), await pool.acquire()]
+  const waiting = pool.acquire()
+  await clock.advance(5_000)
+  for (const lease of leases) lease.release()
+  const last = await waiting
+  last.release()
+  await clock.advance(120_000)
+  expect(pool.counts().live).toBe(0)
+  expect(clock.timerCount).toBeGreaterThan(0)
+  expect(clock.lasting).toBe(0)
 })
 
 test('a warm-up that fails as the pool is made is an event, and no unhandled rejection', async () => {
