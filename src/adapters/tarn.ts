@@ -13,10 +13,8 @@ interface TarnAcquire {
 /** Private: tarn's record of one resource. */
 interface TarnResource {
   readonly resource: object
-  /** Ends the promise of its use; a new record for the same resource. */
-  resolve(): TarnResource
-  /** Ends it for good. */
-  settle(): void
+  /** Ends the promise of its use, which its end awaits; answers with a new record, for the next. */
+  resolve(): unknown
 }
 
 /** The part of tarn's Pool 3.x that we touch, and no more; knex's and mssql's are of this kind. */
@@ -140,14 +138,14 @@ export class TarnFace implements PoolFace<object> {
     const { used } = this.#pool
     const at = used.findIndex((one) => one.resource === resource)
     if (at < 0) return Promise.resolve()
-    for (const record of used.splice(at, 1)) record.settle()
+    for (const record of used.splice(at, 1)) record.resolve()
     return this.#destroyed(resource)
   }
 
   closeIdle(): Promise<void> | undefined {
     const oldest = this.#pool.free.shift()
     if (oldest === undefined) return undefined
-    oldest.settle()
+    oldest.resolve()
     return this.#destroyed(oldest.resource)
   }
 

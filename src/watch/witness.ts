@@ -61,7 +61,10 @@ export class Witness implements LeaseWitness {
   #looks = 0
   /** In the row before, many times more asked than could be looked at. */
   #isBusy = false
-  #movedAtMs = Number.NEGATIVE_INFINITY
+  /** For how long nothing has moved, as callers have found it. */
+  #stillMs = 0
+  /** When something moved, or a caller found that nothing had. */
+  #stillSeenAtMs = Number.NEGATIVE_INFINITY
   #followUntilMs = Number.NEGATIVE_INFINITY
   #passedOnAtMs = Number.NEGATIVE_INFINITY
   /** Leases passed on at that moment, by somebody who has not asked again. */
@@ -99,13 +102,11 @@ export class Witness implements LeaseWitness {
     if (nowMs >= this.#nextRowAtMs) this.#startRow(nowMs)
     const stack = this.#looks < this.#looksOf(situation) ? takeStack() : undefined
     let mayHaveGivenBack = false
-    if (situation !== FULL) this.#movedAtMs = nowMs
+    if (situation !== FULL) this.#moved(nowMs)
     else {
       mayHaveGivenBack = this.#passedOn > 0 && nowMs - this.#passedOnAtMs <= ASKS_AGAIN_WITHIN_MS
       if (mayHaveGivenBack) this.#passedOn -= 1
-      if (nowMs - this.#movedAtMs > Math.max(STILL_MS_MIN, STILL_LEASES * this.#leaseMs)) {
-        this.#followUntilMs = nowMs + FOLLOW_MS
-      }
+      if (this.#isStill(nowMs)) this.#followUntilMs = nowMs + FOLLOW_MS
     }
     const isAffordable = this.#isFollowingCheap && !this.#isBusy && situation !== CALM
     const isFollowed = isAffordable || nowMs < this.#followUntilMs
@@ -118,6 +119,22 @@ export class Witness implements LeaseWitness {
     // As if all looks could be taken: else the few would stand for all who come in the rest of the row.
     if (stack !== undefined) this.#standForOthers(caller, LOOKS[situation] - this.#looks)
     return caller
+  }
+
+  #moved(nowMs: number): void {
+    this.#stillMs = 0
+    this.#stillSeenAtMs = nowMs
+  }
+
+  /**
+   * It takes a second look, since one gap counts for half of it at most: an event loop that stood still itself, for a
+   * large JSON or a frozen machine, is asked for leases before it reads what has come back meanwhile.
+   */
+  #isStill(nowMs: number): boolean {
+    const enoughMs = Math.max(STILL_MS_MIN, STILL_LEASES * this.#leaseMs)
+    this.#stillMs += Math.min(nowMs - this.#stillSeenAtMs, enoughMs / 2)
+    this.#stillSeenAtMs = nowMs
+    return this.#stillMs >= enoughMs
   }
 
   #looksOf(situation: typeof CALM | typeof CROWDED | typeof FULL): number {
@@ -182,7 +199,7 @@ export class Witness implements LeaseWitness {
   #passOn(nowMs: number): void {
     this.#passedOn = nowMs - this.#passedOnAtMs <= ASKS_AGAIN_WITHIN_MS ? this.#passedOn + 1 : 1
     this.#passedOnAtMs = nowMs
-    this.#movedAtMs = nowMs
+    this.#moved(nowMs)
   }
 
   /**

@@ -131,7 +131,7 @@ test('where following is cheap, callers of a busy pool are followed once nothing
     if (isFollowed(atMs)) followed.push(atMs)
   }
   // The first row does not know yet how many there are; then 250 ms after the last lease began.
-  expect([followed.filter((atMs) => atMs < 32).length, followed.find((atMs) => atMs >= 32)]).toEqual([32, 260])
+  expect([followed.filter((atMs) => atMs < 32).length, followed.find((atMs) => atMs >= 32)]).toEqual([32, 259])
 })
 
 test('where following is cheap, nobody is followed while most leases are in the cupboard', () => {
@@ -150,8 +150,9 @@ test('where it is not, nobody is followed until everything has stood still, and 
     expect(isFollowed(atMs)).toBe(false) // crowded, but leases come back
     witness.ended({ tag: undefined, sinceMs: atMs - 20 }, atMs)
   }
-  expect(isFollowed(1_250)).toBe(false)
-  expect(isFollowed(1_251)).toBe(true)
+  expect(isFollowed(1_124)).toBe(false)
+  expect(isFollowed(1_249)).toBe(false)
+  expect(isFollowed(1_250)).toBe(true)
   witness.ended({ tag: undefined, sinceMs: 900 }, 1_260)
   expect(isFollowed(30_000)).toBe(true) // for those who try again
   Object.assign(counts, { inUse: 0, waiters: 0 })
@@ -168,7 +169,22 @@ test('nor are they where nobody had to wait before', () => {
   }
   counts.inUse = 10
   expect(witness.asked(61_500)?.isFollowed).toBe(false)
+  expect(witness.asked(63_000)?.isFollowed).toBe(false)
   expect(witness.asked(65_000)?.isFollowed).toBe(true)
+})
+
+// A second of computing, or of a machine that was elsewhere, made every await of the next minute three times as slow.
+test('nor after one gap, however long: the event loop itself may have stood still, and what has come back lies unread', () => {
+  const { witness, counts } = newWitness({ inUse: 10, waiters: 5 })
+  const isFollowed = (atMs: number) => witness.asked(atMs)?.isFollowed ?? false
+  for (let atMs = 0; atMs <= 100; atMs += 10) witness.ended({ tag: undefined, sinceMs: atMs - 20 }, atMs)
+  expect(isFollowed(105)).toBe(false)
+  expect(Array.from({ length: 50 }, () => isFollowed(5_000))).not.toContain(true)
+  witness.ended({ tag: undefined, sinceMs: 90 }, 5_001)
+  counts.inUse = 3
+  expect(isFollowed(5_100)).toBe(false)
+  counts.inUse = 10
+  expect(Array.from({ length: 50 }, () => isFollowed(9_000))).not.toContain(true)
 })
 
 test('leases that take long are no standstill for as long', () => {
