@@ -235,7 +235,8 @@ export class MariadbSource implements Source<MariadbConnectionLike> {
   #giveUpPulling(): void {
     if (this.#unasked > UNASKED_MOST + 1) return
     process.emitWarning(
-      'This mariadb pool keeps opening connections above the limit, to have its minimumIdle: make it with minimumIdle: 0',
+      'This mariadb pool keeps opening connections above the limit, to have its minimumIdle: make it with minimumIdle: 0 ' +
+        '(before mariadb 3.5 with 1, and one above the limit stays open)',
       { code: 'ADAPTIVE_POOL_MINIMUM_IDLE' },
     )
   }

@@ -20,8 +20,8 @@ import { isTarnPool, knexPoolOf, mssqlPoolOf, TarnFace } from './tarn.ts'
 export const SUPPORTED_POOLS = [
   'pg.Pool of pg 8 (pg-pool 3)',
   'Pool and PoolCluster of mysql2 3',
-  'Pool of mariadb 3',
-  'Pool of generic-pool 3',
+  'Pool of mariadb 3, from 3.2.1 on',
+  'Pool of generic-pool 3, from 3.4 on',
   'a knex instance, ConnectionPool of mssql, Pool of tarn 3',
   'a Sequelize 6 instance, Pool of sequelize-pool',
   'a ResizableSource of your own',

@@ -36,9 +36,12 @@ export interface SequelizePoolLike {
   _dispense(): void
 }
 
-/** The part of a Sequelize 6 instance that we touch. */
+/** The part of a Sequelize instance that we touch. */
 interface SequelizeLike {
+  /** Of Sequelize 6; in 7 it throws. */
   readonly connectionManager: { readonly pool?: object }
+  /** Of the alphas of Sequelize 7. */
+  readonly pool?: { readonly read: SequelizePoolLike | null; readonly write: SequelizePoolLike }
 }
 
 /** A primary's pool and that of its replicas. */
@@ -62,7 +65,10 @@ export function isSequelizePool(candidate: unknown): candidate is SequelizePoolL
 
 /** The pool of a Sequelize instance; undefined: it is none. With replication it is a pair. */
 export function sequelizePoolOf(candidate: unknown): object | undefined {
-  const manager = (candidate as Partial<SequelizeLike> | null | undefined)?.connectionManager
+  const sequelize = candidate as Partial<SequelizeLike> | null | undefined
+  const pair = sequelize?.pool
+  if (isSequelizePool(pair?.write)) return pair.read === null ? pair.write : pair
+  const manager = sequelize?.connectionManager
   return typeof manager === 'object' && manager !== null ? manager.pool : undefined
 }
 

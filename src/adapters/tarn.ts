@@ -45,7 +45,16 @@ export interface TarnPoolLike {
   _tryAcquireOrCreate(): void
 }
 
-const METHODS = ['acquire', 'release', 'destroy', 'numUsed', 'numFree', 'numPendingAcquires', '_destroy'] as const
+const METHODS = [
+  'acquire',
+  'release',
+  'destroy',
+  'numUsed',
+  'numFree',
+  'numPendingValidations',
+  'on',
+  '_destroy',
+] as const
 const NUMBERS = ['min', 'max', 'acquireTimeoutMillis', 'createTimeoutMillis'] as const
 
 /** Is it a Pool of tarn, of whatever copy? */

@@ -4,6 +4,8 @@ import { createPool as createLightningPool } from 'lightning-pool'
 import { createPool as createMysqlPool, createPoolCluster } from 'mysql2'
 import pg from 'pg'
 import { Sequelize } from 'sequelize'
+import { Pool as SequelizePool } from 'sequelize-pool'
+import { Pool as TarnPool } from 'tarn'
 import { DataSource } from 'typeorm'
 import { afterAll, expect, test } from 'vitest'
 import { adapt } from '../../../src/adapt.ts'
@@ -126,6 +128,44 @@ test('a replicated Sequelize is two pools, each with a limit of its own', async 
   expect(control.diagnose().advice).toEqual([expect.stringContaining('resume()')])
   control.resume()
   await sequelize.close()
+})
+
+/** As of Sequelize 7.0.0-alpha.48, whose pool is always a pair. */
+function sequelize7(isReplicated: boolean) {
+  const newPool = () =>
+    new SequelizePool({
+      create: async () => ({}),
+      destroy: async () => {},
+      validate: () => true,
+      max: 7,
+      min: 0,
+      acquireTimeoutMillis: 1_000,
+      idleTimeoutMillis: 1_000,
+    })
+  return {
+    pool: { read: isReplicated ? newPool() : null, write: newPool() },
+    get connectionManager(): never {
+      throw new Error('Accessing the connection manager is unlikely to be necessary anymore.')
+    },
+  }
+}
+
+test('a Sequelize 7, whose getter for what it had in 6 throws, is told by its pools', () => {
+  const sequelize = sequelize7(false)
+  const control = adapt(sequelize)
+  expect(control.counts().limit).toBe(7)
+  expect(adapt(sequelize.pool.write)).toBe(control)
+  const replicated = adapt(sequelize7(true))
+  expect([...replicated.members.keys()]).toEqual(['read', 'write'])
+  for (const adopted of [control, replicated]) adopted.detach()
+})
+
+test('a Pool of tarn 2, which tells of nothing, is none that can be adopted', () => {
+  const pool = Object.assign(Object.create(new TarnPool({ create: async () => ({}), destroy() {}, min: 0, max: 2 })), {
+    numPendingValidations: undefined,
+    on: undefined,
+  })
+  expect(refusalOf(pool)).toMatchObject({ code: 'ERR_POOL_UNSUPPORTED' })
 })
 
 test('our drop-in for generic-pool has a handle already', () => {
