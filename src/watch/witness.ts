@@ -61,10 +61,12 @@ export class Witness implements LeaseWitness {
   #looks = 0
   /** In the row before, many times more asked than could be looked at. */
   #isBusy = false
-  /** For how long nothing has moved, as callers have found it. */
-  #stillMs = 0
-  /** When something moved, or a caller found that nothing had. */
-  #stillSeenAtMs = Number.NEGATIVE_INFINITY
+  /** When something last moved, or a first half of a standstill was over. */
+  #stillSinceMs = Number.NEGATIVE_INFINITY
+  /** Halves of a standstill that have been found since something moved: two are one. */
+  #stillHalves = 0
+  /** The run in which the latest was found. */
+  #stillRun = 0
   #followUntilMs = Number.NEGATIVE_INFINITY
   #passedOnAtMs = Number.NEGATIVE_INFINITY
   /** Leases passed on at that moment, by somebody who has not asked again. */
@@ -122,19 +124,23 @@ export class Witness implements LeaseWitness {
   }
 
   #moved(nowMs: number): void {
-    this.#stillMs = 0
-    this.#stillSeenAtMs = nowMs
+    this.#stillSinceMs = nowMs
+    this.#stillHalves = 0
   }
 
   /**
-   * It takes a second look, since one gap counts for half of it at most: an event loop that stood still itself, for a
-   * large JSON or a frozen machine, is asked for leases before it reads what has come back meanwhile.
+   * Found by halves, each in a run of its own: an event loop that stood still itself, for a large JSON, a frozen
+   * machine or ten thousand who ask at once, is asked for leases before it reads what has come back meanwhile.
    */
   #isStill(nowMs: number): boolean {
-    const enoughMs = Math.max(STILL_MS_MIN, STILL_LEASES * this.#leaseMs)
-    this.#stillMs += Math.min(nowMs - this.#stillSeenAtMs, enoughMs / 2)
-    this.#stillSeenAtMs = nowMs
-    return this.#stillMs >= enoughMs
+    const halfMs = Math.max(STILL_MS_MIN, STILL_LEASES * this.#leaseMs) / 2
+    if (this.#stillHalves < 2 && nowMs - this.#stillSinceMs >= halfMs) {
+      const run = this.#runNow()
+      if (this.#stillHalves === 0 || run !== this.#stillRun) this.#stillHalves += 1
+      this.#stillSinceMs = nowMs
+      this.#stillRun = run
+    }
+    return this.#stillHalves === 2
   }
 
   #looksOf(situation: typeof CALM | typeof CROWDED | typeof FULL): number {
