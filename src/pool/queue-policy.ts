@@ -170,7 +170,7 @@ export function adaptiveLifo(options: AdaptiveLifoOptions = {}): QueuePolicy {
 /** Reads the option `queue`: the word 'fifo', or a policy. */
 export function readQueuePolicy(owner: string, given: unknown): QueuePolicy {
   if (given === 'fifo') return fifo()
-  const { name, start } = (typeof given === 'object' && given !== null ? given : {}) as Partial<QueuePolicy>
+  const { name, start } = (given ?? {}) as Partial<QueuePolicy>
   if (typeof name === 'string' && typeof start === 'function') return given as QueuePolicy
   const allowed = "'fifo', codel(…), adaptiveLifo(…) or a policy { name, start }"
   throw new TypeError(`${owner}: queue must be ${allowed}, got ${show(given)}`)
@@ -187,32 +187,29 @@ const DRAINING_RATIO = 0.75
  */
 function standingQueue(targetMs: number, intervalMs: number) {
   let minMs = 0
-  let waitersFirst: number | undefined
+  let waitersFirst = 0
   let intervalEndsAtMs = Number.NEGATIVE_INFINITY
   let isStanding = false
+  const emptied = (): void => {
+    minMs = 0
+    isStanding = false
+  }
   return {
     seen(waitMs: number, nowMs: number, waiters: number): boolean {
       if (nowMs >= intervalEndsAtMs) {
-        const isDraining = !isStanding && waitersFirst !== undefined && waiters < DRAINING_RATIO * waitersFirst
-        isStanding = minMs > targetMs && minMs < Number.POSITIVE_INFINITY && !isDraining
+        const isDraining = !isStanding && waiters < DRAINING_RATIO * waitersFirst
+        isStanding = minMs > targetMs && !isDraining
         minMs = waitMs
         waitersFirst = waiters
         intervalEndsAtMs = nowMs + intervalMs
-      } else {
-        waitersFirst ??= waiters
-        if (waitMs < minMs) minMs = waitMs
-      }
+      } else if (waitMs < minMs) minMs = waitMs
       return isStanding
     },
-    emptied(): void {
-      minMs = 0
-      isStanding = false
-    },
-    restart(nowMs: number): void {
-      minMs = Number.POSITIVE_INFINITY
-      waitersFirst = undefined
-      isStanding = false
-      intervalEndsAtMs = nowMs + intervalMs
+    emptied,
+    /** With whoever is next begins an interval of which nothing is known. */
+    restart(): void {
+      emptied()
+      intervalEndsAtMs = Number.NEGATIVE_INFINITY
     },
   }
 }
