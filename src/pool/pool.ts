@@ -166,7 +166,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#idle = new IdleSet<T>(manner.lends)
     this.#queue = new WaiterQueue<T>()
     this.#view = new PoolView<T>(this.#queue, options.limitInitial, {
-      liveWanted: () => Math.max(this.#liveMin, this.#liveAhead, this.#liveForNext(), this.#warmUp?.liveWanted ?? 0),
+      liveWanted: () => this.#liveWanted(),
       creatingMax: () => this.#creatingMax(),
       isCreateDue: () => this.#nowMs >= this.#createDueAtMs(),
     })
@@ -508,9 +508,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const isKept = this.#source.giveBack(resource)
     // A driver's release runs listeners of its users, who may have come back to us: the entry may be gone already.
     if (entry.state !== 'idle') return
-    const dueAtMs = evictAtMs(entry, this.#options.idleTimeoutMs)
-    if (isKept && dueAtMs !== Number.POSITIVE_INFINITY) this.#sweeper.by(dueAtMs)
-    if (isKept) return
+    if (isKept) return this.#sweeper.by(evictAtMs(entry, this.#options.idleTimeoutMs))
     this.#idle.remove(entry)
     this.#gone(entry, 'source', nowMs)
   }
@@ -731,7 +729,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
       // Overdue and kept: it is among the last limitMin, and only its lifetime can still end it.
       else nextAtMs = Math.min(nextAtMs, dueAtMs > nowMs ? dueAtMs : entry.expiresAtMs)
     }
-    if (nextAtMs !== Number.POSITIVE_INFINITY) this.#sweeper.by(nextAtMs)
+    this.#sweeper.by(nextAtMs)
     this.#pulse(nowMs)
   }
 
@@ -808,10 +806,9 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   /** The next create may have to wait for its time, and nothing else may come to remind us. */
   #createLater(nowMs: number): void {
     const dueAtMs = this.#creatingDueAtMs(nowMs)
-    if (nowMs >= dueAtMs && this.#createTimer === undefined) return
+    if (nowMs >= dueAtMs) return this.#createNoLater()
     const isUrgent = this.#queue.length > 0 || this.#warmUp?.done !== undefined
-    const isWanted = isUrgent || this.#view.live < this.#view.liveWanted
-    if (!isWanted || nowMs >= dueAtMs) return this.#createNoLater()
+    if (!isUrgent && this.#view.live >= this.#view.liveWanted) return this.#createNoLater()
     if (this.#createTimer !== undefined && this.#createTimerAtMs <= dueAtMs && (this.#isCreateUrgent || !isUrgent))
       return
     this.#createNoLater()
@@ -828,10 +825,10 @@ export class Pool<T> implements Gate<T>, Lender<T> {
 
   /** After a failure, when it may be tried again; with waiters and room, when one more create is justified. */
   #creatingDueAtMs(nowMs: number): number {
-    const { allowed, retryAtMs } = this.#creator.pace
+    const { retryAtMs } = this.#creator.pace
     if (nowMs < retryAtMs) return retryAtMs
     const { waiters, validating, creating, size, limit, isPaused } = this.#view
-    const isHeldUp = creating > 0 && creating < allowed && waiters > validating + creating && size < limit && !isPaused
+    const isHeldUp = waiters > validating + creating && size < limit && !isPaused
     return isHeldUp ? this.#createDueAtMs() : Number.NEGATIVE_INFINITY
   }
 
@@ -886,14 +883,12 @@ export class Pool<T> implements Gate<T>, Lender<T> {
    * told otherwise, or drained.
    */
   keepLive(liveMin: number): void {
-    if (this.#drain !== undefined) return
     this.#liveMin = liveMin
     this.#pulse(this.#clock.nowMs())
   }
 
   /** As keepLive(), beside it: what the controller foresees. */
   openAhead(liveAhead: number): void {
-    if (this.#drain !== undefined) return
     this.#liveAhead = liveAhead
     this.#sweep() // what was kept for a higher one may be overdue, and has no timer
   }
@@ -967,8 +962,6 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #startDrain(): Drain {
     const drain: Drain = { done: deferred(), cutAtMs: Number.POSITIVE_INFINITY, timer: undefined, isOver: false }
     this.#drain = drain
-    this.#liveMin = 0
-    this.#liveAhead = 0
     this.#view.isPaused = false // nobody would resume a pool that is closing, and its waiters are to be served
     this.#endWarmUp(this.#drainingError)
     return drain
@@ -1086,6 +1079,11 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   }
 
   readonly #drainingError = (): DrainingError => new DrainingError(this.#errorInfo())
+
+  #liveWanted(): number {
+    if (this.#drain !== undefined) return 0
+    return Math.max(this.#liveMin, this.#liveAhead, this.#liveForNext(), this.#warmUp?.liveWanted ?? 0)
+  }
 
   #creatingMax(): number {
     const { allowed, retryAtMs } = this.#creator.pace

@@ -378,13 +378,41 @@ test('a drained pool does not wait for the end of a back-off', async () => {
   expect(clock.timerCount).toBe(0)
 })
 
-test('a second drain() has the outcome of the first', async () => {
-  const { pool } = newTestPool()
+test('a second drain() has the outcome of the first, and with it goes the timer of its patience', async () => {
+  const { pool, clock } = newTestPool()
   const lease = await pool.acquire()
   const ends = [pool.drain(), pool.drain({ timeoutMs: 5 })]
   lease.release()
   expect(await Promise.all(ends)).toEqual([ALL_ENDED, ALL_ENDED])
-  expect(await pool.drain()).toEqual(ALL_ENDED)
+  expect(await pool.drain({ timeoutMs: 1 })).toEqual(ALL_ENDED)
+  expect(clock.timerCount).toBe(0) // I8
+})
+
+test('a pool that drains opens nothing ahead, whatever the controller foresees', async () => {
+  const step = (state: null) => [state, { limit: 5, reason: 'so', liveMin: 3 }] as const
+  const { pool, factory, clock } = newTestPool({ controller: { name: 'foreseeing', initial: null, step } })
+  const lease = await pool.acquire()
+  await clock.advance(1_000)
+  expect(factory.count('open')).toBe(3)
+  const end = watch(pool.drain())
+  await clock.advance(1_000)
+  expect(factory.count('open')).toBe(1)
+  lease.release()
+  await clock.advance(0)
+  expect(end.value).toEqual(ALL_ENDED)
+})
+
+test('a drain does not wait for what was being created for somebody who has gone', async () => {
+  const { pool, factory, clock } = newTestPool()
+  factory.behaviour.create = 'hang' // gives up when its signal is aborted
+  const leaving = new AbortController()
+  void watch(pool.acquire({ signal: leaving.signal }))
+  const end = watch(pool.drain())
+  await settled()
+  expect(end).toEqual({})
+  leaving.abort()
+  await clock.advance(0)
+  expect(end.value).toEqual(ALL_ENDED)
 })
 
 test('a second drain() may be more patient or less: the sooner end of patience counts', async () => {
@@ -392,9 +420,9 @@ test('a second drain() may be more patient or less: the sooner end of patience c
   await pool.acquire()
   const ends = [pool.drain(), pool.drain({ timeoutMs: 100 }), pool.drain({ timeoutMs: 500 })].map(watch)
   await clock.advance(50)
-  ends.push(watch(pool.drain({ timeoutMs: 20 })))
+  ends.push(watch(pool.drain({ timeoutMs: 20 })), watch(pool.drain({ timeoutMs: 30 })))
   await clock.advance(19)
-  expect(ends).toEqual([{}, {}, {}, {}])
+  expect(ends).toEqual([{}, {}, {}, {}, {}])
   await clock.advance(1)
   for (const { value } of ends) expect(value).toMatchObject({ leasesCut: 1 })
   expect(clock.timerCount).toBe(0)

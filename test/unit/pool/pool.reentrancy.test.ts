@@ -98,6 +98,60 @@ test('a listener may take what the sweep has not looked at yet, and it is not de
   checkInvariants(pool, factory)
 })
 
+test('a listener may drain the pool when it hears of an eviction, and nothing is destroyed twice', async () => {
+  const { pool, factory, clock } = newTestPool({ lifetimeMs: 1_000 })
+  await pool.warmUp(3)
+  let end: Watched<unknown> = {}
+  pool.once('evicted', () => {
+    end = watch(pool.drain())
+  })
+  await clock.advance(1_000)
+  expect(end.value).toMatchObject({ leasesCut: 0, unfinished: 0 })
+  expect(factory.count('closed')).toBe(3)
+})
+
+test.each<[string, (pool: ReturnType<typeof newTestPool>['pool'], take: () => void) => void, number]>([
+  [
+    'of a lower limit, beyond it',
+    (pool, take) => {
+      pool.once('limitChanged', () => [take(), take()])
+      pool.resize(1)
+    },
+    1,
+  ],
+  [
+    'of a grant, what a drain would close',
+    (pool, take) => {
+      pool.pause()
+      void pool.acquire()
+      pool.once('acquired', take)
+      void pool.drain()
+    },
+    0,
+  ],
+  [
+    'of a grant, before others who wait',
+    (pool, take) => {
+      pool.pause()
+      const waiting = [pool.acquire(), pool.acquire(), pool.acquire()]
+      for (const promise of waiting) void promise.catch(() => {})
+      pool.once('acquired', take)
+      pool.resume()
+    },
+    0,
+  ],
+])('a listener is not lent, when it hears %s', async (_, begin, granted) => {
+  const { pool, factory } = newTestPool({ limitInitial: 3 })
+  await pool.warmUp(3)
+  let lent = 0
+  begin(pool, () => {
+    if (pool.tryAcquire() !== undefined) lent += 1
+  })
+  await settled()
+  expect(lent).toBe(granted)
+  checkInvariants(pool, factory)
+})
+
 test.each(['released', 'created', 'destroyed', 'evicted', 'timedOut', 'createFailed', 'limitChanged'] as const)(
   'a listener may acquire and drain when it hears of: %s',
   async (name) => {

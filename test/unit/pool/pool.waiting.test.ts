@@ -392,6 +392,18 @@ test('with waitersMax 0 who is refused has one opened for the next, one at a tim
   expect(pool.counts()).toMatchObject({ live: 2, inUse: 2, creating: 0 })
 })
 
+test('with waitersMax 0 what a holder destroys is not made up for before somebody is refused', async () => {
+  const { pool, clock } = newTestPool({ waitersMax: 0, warmUp: 1 })
+  await clock.advance(0)
+  const lease = await pool.acquire()
+  await expect(pool.acquire()).rejects.toBeInstanceOf(QueueFullError)
+  await clock.advance(0)
+  await pool.acquire()
+  lease.destroy()
+  await clock.advance(0)
+  expect(pool.counts()).toMatchObject({ live: 1, inUse: 1, creating: 0 })
+})
+
 test('with waitersMax 0 and creation failing, those refused do not hurry it', async () => {
   const { pool, factory, clock } = newTestPool({ waitersMax: 0 })
   factory.behaviour.create = 'fail'
