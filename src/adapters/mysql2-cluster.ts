@@ -69,11 +69,13 @@ export class Mysql2Cluster implements AdapterGroup {
    * `_clearFindCaches` of the instance.
    *
    * A caller whom the gate has refused (too late, too many) hears of it at once. The cluster would count it as an error
-   * of the node, remove a healthy node at the fifth, and until then ask again without end.
+   * of the node, remove a healthy node at the fifth, and until then ask again without end. Nor is it an error of the
+   * node that the cluster itself has ended: removed for it, the node would be ended again, which throws.
    */
   attach(members: GroupMembers): void {
     const cluster = this.#cluster
     const { of, _clearFindCaches, _increaseErrorCount, _canRetry } = cluster
+    const isNodesFault = () => !isGateRefusing() && !cluster._closed
     this.#follow(members)
     this.#patch = patchMembers(cluster, {
       _clearFindCaches: () => {
@@ -81,9 +83,9 @@ export class Mysql2Cluster implements AdapterGroup {
         this.#follow(members, (node) => cluster._removeNode(node))
       },
       _increaseErrorCount: (node: unknown) => {
-        if (!isGateRefusing()) _increaseErrorCount.call(cluster, node)
+        if (isNodesFault()) _increaseErrorCount.call(cluster, node)
       },
-      _canRetry: { get: () => _canRetry && !isGateRefusing() },
+      _canRetry: { get: () => _canRetry && isNodesFault() },
       of: (...args: unknown[]) => this.#bringHome(of.apply(cluster, args)),
     })
     for (const namespace of Object.values(cluster._namespaces)) this.#bringHome(namespace)
