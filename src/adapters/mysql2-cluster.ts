@@ -10,13 +10,15 @@ interface NamespaceLike {
 }
 
 interface Mysql2NodeLike {
-  readonly pool: object
+  readonly pool: { end(): void }
 }
 
 /** The part of the core `PoolCluster` of mysql2 3.x that we touch, and no more. */
 export interface Mysql2ClusterLike {
   /** Private: its nodes. */
-  readonly _nodes: Readonly<Record<string, Mysql2NodeLike | undefined>>
+  readonly _nodes: Record<string, Mysql2NodeLike | undefined>
+  /** Private: those of them that may be asked. */
+  readonly _serviceableNodeIds: string[]
   readonly _namespaces: Readonly<Record<string, NamespaceLike>>
   readonly _canRetry: boolean
   readonly _closed: boolean
@@ -25,8 +27,6 @@ export interface Mysql2ClusterLike {
   /** Private: called whenever a node has been added or removed. */
   _clearFindCaches(): void
   _increaseErrorCount(node: unknown): void
-  /** Private: what `remove` does, without a pattern. */
-  _removeNode(node: Mysql2NodeLike): void
 }
 
 /** The core of a pool cluster of mysql2, or of the shell around it that promises. */
@@ -39,7 +39,7 @@ export function mysql2ClusterOf(candidate: unknown): Mysql2ClusterLike | undefin
 function isCluster(candidate: unknown): candidate is Mysql2ClusterLike {
   if (typeof candidate !== 'object' || candidate === null) return false
   const cluster = candidate as Record<string, unknown>
-  const methods = ['of', 'add', 'getConnection', '_clearFindCaches', '_increaseErrorCount', '_removeNode']
+  const methods = ['of', 'add', 'getConnection', '_clearFindCaches', '_increaseErrorCount']
   return (
     methods.every((name) => typeof cluster[name] === 'function') &&
     ['_nodes', '_namespaces'].every((name) => typeof cluster[name] === 'object')
@@ -80,7 +80,7 @@ export class Mysql2Cluster implements AdapterGroup {
     this.#patch = patchMembers(cluster, {
       _clearFindCaches: () => {
         _clearFindCaches.call(cluster)
-        this.#follow(members, (node) => cluster._removeNode(node))
+        this.#follow(members, (id) => removeNode(cluster, id))
       },
       _increaseErrorCount: (node: unknown) => {
         if (isNodesFault()) _increaseErrorCount.call(cluster, node)
@@ -97,7 +97,7 @@ export class Mysql2Cluster implements AdapterGroup {
   }
 
   /** @param refuse takes a node out again that cannot be adopted */
-  #follow(members: GroupMembers, refuse: (node: Mysql2NodeLike) => void = ignore): void {
+  #follow(members: GroupMembers, refuse: (id: string) => void = ignore): void {
     const nodes = this.#cluster._nodes
     for (const id of this.#known) {
       if (nodes[id] !== undefined) continue
@@ -109,7 +109,7 @@ export class Mysql2Cluster implements AdapterGroup {
       try {
         members.added(id, node.pool)
       } catch (error) {
-        refuse(node)
+        refuse(id)
         throw error
       }
       this.#known.add(id)
@@ -127,4 +127,11 @@ export class Mysql2Cluster implements AdapterGroup {
     this.#namespaces.set(namespace, patch)
     return namespace
   }
+}
+
+/** One that has just been added. The cluster itself can do this only since mysql2 3.12. */
+function removeNode({ _nodes, _serviceableNodeIds: ids }: Mysql2ClusterLike, id: string): void {
+  ids.splice(ids.indexOf(id), 1)
+  _nodes[id]?.pool.end()
+  delete _nodes[id]
 }

@@ -1,5 +1,6 @@
 import { promisify } from 'node:util'
 import { createPool, createPoolCluster, type Pool, type PoolConnection } from 'mysql2'
+import { createPoolCluster as createPoolCluster311 } from 'mysql2-3.11'
 import { describe, expect, test } from 'vitest'
 import { adapt } from '../../../src/adapt.ts'
 import { startHelloServer } from '../../support/hello-server.ts'
@@ -122,6 +123,22 @@ describe('a cluster', () => {
     control.detach()
     cluster.remove('later')
     add(3)()
+  })
+
+  // Slipped through: the conformance suite runs on the newest mysql2, whose clusters can remove nodes since 3.12.
+  test('of mysql2 3.11 is adopted, and takes no node that cannot be', async () => {
+    const cluster = createPoolCluster311()
+    cluster.add('first', { connectionLimit: 10 })
+    const control = adapt(cluster, { limitMin: 5 })
+    const add = (connectionLimit: number) => () => cluster.add('later', { connectionLimit })
+    expect(add(3)).toThrow(/limitMin must not exceed limitMax \(3\)/)
+    expect([...control.members.keys()]).toEqual(['first'])
+    const { _nodes, _serviceableNodeIds } = cluster as unknown as Record<string, object>
+    expect([Object.keys(_nodes ?? {}), _serviceableNodeIds]).toEqual([['first'], ['first']])
+    add(6)()
+    expect([...control.members.keys()]).toEqual(['first', 'later'])
+    control.detach()
+    await promisify(cluster.end.bind(cluster))()
   })
 
   test('a node that was adopted by itself stays so, whatever becomes of the cluster', () => {
