@@ -141,7 +141,7 @@ export class Sampler implements PoolObserver {
    */
   take(nowMs: number, limits: Limits, loopDelayMs: number, epochMs: number = nowMs, cpuMs?: number): Sample {
     this.#advance(nowMs)
-    const sample = { ...this.#sum(nowMs, limits), loopDelayMs, epochMs, cpuMs }
+    const sample = this.#sum(nowMs, limits, { loopDelayMs, epochMs, cpuMs })
     addTally(this.#total, this.#window)
     this.#waitMsTotal.addAll(this.#waitMs)
     this.#leaseMsTotal.addAll(this.#leaseMs)
@@ -195,7 +195,7 @@ export class Sampler implements PoolObserver {
     if (waiters > 0) this.#waitingMs += forMs
   }
 
-  #sum(nowMs: number, { limit, limitMin, limitMax }: Limits): Omit<Sample, 'loopDelayMs' | 'epochMs' | 'cpuMs'> {
+  #sum(nowMs: number, { limit, limitMin, limitMax }: Limits, { loopDelayMs, epochMs, cpuMs }: Outside): Sample {
     const { arrivals, grants, completions, created, createMsSum } = this.#window
     const { timedOut, shed, aborted, queueFull, createRefused, createFailed, createFailedRefusing } = this.#window
     const { waiters, inUse, live, idle, creating, oldestWaitSinceMs } = this.#counts
@@ -243,9 +243,15 @@ export class Sampler implements PoolObserver {
       createMsMean: created > 0 ? createMsSum / created : 0,
       createFailed,
       createFailedRefusing,
+      loopDelayMs,
+      epochMs,
+      cpuMs,
     }
   }
 }
+
+/** What a sampler cannot see by itself. */
+type Outside = Pick<Sample, 'loopDelayMs' | 'epochMs' | 'cpuMs'>
 
 /** Events by kind. */
 interface Tally extends Record<RefusalKind, number> {
