@@ -1,14 +1,12 @@
-/** Mean and variance over time of a quantity that changes in steps: each value counts for as long as it held. */
+/** Mean over time of a quantity that changes in steps: each value counts for as long as it held. */
 export class TimeAverage {
   #ms = 0
   #area = 0
-  #squares = 0
 
   /** The quantity was `value` for `forMs` more. */
   add(value: number, forMs: number): void {
     this.#ms += forMs
     this.#area += value * forMs
-    this.#squares += value * value * forMs
   }
 
   /** 0 if no time has passed. */
@@ -16,17 +14,9 @@ export class TimeAverage {
     return this.#ms > 0 ? this.#area / this.#ms : 0
   }
 
-  /** 0 if no time has passed. */
-  get variance(): number {
-    const mean = this.mean
-    // The difference of two large numbers: rounding can leave it a hair below 0.
-    return this.#ms > 0 ? Math.max(0, this.#squares / this.#ms - mean * mean) : 0
-  }
-
   reset(): void {
     this.#ms = 0
     this.#area = 0
-    this.#squares = 0
   }
 }
 
