@@ -106,12 +106,11 @@ export function nextForecast(
 function rolled(season: Season, i: number, { slot, peak, levelBefore }: ForecastState): Season {
   const { slotMs } = SEASONS[i] as SeasonShape
   const current = Math.floor((slot * FINEST_MS) / slotMs)
-  if (season.slot !== 0 && current === season.slot && slotMs !== FINEST_MS) {
-    return { ...season, peak: Math.max(season.peak, peak) }
-  }
-  const before = season.slot === 0 || slotMs === FINEST_MS ? season : learnt(season)
-  const next = { ...before, slot: current, peak, levelBefore }
-  return slotMs === FINEST_MS ? learnt(next) : next
+  const begun = { slot: current, peak, levelBefore }
+  if (slotMs === FINEST_MS) return learnt({ ...season, ...begun })
+  if (season.slot === 0) return { ...season, ...begun }
+  if (current === season.slot) return { ...season, peak: Math.max(season.peak, peak) }
+  return { ...learnt(season), ...begun }
 }
 
 /** The slot under way is over. */
@@ -121,7 +120,7 @@ function learnt(season: Season): Season {
   const weight = Math.max(WEIGHT_MIN, 1 / (count + 1))
   const error = Math.abs(season.peak - foretold(season, at, season.levelBefore))
   const errorBefore = season.errors[at] ?? 0
-  const errorWeight = Math.max(WEIGHT_MIN, 1 / Math.max(1, count))
+  const errorWeight = Math.max(WEIGHT_MIN, 1 / count)
   return {
     ...season,
     counts: season.counts.with(at, count + 1),

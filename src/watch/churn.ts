@@ -49,9 +49,8 @@ function turn(churn: Churn, limit: number, windowMs: number): Pick<Churn, 'limit
   const turns = churn.turns * Math.exp(-windowMs / TURNS_FADE_MS)
   if (churn.limit === undefined) return { limit, direction: 0, extreme: limit, turns }
   const { direction, extreme } = churn
-  const isFurther = direction === 0 ? false : direction * (limit - extreme) > 0
-  if (isFurther) return { limit, direction, extreme: limit, turns }
   const moved = limit - extreme
+  if (direction * moved > 0) return { limit, direction, extreme: limit, turns }
   if (Math.abs(moved) < Math.max(2, MOVE_SHARE * extreme)) return { limit, direction, extreme, turns }
   const isTurn = direction !== 0
   return { limit, direction: moved > 0 ? 1 : -1, extreme: limit, turns: turns + (isTurn ? 1 : 0) }

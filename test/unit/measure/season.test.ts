@@ -120,6 +120,21 @@ test.each<[unknown]>([[undefined], [null], [{}], [{ ...NO_FORECAST, seasons: [] 
   },
 )
 
+// Slipped through: of the tables, in which next to all of it is, none had been tried that was not whole.
+test.each<[string, unknown]>([
+  ['is none', null],
+  ['has no slot', { ...NO_FORECAST.seasons[1], slot: null }],
+  ['has a table that is none', { ...NO_FORECAST.seasons[1], peaks: { length: 288 } }],
+  ['has a table that is cut short', { ...NO_FORECAST.seasons[1], counts: [1, 2] }],
+  [
+    'has a table with a hole',
+    { ...NO_FORECAST.seasons[1], errors: NO_FORECAST.seasons[1]?.errors.with(7, Number.NaN) },
+  ],
+])('is not mistaken for what has a season that %s', (_, season) => {
+  const seasons = [NO_FORECAST.seasons[0], season, NO_FORECAST.seasons[2]]
+  expect(isForecastState({ ...NO_FORECAST, seasons })).toBe(false)
+})
+
 test('a wall clock that leaps, or a rest of days, loses at most the slot under way', () => {
   const learnt = watched(hourly, 3 * HOUR_MS - 60_000, 60_000)
   const later = nextForecast(learnt, sampleOf({ windowMs: 3 * DAY_MS, epochMs: START_MS + 3 * DAY_MS, inUseMean: 0 }))

@@ -6,7 +6,7 @@ import { FakeFactory } from '../../support/fake-factory.ts'
 
 const BACKOFF = { initialMs: 100, maxMs: 1_000, factor: 2, jitter: 0, refuseAfter: 3 }
 
-function newCreator() {
+function newCreator(creatingMax = 4) {
   const clock = new VirtualClock()
   const factory = new FakeFactory(clock) // slow: 30 ms
   const creator = new Creator({
@@ -16,7 +16,7 @@ function newCreator() {
     scope: captureAsyncScope('Test'),
     createTimeoutMs: 50,
     creatingAtFirst: 4,
-    creatingMax: 4,
+    creatingMax,
     createBackoff: BACKOFF,
   })
   const heard: string[] = []
@@ -37,6 +37,19 @@ test('a create ends in its resource, and in how long it took', async () => {
   expect(heard).toEqual(['created 1 at 30 in 30'])
   expect(creator.createMs).toBe(30)
   expect(clock.timerCount).toBe(0)
+})
+
+test('creates that are as quick side by side are reason for more at once, and creates one after the other are none', async () => {
+  const { clock, factory, creator, start } = newCreator(8)
+  factory.behaviour.create = 'slow'
+  for (let i = 0; i < 20; i++) {
+    start()
+    await clock.advance(30)
+  }
+  expect(creator.pace.allowed).toBe(4)
+  for (let i = 0; i < 8; i++) start()
+  await clock.advance(30)
+  expect(creator.pace.allowed).toBeGreaterThan(4)
 })
 
 test('a create past its timeout ends once, and what it delivers afterwards is late', async () => {

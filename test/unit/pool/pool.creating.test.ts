@@ -66,6 +66,27 @@ test('a burst that releases absorb opens one resource, not one a waiter', async 
   expect(factory.resources.length + factory.creating).toBe(6)
 })
 
+// Slipped through, since every burst came to a pool that had lent nothing before.
+test('a burst speaks for itself: that leases were long before it makes it open no more', async () => {
+  const { pool, factory, clock } = newTestPool({ limitInitial: 50, limitMax: 50 })
+  factory.behaviour.create = 'slow' // 30 ms
+  const isWarm = pool.warmUp(5)
+  await clock.advance(60)
+  await isWarm
+  for (const lease of await Promise.all(Array.from({ length: 5 }, () => pool.acquire()))) {
+    clock.startTimer(1_000, () => lease.release())
+  }
+  await clock.advance(2_000)
+  const work = async (): Promise<void> => {
+    const lease = await pool.acquire()
+    clock.startTimer(1, () => lease.release())
+  }
+  const all = Promise.all(Array.from({ length: 50 }, work))
+  await clock.advance(20)
+  await all
+  expect(factory.resources.length + factory.creating).toBe(6)
+})
+
 test('while nobody releases, more and more creates are justified', async () => {
   const { pool, factory, clock } = newTestPool({ limitInitial: 20, limitMax: 20, creatingMax: 20 })
   factory.behaviour.create = 'slow'
