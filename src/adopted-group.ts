@@ -51,9 +51,9 @@ export class AdoptedGroup implements AdoptedPool {
     this.members = this.#members
     this.#group = group
     this.#forget = forget
-    const createBackoff = { refuseAfter: group.refuseAfter, ...options.createBackoff }
+    const createBackoff = backoffOf(group, options)
     const added = (member: string, pool: object): void => {
-      const handle = adopt(pool, { ...options, createBackoff, name: `${name}/${member}` })
+      const handle = adopt(pool, { ...options, ...createBackoff, name: `${name}/${member}` })
       this.#members.set(member, handle)
       for (const { join } of this.#subscriptions) join(handle)
     }
@@ -198,4 +198,10 @@ function together(all: readonly Distribution[]): Distribution {
     p99: worst('p99'),
     max: worst('max'),
   }
+}
+
+/** What is given goes before what suits such a group. */
+function backoffOf({ createBackoff: ours }: AdapterGroup, { createBackoff: given }: AdaptOptions): AdaptOptions {
+  if (ours === undefined) return {}
+  return { createBackoff: { ...ours, maxMs: Math.max(ours.maxMs, given?.initialMs ?? 0), ...given } }
 }

@@ -50,7 +50,11 @@ function isCluster(candidate: unknown): candidate is Mysql2ClusterLike {
 export class Mysql2Cluster implements AdapterGroup {
   readonly kind = 'mysql2 cluster'
   readonly keeps = { idleTimeoutMs: 'idleTimeout and maxIdle' }
-  readonly refuseAfter = 1 // the cluster asks its next node at once
+  /**
+   * The cluster asks its next node at once, and gives one up after five errors: who comes in a pause between two
+   * connects would wait for each of them. So there is hardly any, but for the sake of a server that is full.
+   */
+  readonly createBackoff = { refuseAfter: 1, maxMs: 20 } as const
   readonly #cluster: Mysql2ClusterLike
   readonly #known = new Set<string>()
   readonly #namespaces = new Map<NamespaceLike, Patch>()

@@ -83,7 +83,6 @@ const KEEPS = { idleTimeoutMs: 'pool.idle', usesMax: 'pool.maxUses', validate: '
 export class ReplicatedGroup implements AdapterGroup {
   readonly kind = 'sequelize'
   readonly keeps = KEEPS
-  readonly refuseAfter = 3
   readonly #pools: ReplicatedPools
 
   constructor(pools: ReplicatedPools) {

@@ -413,8 +413,8 @@ export interface AdapterGroup {
   readonly kind: string
   /** Options that stay the pools' own, as an adapter's. */
   readonly keeps: Readonly<Record<string, string>>
-  /** After how many failed creates in a row a caller is refused (`createBackoff.refuseAfter`); he may ask another. */
-  readonly refuseAfter: number
+  /** Where whoever is refused asks another of them at once: how soon a member refuses (`createBackoff`). */
+  readonly createBackoff?: { readonly refuseAfter: number; readonly maxMs: number }
   /** Its end has begun. */
   readonly isClosed: boolean
   /** Tells of the pools there are, and from now on of those that come and go. */
