@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { hybrid } from '../../../src/control/hybrid.ts'
 import { CreateFailedError } from '../../../src/pool/pool-errors.ts'
 import { settled, VirtualClock } from '../../../src/sim/virtual-clock.ts'
 import { FakeFactory } from '../../support/fake-factory.ts'
@@ -394,6 +395,16 @@ test('a backend that is full keeps its waiters: they are served when it has room
   factory.heal()
   await clock.advance(100)
   expect(patient.value).toBeDefined()
+})
+
+// Slipped through: it was seen that the loop cuts when it is told, and that the limit is cut, if only when a window ends.
+test('a backend that is full has the limit cut to one below what is open at once', async () => {
+  const { pool, factory } = newTestPool({ controller: hybrid(), limitInitial: 5 })
+  for (let i = 0; i < 3; i++) await pool.acquire()
+  factory.behaviour.create = 'refuse'
+  void watch(pool.acquire())
+  await settled()
+  expect(pool.counts().limit).toBe(2)
 })
 
 test('whom the backend denies is refused at once when nothing is live', async () => {

@@ -470,6 +470,29 @@ test('an acquire of a pool that drains is refused at once', async () => {
   lease.release()
 })
 
+test('the queue policy is told when nobody waits any more, in whichever way the last one has left', async () => {
+  const told: string[] = []
+  let way = 'granted'
+  const emptied = (): void => void told.push(way)
+  const queue: QueuePolicy = {
+    name: 'listening',
+    start: () => ({ order: () => 'oldest', admit: () => 'grant', emptied }),
+  }
+  const { pool, clock, lease } = await newBusyPool({ acquireTimeoutMs: 100, queue })
+  way = 'timed out'
+  void watch(pool.acquire())
+  await clock.advance(100)
+  way = 'aborted'
+  const leaving = new AbortController()
+  void watch(pool.acquire({ signal: leaving.signal }))
+  leaving.abort()
+  await settled()
+  void watch(pool.acquire())
+  void watch(pool.acquire())
+  lease.release() // one waits on
+  expect(told).toEqual(['granted', 'timed out', 'aborted'])
+})
+
 test('a refusal that comes from the pool’s own turn has no frames, which would lead to no caller, and cost the most', async () => {
   const { pool, clock, lease } = await newBusyPool({ acquireTimeoutMs: 100 })
   const { stackTraceLimit } = Error
