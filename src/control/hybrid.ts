@@ -311,9 +311,12 @@ function steadyDemand({ rate, leases }: HybridState): number {
 }
 
 /** Layer 3. */
-function believed({ leases, completionsPerMsMax, ceiling = Number.POSITIVE_INFINITY }: HybridState, demand: number) {
+function believed(state: HybridState, demand: number) {
+  const { leases, inUseCalm, leaseMsCalm, completionsPerMsMax, ceiling = Number.POSITIVE_INFINITY } = state
   const leaseMs = unloadedLeaseMs(leases)
-  const isLoaded = leases.recentMs > LOADED_RATIO * leaseMs
+  // What took longer in calm than the few who were out then could make it, as a night's reports, is long by itself.
+  const isLongInCalm = leaseMsCalm > Math.max(1, inUseCalm) * leaseMs
+  const isLoaded = leases.recentMs > LOADED_RATIO * (isLongInCalm ? leaseMsCalm : leaseMs)
   const completed = (largestOf(completionsPerMsMax) ?? 0) * leaseMs
   return Math.min(isLoaded ? Math.min(demand, BELIEVED_RATIO * completed) : demand, ceiling)
 }
