@@ -354,8 +354,26 @@ function isTryingLess({ trialFrom, arm }: HybridState): boolean {
   return trialFrom !== undefined && trialFrom.limit > arm.limit
 }
 
+/**
+ * Connects take long, and leases too: what is open is as much as the backend bears, or more, and the next connect would
+ * be served beside it. Nothing is measured meanwhile, so that a pool would fill for minutes and serve less with each.
+ */
+function isCrowded({ fillingMs, leases }: HybridState, { leaseMsMean }: Sample): boolean {
+  const leaseMs = Math.min(leases.recentMs, leaseMsMean) // where no lease ends, as in an outage, none has taken long
+  return fillingMs >= FILLING_MS_MAX && leaseMs > SLOWDOWN_MIN * unloadedLeaseMs(leases)
+}
+
+/** What is open is what is judged: by the trial under way, or, since demand has asked for more, by one of less. */
+function stopFilling(state: HybridState, sample: Sample): Step {
+  const { trialFrom } = state
+  const open = Math.max(sample.limitMin, sample.live - sample.creating)
+  if (trialFrom === undefined) return move({ ...state, ...backendLimited(open), trialUp: false }, open, 'crowded')
+  return open > trialFrom.limit ? move(state, open, 'crowded', trialFrom) : takeBack(state, trialFrom, sample, true)
+}
+
 function press(state: HybridState, sample: Sample, settings: Settings): Step {
   const isLimitInTheWay = sample.live >= sample.limit || sample.inUseMax >= sample.limit
+  if (!isLimitInTheWay && !isTryingLess(state) && isCrowded(state, sample)) return stopFilling(state, sample)
   const measuring = state.isDisturbed ? state : { ...state, arm: measured(state.arm, sample) }
   if (state.trialFrom !== undefined) return judge(measuring, state.trialFrom, sample, settings)
   const { limitInitial = 0 } = state

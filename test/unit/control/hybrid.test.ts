@@ -171,7 +171,8 @@ describe('without pressure on the limit', () => {
   test('waiters while resources are being created are no reason to try more', () => {
     const controller = hybrid()
     let state = controller.initial
-    const seen = { limit: 20, live: 15, creating: 4, inUse: 11, inUseMax: 11, waiters: 30, waitingMs: 50, windowMs: 50 }
+    const out = { inUse: 11, inUseMean: 11, inUseMax: 11 }
+    const seen = { ...out, limit: 20, live: 15, creating: 4, waiters: 30, waitingMs: 50, windowMs: 50 }
     for (let atMs = 50; atMs <= 5_000; atMs += 50) {
       const sample = sampleOf({ ...seen, atMs, oldestWaitMs: 60, arrivals: 20, completions: 20, leaseMsMean: 20 })
       const [next, { limit }] = controller.step(state, sample)
@@ -317,6 +318,34 @@ test('a rise that is seen little by little does not put off the trial that would
   const reasons = steps.map(({ reason }) => reason)
   expect(reasons.filter((reason) => reason === 'demand').length).toBeGreaterThan(1)
   expect(reasons).toContain('probe-up')
+})
+
+test.each([
+  ['is taken back if none has come', 20, 15, { limit: 20, reason: 'probe-failed' }],
+  ['goes on with those that have', 26, 15, { limit: 26, reason: 'crowded' }],
+  ['is not judged by them while none ends, as in an outage', 20, 0, { limit: 30, reason: 'probing' }],
+])('a trial of more that cannot be opened beside leases three times as long %s', (_, open, ending, expected) => {
+  const controller = hybrid()
+  let state = controller.initial
+  let seen = { limit: 20, reason: 'calm' }
+  for (let atMs = 50; atMs <= 6_000 && (seen.limit === 20 || seen.reason.startsWith('prob')); atMs += 50) {
+    const isCalm = atMs <= 2_000
+    const isTrial = seen.limit > 20
+    const inUse = isCalm ? 6 : 20
+    const completions = isTrial ? ending : 15
+    const leases = { arrivals: 15, completions, leaseMsMean: completions > 0 ? (inUse * 50) / completions : 0 }
+    const queue = isCalm ? {} : { waiters: 30, oldestWaitMs: 60, waitMsP95: 60, waitingMs: 50 }
+    const live = isTrial ? { live: open + 3, creating: 3 } : { live: 20 }
+    const out = { limit: seen.limit, inUse, inUseMean: inUse, inUseMax: inUse }
+    const [next, { limit, reason }] = controller.step(
+      state,
+      sampleOf({ ...leases, ...queue, ...live, ...out, atMs, windowMs: 50 }),
+    )
+    state = next
+    seen = { limit, reason }
+    if (isTrial && limit === 20) break
+  }
+  expect(seen).toEqual(expected)
 })
 
 test.each([
