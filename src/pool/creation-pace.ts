@@ -45,6 +45,7 @@ export function paceAfterFailure(
 
 /** A create succeeded: twice as many may be under way, up to creatingMax. */
 export function paceAfterSuccess(pace: CreationPace, creatingMax: number): CreationPace {
+  if (pace.failures === 0 && pace.allowed === creatingMax) return pace
   return { failures: 0, allowed: Math.min(creatingMax, pace.allowed * 2), retryAtMs: Number.NEGATIVE_INFINITY }
 }
 

@@ -127,6 +127,7 @@ describe('once a window', () => {
     arrive()
     counts.inUse = 1
     await clock.advance(300 * WINDOW_MS)
+    expect(loop.decisions()).toHaveLength(256)
     expect(loop.decisions(Number.POSITIVE_INFINITY)).toHaveLength(256)
     expect(timesOf(loop.decisions(2))).toEqual([299 * WINDOW_MS, 300 * WINDOW_MS])
     expect(loop.decisions(0)).toEqual([])

@@ -70,10 +70,10 @@ test('after a failure one prober; after each success twice as many, up to creati
   expect(allowed).toEqual([1, 2, 4, 6, 6])
 })
 
-test('a pool that has never failed may use creatingMax at once', () => {
+test('a pool that has never failed may use creatingMax at once, and its pace costs no allocation', () => {
   const pace = startingPace(4)
   expect(pace).toEqual({ failures: 0, allowed: 4, retryAtMs: Number.NEGATIVE_INFINITY })
-  expect(paceAfterSuccess(pace, 4)).toEqual(pace)
+  expect(paceAfterSuccess(pace, 4)).toBe(pace)
 })
 
 // Somebody has been waiting since 1_000 ms, and a burst is looked at until 1_009.375.
