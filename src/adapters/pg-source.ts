@@ -17,8 +17,11 @@ export interface PgClientLike {
   on(event: 'drain' | 'end', listener: () => void): unknown
   removeListener(event: 'error', listener: (error: Error) => void): unknown
   removeListener(event: 'drain' | 'end', listener: () => void): unknown
-  /** Undocumented; pg-pool itself reaches for it to end a connect that takes too long. */
-  readonly connection?: { readonly stream?: { readonly destroyed?: boolean; destroy(): void } }
+  listenerCount(event: string): number
+  /** Undocumented; pg-pool itself reaches for it to end a connect that takes too long. A native client has none. */
+  readonly connection?: Pick<PgClientLike, 'on' | 'removeListener'> & {
+    readonly stream?: { readonly destroyed?: boolean; destroy(): void }
+  }
   /** Private: see `isSound`. */
   readonly _queryable?: boolean
   readonly _ending?: boolean
@@ -369,8 +372,8 @@ export class PgSource implements Source<PgClientLike> {
   }
 
   /**
-   * That a socket is closed is heard of its client: pg's `remove` event comes from an emitter which is the user's, who
-   * may take all listeners away.
+   * That a socket is closed is heard of its connection: pg's `remove` event, and a client's `end`, come from emitters
+   * which are the user's, who may take all listeners away.
    *
    * A client that dies says so by an `error` event, fatal without a listener, and pg has one on those that it has at
    * rest. Of those that are lent the queries fail, so that nobody misses the news; one that lingers is at rest for all
@@ -388,16 +391,17 @@ export class PgSource implements Source<PgClientLike> {
       this.#closing.delete(client)
       if (this.#open.size === 0) this.#whenAllClosed?.()
     }
+    const { connection = client } = client
     client.on('error', onError)
-    client.on('end', onEnd)
+    connection.on('end', onEnd)
     this.#open.set(client, () => {
       client.removeListener('error', onError)
-      client.removeListener('end', onEnd)
+      connection.removeListener('end', onEnd)
     })
   }
 }
 
-/** May it be asked anything? pg looks at both when it is given back. */
-function isSound({ _queryable, _ending }: PgClientLike): boolean {
-  return _queryable === true && _ending !== true
+/** May it be asked anything (pg looks at both when it is given back), and would its death at rest be heard? */
+function isSound(client: PgClientLike): boolean {
+  return client._queryable === true && client._ending !== true && client.listenerCount('error') > 0
 }

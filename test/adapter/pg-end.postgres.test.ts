@@ -225,4 +225,20 @@ describe('end()', () => {
     expect(pool).toMatchObject({ totalCount: 0, ended: true })
     await until(async () => (await connectionsAtServer()) === 0)
   })
+
+  // Slipped through: of listeners that were taken away, only the pool's were thought of.
+  test.each([true, undefined])(
+    'a holder has taken his client all listeners (released with %s): resolves',
+    async (how) => {
+      const { pool, control } = adoptedPool({ max: 1 })
+      const client = await pool.connect()
+      const next = pool.query('select 1')
+      client.removeAllListeners()
+      client.release(how)
+      await next
+      await pool.end()
+      expect(control.counts()).toMatchObject({ size: 0, waiters: 0 })
+      expect(pool).toMatchObject({ totalCount: 0, ended: true })
+    },
+  )
 })

@@ -140,11 +140,15 @@ describe('a client that is given back', () => {
     expect(atRestInPg(pool)).toBe(1)
   })
 
-  test("that dies in the same turn is told of by pg's error event, and gone", async () => {
+  test.each([
+    ['as it was', () => {}],
+    ['without listeners, all of which its holder took away', (client: pg.PoolClient) => client.removeAllListeners()],
+  ])("that dies in the same turn, %s, is told of by pg's error event, and gone", async (_, change) => {
     const { pool, control } = adopted()
     const told: unknown[][] = []
     pool.on('error', (...args) => told.push(args))
     const client = await pool.connect()
+    change(client)
     client.release()
     const death = new Error('terminating connection due to administrator command')
     ;(client as unknown as { connection: { emit(event: 'error', error: Error): void } }).connection.emit('error', death)
