@@ -261,7 +261,8 @@ function leakFacts({ insight }: View): Evidence[] {
  */
 function findSlownessOrSaturation(view: View): Finding | undefined {
   const slow = findSlowness(view)
-  return isBackendFull(view) && !(slow !== undefined && slow.confidence >= 0.8) ? findSaturation(view) : slow
+  const isSure = slow !== undefined && slow.confidence >= 0.8
+  return isBackendFull(view) && !isSure && !isExplained(view) ? findSaturation(view) : slow
 }
 
 /** The backend is full, and nobody's leases in particular are why. */

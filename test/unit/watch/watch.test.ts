@@ -205,6 +205,20 @@ test('leases held without a query running, none of which has ended, are no satur
   expect(given.watch.diagnose()).toMatchObject({ verdict: 'slow-leases', confidence: 0.85 })
 })
 
+// Slipped through, since leases that were forgotten were held until they passed for leaked, and then explained nothing.
+test('a pool most of which has leaked is no saturated backend, whatever was tested before', () => {
+  const work = { queryMs: 1, runningSinceMs: undefined, text: 'select 1', ended: [], measured: undefined }
+  const leases: LeaseInfo[] = Array.from({ length: 8 }, () => ({ tag: '/cart', sinceMs: 6_000, work }))
+  const given = newTestWatch({}, leases)
+  for (let i = 0; i < 20; i++) given.see(calmWindow(4, { leaseMsP95: 30 }))
+  const decision = { limitedBy: 'backend' as const }
+  for (let i = 0; i < 60; i++)
+    given.see(fullWindow(6, { arrivals: 25, completions: 25 }), { waitingSinceMs: 6_000, decision })
+  expect(given.kinds()).toContain('leak-suspected')
+  expect(given.kinds()).not.toContain('backend-saturated')
+  expect(given.watch.diagnose()).toMatchObject({ verdict: 'leak', otherVerdicts: [] })
+})
+
 // Slipped through, since every test of a saturated backend had tested that more leases out do not complete more.
 test('where all queries have become slower, and nothing was tested, the advice claims no test', () => {
   const given = newTestWatch()
