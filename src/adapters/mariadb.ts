@@ -1,6 +1,6 @@
 import { systemClock } from '../base/clock.ts'
 import { ignore } from '../base/ignore.ts'
-import type { Adapter, Gate, GateSettings, Lease } from '../pool/contract.ts'
+import type { Adapter, Gate, GateLease, GateSettings } from '../pool/contract.ts'
 import { LookRound } from './look-round.ts'
 import { type MariadbConnectionLike, type MariadbPoolLike, MariadbSource } from './mariadb-source.ts'
 import { ownMembers, type Patch, patchMembers } from './patch.ts'
@@ -59,10 +59,10 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
   readonly source: MariadbSource
   readonly #pool: MariadbPoolLike
   readonly #own: Pick<MariadbPoolLike, Way | 'getConnection' | 'end'>
-  readonly #leases = new Map<MariadbConnectionLike, Lease<MariadbConnectionLike>>()
+  readonly #leases = new Map<MariadbConnectionLike, GateLease<MariadbConnectionLike>>()
   #SqlError: SqlErrorClass | undefined
   #gate: Gate<MariadbConnectionLike> | undefined
-  #drain: GateSettings['drain'] = () => Promise.resolve()
+  #settings!: GateSettings
   #patch: Patch | undefined
   /** Of an end(): called once nobody waits any more for a connection that mariadb would have to open. */
   #whenServed: (() => void) | undefined
@@ -106,7 +106,7 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
     const pool = this.#pool
     this.source.most = this.ceiling?.most ?? Number.POSITIVE_INFINITY
     this.#gate = gate
-    this.#drain = settings.drain
+    this.#settings = settings
     this.source.onHeld = (connection) => this.#takeEnds(connection)
     this.source.onRestAtPool = this.#lookRound.soon
     this.source.onChange = (cause) => this.#look(cause)
@@ -149,6 +149,8 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
   async #use(way: Way, args: readonly unknown[]): Promise<unknown> {
     const lease = await this.#lease()
     if (lease === undefined) return this.#own[way](...args)
+    const { sql = args[0] } = Object(args[0]) as { sql?: unknown } // a text, or options with one; a file has none
+    this.#settings.work?.queryBegan(lease, typeof sql === 'string' ? sql : way, lease.sinceMs)
     try {
       return await lease.resource[way](...args)
     } finally {
@@ -157,7 +159,7 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
   }
 
   /** Undefined: the pool was detached while we waited. */
-  #lease(): Promise<Lease<MariadbConnectionLike> | undefined> {
+  #lease(): Promise<GateLease<MariadbConnectionLike> | undefined> {
     const gate = this.#gate
     if (gate === undefined) return Promise.resolve(undefined)
     return new Promise((resolve, reject) => {
@@ -218,7 +220,7 @@ class MariadbAdapter implements Adapter<MariadbConnectionLike> {
   async #end(): Promise<void> {
     if (this.#whenServed !== undefined) throw this.#closedError('pool is already closed')
     if (this.#gate === undefined || this.#pool.closed) return this.#own.end()
-    const drained = this.#drain({ timeoutMs: END_PATIENCE_MS })
+    const drained = this.#settings.drain({ timeoutMs: END_PATIENCE_MS })
     const served = new Promise<void>((resolve) => {
       this.#whenServed = resolve
     })

@@ -402,6 +402,6 @@ export class PgSource implements Source<PgClientLike> {
 }
 
 /** May it be asked anything (pg looks at both when it is given back), and would its death at rest be heard? */
-function isSound(client: PgClientLike): boolean {
-  return client._queryable === true && client._ending !== true && client.listenerCount('error') > 0
+function isSound(client: PgClientLike): boolean | undefined {
+  return client._queryable && !client._ending && client.listenerCount('error') > 0
 }
