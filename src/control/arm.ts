@@ -87,25 +87,17 @@ export function compare(smaller: Arm, larger: Arm, elasticityMin: number): numbe
   return (gain - elasticityMin * growth) / Math.sqrt(variance)
 }
 
-/** A backend that serves so many times more or less is another. */
+/** A backend that serves so many times less is another. */
 const CHANGED_RATIO = 1.25
 /** It is asked all the time: what is off by chance is to be taken for a change once in many hours. */
 const CHANGED_SIGMAS = 4
 
-/** Does the backend serve the same limit better now, or worse, than it did before? */
-export function changeOf(before: Arm, now: Arm): 'better' | 'worse' | undefined {
-  if (Math.abs(compare(before, now, 0)) < CHANGED_SIGMAS) return undefined
-  if (leastPerMs(now) > CHANGED_RATIO * mostPerMs(before)) return 'better'
-  return leastPerMs(before) > CHANGED_RATIO * mostPerMs(now) ? 'worse' : undefined
-}
-
-/** Leases that are alike all end at once: just before, or just after a count. */
-function leastPerMs({ completions, limit, ms }: Arm): number {
-  return (completions - limit) / ms
-}
-
-function mostPerMs({ completions, limit, ms }: Arm): number {
-  return (completions + limit) / ms
+/** Does the backend serve less at the same limit than it did before? */
+export function servesLess(before: Arm, now: Arm): boolean {
+  // Leases that are alike all end at once: just before, or just after a count.
+  const leastBefore = (before.completions - before.limit) / before.ms
+  const mostNow = (now.completions + now.limit) / now.ms
+  return compare(before, now, 0) < -CHANGED_SIGMAS && leastBefore > CHANGED_RATIO * mostNow
 }
 
 /** From so many completions on it is known how much leases vary. */

@@ -12,7 +12,7 @@ import {
   nextForecast,
 } from '../measure/season.ts'
 import type { Decision } from '../pool/contract.ts'
-import { type Arm, changeOf, compare, completionsPerMs, leaseMsMean, measured, newArm, recent } from './arm.ts'
+import { type Arm, compare, completionsPerMs, leaseMsMean, measured, newArm, recent, servesLess } from './arm.ts'
 import type { Controller } from './controller.ts'
 import {
   type ArrivalRate,
@@ -27,6 +27,7 @@ import {
   staffed,
   unloadedLeaseMs,
 } from './demand.ts'
+import { isStep, type Turn, turnBegun, turnEndMs } from './turn.ts'
 
 /** Options of {@link hybrid}. */
 export interface HybridOptions {
@@ -86,10 +87,11 @@ export interface HybridState {
   readonly trialFrom?: Arm | undefined
   /** What the limit in force was measured to serve when the latest trial ended. */
   readonly tried?: Arm | undefined
-  /** When the next trial may begin, which way, and how long after a failed one, in ms. */
-  readonly trialAtMs: number
-  readonly trialUp: boolean
-  readonly backOffMs: number
+  /** More, or less, has been tried in vain under this pressure: from then on in turns. */
+  readonly moreFailed: boolean
+  readonly lessFailed: boolean
+  /** When less may be tried again, in ms. */
+  readonly lessAtMs: number
   /** The limit beyond which more has been tried in vain, under this pressure. */
   readonly ceiling?: number | undefined
   /** What the latest trial under this pressure has shown. */
@@ -98,10 +100,6 @@ export interface HybridState {
   readonly forecast: ForecastState
   readonly foreseen: number
 }
-
-/** Between trials, in ms: doubled with each that failed. A trial of 50 % at a flat peak costs a few per cent. */
-const BACK_OFF_MS_FIRST = 1_000
-const BACK_OFF_MS_MAX = 30_000
 
 const INITIAL: HybridState = {
   limit: 0,
@@ -121,9 +119,9 @@ const INITIAL: HybridState = {
   silentMs: 0,
   silentMsMoved: 0,
   arm: newArm(0, 0),
-  trialAtMs: 0,
-  trialUp: true,
-  backOffMs: BACK_OFF_MS_FIRST,
+  moreFailed: false,
+  lessFailed: false,
+  lessAtMs: 0,
   forecast: NO_FORECAST,
   foreseen: 0,
 }
@@ -140,9 +138,9 @@ type Step = readonly [HybridState, Decision]
  * 2. *Feedback*, by trial: waiting callers cannot tell a small pool from a saturated backend, and neither can lease
  *    times. So under pressure that demand does not explain, the limit is raised by half and kept only if completions
  *    follow; then lowered by a quarter, and kept if they do not suffer; not where leases take no longer than unloaded,
- *    since fewer would be served no faster. Failed trials become rare, until the limit serves more or less than it
- *    did. Where no lease ends there is nothing to compare, and it is doubled until that helps, each time after twice
- *    as long.
+ *    since fewer would be served no faster. What has failed is tried again in turns, at the same instants in all
+ *    processes that share the backend. Where no lease ends there is nothing to compare, and it is doubled until that
+ *    helps, each time after twice as long.
  * 3. *Ceiling*: while leases take longer than unloaded, demand is believed only up to twice what the backend has been
  *    seen to complete (retries are arrivals too), and not beyond what was tried in vain.
  * 4. *Actuator*: up at once, at most × 4 a step; down by at most a fifth each `calmMs` without pressure, never below
@@ -367,7 +365,7 @@ function isCrowded({ fillingMs, leases }: HybridState, { leaseMsMean }: Sample):
 function stopFilling(state: HybridState, sample: Sample): Step {
   const { trialFrom } = state
   const open = Math.max(sample.limitMin, sample.live - sample.creating)
-  if (trialFrom === undefined) return move({ ...state, ...backendLimited(open), trialUp: false }, open, 'crowded')
+  if (trialFrom === undefined) return move({ ...state, ...backendLimited(open), lessFailed: false }, open, 'crowded')
   return open > trialFrom.limit ? move(state, open, 'crowded', trialFrom) : takeBack(state, trialFrom, sample, true)
 }
 
@@ -400,18 +398,18 @@ function isBrief({ completions, ms }: Arm, completionsMin: number): boolean {
   return completions < completionsMin && ms < ARM_MS_ENOUGH
 }
 
-/** Where the backend is another than the one trials have failed on, neither their pause counts, nor what it served. */
+/**
+ * Where the backend serves less than it did when trials were made, what it served then is nothing to go by, and less is
+ * tried at once. That it serves more may be the doing of siblings who have tried less: more waits for its turn.
+ */
 function anew(state: HybridState): HybridState {
-  const { tried, arm } = state
-  const change = tried?.limit === arm.limit ? changeOf(tried, arm) : undefined
-  if (change === undefined) return state
-  const fresh = newArm(arm.limit, state.leases.recentMs)
-  const next = { trialAtMs: 0, trialUp: change === 'better', backOffMs: BACK_OFF_MS_FIRST }
-  return { ...state, ...next, arm: fresh, tried: undefined }
+  const { tried, arm, leases } = state
+  if (tried?.limit !== arm.limit || !servesLess(tried, arm)) return state
+  return { ...state, lessFailed: false, lessAtMs: 0, arm: newArm(arm.limit, leases.recentMs), tried: undefined }
 }
 
 function considerTrial(state: HybridState, sample: Sample): Step {
-  const { arm, trialUp } = state
+  const { arm } = state
   const silenceMs = clamp(SILENT_LEASES * state.leases.recentMs, ARM_MS_MIN, ARM_MS_ENOUGH)
   if (state.silentMs >= silenceMs) return growBlindly(state, sample)
   if (arm.ms < ARM_MS_MIN || isBrief(arm, ARM_COMPLETIONS_MIN)) return hold(state, sample, 'measuring')
@@ -420,14 +418,26 @@ function considerTrial(state: HybridState, sample: Sample): Step {
   if (drainedPerMs > 0 && sample.waiters < drainedPerMs * DRAIN_MS) return hold(state, sample, 'draining')
   const isExogenous = hasSlowedByItself(state, sample)
   if (state.pressedMs < BURST_MS && !isExogenous) return hold(state, sample, 'burst')
-  if (sample.atMs < state.trialAtMs) return hold(state, sample, 'backing-off')
+  const turn = turnOf(state, sample)
+  if (turn === undefined) return hold(state, sample, 'awaiting-turn')
+  const isMore = turn === 'more'
   const ratio = isExogenous && state.ceiling === undefined ? 2 : 1.5
-  const limit = trialUp ? Math.ceil(sample.limit * ratio) : Math.floor(sample.limit * 0.75)
+  const limit = isMore ? Math.ceil(sample.limit * ratio) : Math.floor(sample.limit * 0.75)
   const bounded = clamp(limit, sample.limitMin, sample.limitMax)
-  if (bounded === sample.limit) return hold({ ...state, trialUp: !trialUp }, sample, 'at-bound')
-  if (!trialUp && isBrief(arm, LESS_COMPLETIONS_MIN)) return hold(state, sample, 'measuring')
-  if (!trialUp && isUnloaded(arm, state.leases)) return hold({ ...state, trialUp: true }, sample, 'unloaded')
-  return move(state, bounded, trialUp ? 'probe-up' : 'probe-down', arm)
+  if (bounded === sample.limit) {
+    return hold({ ...state, [isMore ? 'moreFailed' : 'lessFailed']: true }, sample, 'at-bound')
+  }
+  if (!isMore && isBrief(arm, LESS_COMPLETIONS_MIN)) return hold(state, sample, 'measuring')
+  if (!isMore && isUnloaded(arm, state.leases)) return hold({ ...state, lessFailed: true }, sample, 'unloaded')
+  return move(state, bounded, isMore ? 'probe-up' : 'probe-down', arm)
+}
+
+/** Either is tried at once until it has failed under this pressure, and then in turns. */
+function turnOf({ moreFailed, lessFailed, lessAtMs, limitedBy }: HybridState, sample: Sample): Turn | undefined {
+  const isLess = !lessFailed && (moreFailed || limitedBy === 'backend')
+  const atOnce = isStep(sample) ? (isLess ? 'less' : 'more') : undefined
+  const turn = moreFailed && lessFailed ? turnBegun(sample) : atOnce
+  return turn === 'less' && sample.atMs < lessAtMs ? undefined : turn
 }
 
 /** Leases take no longer than they do on a backend that has nothing else to do: it would do no more for fewer. */
@@ -466,7 +476,6 @@ function hasSlowedByItself({ leases, inUseCalm, leaseMsCalm }: HybridState, samp
 const SIGMAS = 2.5
 const ARM_MS_FIRST = 100
 const ARM_MS_FIRST_MAX = 1_000
-const ARM_MS_MAX = 5_000
 /**
  * With so many times the completions of what it is compared with, an arm tells hardly more by lasting longer: what is
  * left of the doubt is the other's. After a fail-over to a small server a trial too high cost five seconds of service.
@@ -490,16 +499,17 @@ function judge(state: HybridState, from: Arm, sample: Sample, { elasticityMin }:
   const sigmas = isUp ? compare(from, arm, elasticityMin) : compare(arm, from, elasticityMin)
   const isDecisive = Math.abs(sigmas) >= SIGMAS || (!isUp && sigmas >= LIKELY_SIGMAS)
   const tellsMore = arm.completions < FUTILE_RATIO * Math.max(ARM_COMPLETIONS_MIN, from.completions)
-  if (!isDecisive && tellsMore && arm.ms < ARM_MS_MAX) return hold(state, sample, 'probing')
+  const isLastOfTurn = sample.epochMs + 2 * sample.windowMs >= turnEndMs(sample)
+  if (!isDecisive && tellsMore && !isLastOfTurn) return hold(state, sample, 'probing')
   // Twice as many were tried since leases were long by themselves: then completions would be twice as many, nearly.
   const isDoubled = arm.limit >= DOUBLED_RATIO * from.limit
   const isLargerWorthIt =
     !isDecisive && isDoubled ? compare(from, arm, UNLOADED_ELASTICITY) > 0 : sigmas > (isUp ? LIKELY_SIGMAS : 0)
   if (isUp !== isLargerWorthIt) return takeBack(state, from, sample, isUp)
-  const trialAtMs = isDecisive ? sample.atMs : sample.atMs + state.backOffMs
-  const backOffMs = isDecisive ? BACK_OFF_MS_FIRST : state.backOffMs
-  const next = { ...state, trialFrom: undefined, tried: arm, trialAtMs, backOffMs }
-  if (!isUp) return hold({ ...next, ...backendLimited(arm.limit) }, sample, 'probe-kept')
+  const next = { ...state, trialFrom: undefined, tried: arm }
+  if (!isUp) {
+    return hold({ ...next, ...backendLimited(arm.limit), moreFailed: true, lessFailed: false }, sample, 'probe-kept')
+  }
   const shortest = { current: leaseMsMean(arm), ageMs: 0 }
   const leases = compare(from, arm, UNLOADED_ELASTICITY) >= SIGMAS ? { ...state.leases, shortest } : state.leases
   return hold({ ...next, leases, limitedBy: 'pool', ceiling: undefined }, sample, 'probe-kept')
@@ -508,19 +518,19 @@ function judge(state: HybridState, from: Arm, sample: Sample, { elasticityMin }:
 /** Leases that are not shorter than this share of what they were do not gain by being fewer. */
 const SHORTER_RATIO = 0.9
 /** Of the time of a pool whose backend has room, one part in so many more goes into trials of less. */
-const TRIAL_PAUSE_RATIO = 8
+const TRIAL_PAUSE_RATIO = 16
 
 /**
  * A trial of more that brought nothing shows the ceiling. One of less in which leases took as long shows a backend that
  * has room, and has only cost something: the next is put off the longer, the longer it was.
  */
 function takeBack(state: HybridState, from: Arm, { atMs }: Sample, isUp: boolean): Step {
+  const next = { ...state, tried: from }
+  if (isUp) return move({ ...next, ...backendLimited(from.limit), moreFailed: true }, from.limit, 'probe-failed')
   const { arm } = state
-  const backOffMs = Math.min(2 * state.backOffMs, BACK_OFF_MS_MAX)
-  const isInVain = !isUp && leaseMsMean(arm) > SHORTER_RATIO * leaseMsMean(from)
-  const pauseMs = isInVain ? Math.max(state.backOffMs, TRIAL_PAUSE_RATIO * arm.ms) : state.backOffMs
-  const next = { ...state, tried: from, trialAtMs: atMs + pauseMs, trialUp: !isUp, backOffMs }
-  return move(isUp ? { ...next, ...backendLimited(from.limit) } : next, from.limit, 'probe-failed')
+  const isInVain = leaseMsMean(arm) > SHORTER_RATIO * leaseMsMean(from)
+  const lessAtMs = isInVain ? atMs + TRIAL_PAUSE_RATIO * arm.ms : 0
+  return move({ ...next, lessFailed: true, lessAtMs }, from.limit, 'probe-failed')
 }
 
 /** More than `ceiling` was tried in vain. What the pool began with is not given back unasked after that. */
@@ -545,10 +555,11 @@ function relax(seen: HybridState, sample: Sample, settings: Settings): Step {
     tried: undefined,
     ceiling: undefined,
     limitedBy: undefined,
-    trialAtMs: 0,
-    trialUp: true,
+    moreFailed: false,
+    lessFailed: false,
+    lessAtMs: 0,
   }
-  const state = { ...seen, ...untried, backOffMs: BACK_OFF_MS_FIRST, calmMs: 0, pressedMs: 0 }
+  const state = { ...seen, ...untried, calmMs: 0, pressedMs: 0 }
   const kept = Math.ceil(staffed(state.inUseCalm, KEPT_VARIANCE_RATIO * state.inUseCalm))
   const slowest = Math.floor(0.8 * sample.limit)
   const limit = Math.max(sample.limitMin, slowest, largestOf(state.demandMax) ?? 0, kept, state.foreseen)
@@ -565,7 +576,7 @@ function endTrial(state: HybridState, from: Arm, sample: Sample): Step {
   const hasServedLess = isLess && state.arm.ms > 0 && compare(state.arm, from, 0) > 0
   if (hasServedLess) return takeBack(state, from, sample, false)
   if (isLess || sample.inUseMax > from.limit) return hold({ ...state, trialFrom: undefined }, sample, 'calm')
-  return move({ ...state, trialAtMs: sample.atMs + state.backOffMs }, from.limit, 'probe-unneeded')
+  return move(state, from.limit, 'probe-unneeded')
 }
 
 function hold(state: HybridState, sample: Sample, reason: string): Step {

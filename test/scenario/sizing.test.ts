@@ -129,7 +129,7 @@ test.each([1, 2, 3])(
 )
 
 // They compute for a second: ten times as long on a machine that is busy.
-describe('after minutes of overload, in which trials have failed and are rare', { timeout: 30_000 }, () => {
+describe('after minutes of overload, in which trials have failed', { timeout: 30_000 }, () => {
   const afterMs = 120_000
 
   test.each([0.006, 0.02])('a backend that falls ill (kappa %d) is given less within seconds', async (kappa) => {
@@ -144,7 +144,7 @@ describe('after minutes of overload, in which trials have failed and are rare', 
   })
 
   test.each([0.006, 0.02])(
-    'a backend that was ill (kappa %d) and recovers is given more within seconds',
+    'a backend that was ill (kappa %d) and recovers is given more with the next turn of more',
     async (kappa) => {
       const { rows } = await simulate({
         durationMs: afterMs + 20_000,
@@ -152,7 +152,8 @@ describe('after minutes of overload, in which trials have failed and are rare', 
         backend: plant({ fromMs: 5_000, toMs: afterMs, kappa }),
         pool: { ...ADAPTIVE, limitMax: 60 },
       })
-      expect(msUntil(rows, afterMs, ({ limit }) => limit >= 24)).toBeLessThan(6_000)
+      // One in sixteen seconds: that it serves more could be the doing of siblings who have tried less.
+      expect(msUntil(rows, afterMs, ({ limit }) => limit >= 24)).toBeLessThan(17_000)
     },
   )
 })

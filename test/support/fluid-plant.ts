@@ -49,6 +49,7 @@ export function flow<S>(controller: Controller<S>, plant: FluidPlant): FluidStep
     const sample: Sample = {
       ...QUIET,
       atMs,
+      epochMs: atMs,
       windowMs,
       limit,
       limitMin,
