@@ -106,7 +106,7 @@ export function findOverdue(leases: Iterable<LeaseInfo>, nowMs: number, rule: Ov
     const ageMs = nowMs - lease.sinceMs
     if (ageMs <= NEW_MS_MAX) {
       fresh += 1
-      freshMs += ageMs
+      freshMs += Math.max(0, ageMs)
     }
     const { runningSinceMs, text } = lease.work ?? {}
     if (lease.work !== undefined && runningSinceMs === undefined && ageMs >= rule.overdueMs / 4) {

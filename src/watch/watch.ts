@@ -279,7 +279,10 @@ export class Watch {
     return slownessOf(this.#parts.profiler, nowMs, leaseMs - leaseNorm.value)
   }
 
-  /** Walks the leases, and the waiters too if everything stands still. */
+  /**
+   * Walks the leases, and the waiters too if everything stands still. While the process itself stood still, nobody
+   * could end his, and for seconds after all are about to: by so much they are taken to be younger, and for a reclaim.
+   */
   #look(nowMs: number, { limit, inUse, waiters, idle }: PoolCounts, isStill: boolean): Insight {
     const { leases, waiters: whoWaits, profiler, options } = this.#parts
     if (inUse === 0) return NO_INSIGHT
@@ -292,14 +295,14 @@ export class Watch {
     const mayBeLong = longMs === 0 && (!isShort || inUse < limit || this.#parts.isPaused())
     const learnedMs = mayBeLong ? Number.POSITIVE_INFINITY : Math.max(LEAKED_MS_MIN, LEAKED_TIMES_LONG * longMs)
     const { leaseAgeMs } = options
-    const { silentMs, leaseMs } = this.#signals
+    const { silentMs, leaseMs, stall } = this.#signals
     const overdueMs = Math.min(
       leaseAgeMs ?? Number.POSITIVE_INFINITY,
       longMs === 0 ? LEAKED_MS_MIN : Math.max(OVERDUE_MS_MIN, OVERDUE_TIMES_LONG * longMs),
     )
     // One that was told of by itself still is when the pool has grown.
     const isOneTooMany = leaseAgeMs !== undefined || limit === 1 || this.#suspects.size === 1
-    const overdue = findOverdue(leases(), nowMs, {
+    const overdue = findOverdue(leases(), nowMs - stall.worstMs, {
       overdueMs,
       isSilent: silentMs >= Math.max(SILENT_MS_MIN, SILENT_LEASES * longMs || overdueMs),
       isFelt: waiters + failed > 0,
@@ -317,8 +320,9 @@ export class Watch {
   #reclaimLate(nowMs: number): void {
     const { options, leases, reclaim } = this.#parts
     if (options.reclaimAfterMs === Number.POSITIVE_INFINITY) return
-    const late = Array.from(leases()).filter(({ sinceMs }) => nowMs - sinceMs >= options.reclaimAfterMs)
-    for (const lease of late) reclaim(lease)
+    for (const lease of leases()) {
+      if (nowMs - this.#signals.stall.worstMs - lease.sinceMs >= options.reclaimAfterMs) reclaim(lease)
+    }
   }
 
   #stepEpisodes(observed: Observed, outlook: Outlook | undefined, insight: Insight): readonly (Told | undefined)[] {

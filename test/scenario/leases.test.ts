@@ -747,6 +747,40 @@ test('a lease past reclaimAfterMs is taken back: its holder’s next use fails c
   expect(() => lease.release()).not.toThrow()
 })
 
+// Slipped through, since a process that stood still was tried with callers who wait, not with holders.
+test('leases are no older for a minute in which the process stood still: none is suspected, or taken back', async () => {
+  const clock = new VirtualClock()
+  const { pool, warnings } = await warnedPool({
+    clock,
+    limitMax: 6,
+    limitInitial: 6,
+    idleTimeoutMs: 100_000,
+    watch: { reclaimAfterMs: 20_000 },
+  })
+  const reasons: string[] = []
+  pool.on('destroyed', ({ reason }) => reasons.push(reason))
+  const sleep = (ms: number) => new Promise<void>((resolve) => clock.startTimer(ms, resolve))
+  const serve = async () => {
+    for (;;) {
+      await pool.use(() => sleep(600))
+      await sleep(10)
+    }
+  }
+  for (let i = 0; i < 5; i++) {
+    void serve()
+    await clock.advance(120)
+  }
+  await clock.advance(10_000)
+  clock.leap(60_000)
+  await clock.advance(5_000)
+  expect(warnings.map(({ kind }) => kind)).toEqual(['event-loop-stall'])
+  expect(reasons).toEqual([])
+  const kept = await pool.acquire({ tag: 'kept' })
+  await clock.advance(21_000)
+  expect(reasons).toEqual(['reclaimed'])
+  kept.release()
+})
+
 test('measured work is told apart from what is held without', async () => {
   const clock = new VirtualClock()
   const { pool } = await warnedPool({ clock })
