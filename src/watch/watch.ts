@@ -320,7 +320,7 @@ export class Watch {
   #reclaimLate(nowMs: number): void {
     const { options, leases, reclaim } = this.#parts
     if (options.reclaimAfterMs === Number.POSITIVE_INFINITY) return
-    for (const lease of leases()) {
+    for (const lease of [...leases()]) {
       if (nowMs - this.#signals.stall.worstMs - lease.sinceMs >= options.reclaimAfterMs) reclaim(lease)
     }
   }

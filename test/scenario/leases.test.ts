@@ -747,6 +747,18 @@ test('a lease past reclaimAfterMs is taken back: its holder’s next use fails c
   expect(() => lease.release()).not.toThrow()
 })
 
+test('all leases past reclaimAfterMs are taken back at the end of one window', async () => {
+  const clock = new VirtualClock()
+  const { pool } = await warnedPool({ clock, watch: { reclaimAfterMs: 1_000 } })
+  const atMs: number[] = []
+  pool.on('destroyed', () => atMs.push(clock.nowMs()))
+  await clock.advance(1)
+  for (let i = 0; i < 4; i++) await pool.acquire()
+  await clock.advance(2_000)
+  expect(atMs).toHaveLength(4)
+  expect(new Set(atMs).size).toBe(1)
+})
+
 // Slipped through, since a process that stood still was tried with callers who wait, not with holders.
 test('leases are no older for a minute in which the process stood still: none is suspected, or taken back', async () => {
   const clock = new VirtualClock()
