@@ -1,6 +1,7 @@
 import { systemClock } from '../base/clock.ts'
 import { type Deferred, deferred } from '../base/deferred.ts'
 import { ignore } from '../base/ignore.ts'
+import { isError } from '../base/thrown.ts'
 import type { DestroyReason, Source } from '../pool/contract.ts'
 import { ownMembers } from './patch.ts'
 
@@ -143,7 +144,7 @@ export class MariadbSource implements Source<MariadbConnectionLike> {
    * trying, and tells those who have asked only when their patience ends, if at all.
    */
   readonly connectFailed = ({ cause }: Error): void => {
-    if (!(cause instanceof Error)) return // of no connect
+    if (!isError(cause)) return // of no connect
     for (const asked of this.#asked) {
       asked.create?.reject(cause)
       asked.create = undefined

@@ -1,5 +1,6 @@
 import { tracingChannel } from 'node:diagnostics_channel'
 import { ignore } from '../base/ignore.ts'
+import { isError } from '../base/thrown.ts'
 import type { Adapter, Asker, Gate, GateLease, GateSettings, PoolCounts } from '../pool/contract.ts'
 import { broughtHome, CallerScope, withCallbackHome } from './caller-scope.ts'
 import type { DriverWork } from './driver-work.ts'
@@ -383,7 +384,7 @@ function asMysql2Error(error: Error): Error {
     const timeout = { errorno: 'ETIMEDOUT', code: 'ETIMEDOUT', syscall: 'connect', fatal: true }
     return Object.assign(new Error('connect ETIMEDOUT', { cause: error }), timeout)
   }
-  return cause instanceof Error ? cause : error
+  return isError(cause) ? cause : error
 }
 
 function handOver(connection: Mysql2ConnectionLike, asker: Mysql2Asker): void {

@@ -1,4 +1,5 @@
 import { ignore } from '../base/ignore.ts'
+import { isError } from '../base/thrown.ts'
 import type { Adapter, Asker, Gate, GateLease, GateSettings } from '../pool/contract.ts'
 import { broughtHome, CallerScope, withCallbackHome } from './caller-scope.ts'
 import { Covered } from './covered.ts'
@@ -425,7 +426,7 @@ function asPgError(error: Error): Error {
       if ((cause as { code?: string } | undefined)?.code === 'ERR_POOL_CREATE_TIMEOUT') {
         return new Error('Connection terminated due to connection timeout', { cause: error })
       }
-      return cause instanceof Error ? cause : error
+      return isError(cause) ? cause : error
     default:
       return error // shed, queue full: pg has no such thing, and no caller of pg expects one
   }

@@ -18,6 +18,11 @@ export function messageOf(thrown: unknown): string {
   }
 }
 
+/** By its members: under jest, an error of Node's own modules is no instance of the Error that is known here. */
+export function isError(thrown: unknown): thrown is Error {
+  return typeof (thrown as Error | undefined)?.message === 'string'
+}
+
 /**
  * What was thrown, for JSON: an error's message and stack are not in it by themselves, and what a driver hangs on its
  * error may be a ring, or hold a password.

@@ -1,5 +1,5 @@
 import { formatMs } from '../base/format-ms.ts'
-import { messageOf } from '../base/thrown.ts'
+import { isError, messageOf } from '../base/thrown.ts'
 import { burnRate } from './burn.ts'
 import { slowBy, type View } from './cause.ts'
 import type { Outlook } from './forecast.ts'
@@ -139,7 +139,7 @@ export function describeFlapping(poolName: string, { signals, counts }: View): s
 }
 
 export function describeControllerFailure(poolName: string, error: unknown, limit: number): string {
-  const text = error instanceof Error ? `${error.name}: ${messageOf(error)}` : messageOf(error)
+  const text = isError(error) ? `${error.name}: ${messageOf(error)}` : messageOf(error)
   return `The controller of pool '${poolName}' failed (${text}); the limit stays at ${limit} until it works again.`
 }
 
