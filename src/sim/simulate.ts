@@ -4,6 +4,7 @@ import { type Random, seededRandom } from '../base/random.ts'
 import { AdaptivePool, type CreatePoolOptions, resolveCreatePoolOptions } from '../create-pool.ts'
 import { CONTROL_DEFAULTS } from '../handle.ts'
 import { TimeAverage } from '../measure/average.ts'
+import type { PoolStats } from '../measure/sampler.ts'
 import type { AcquireOptions, Asker, GateLease } from '../pool/contract.ts'
 import { AcquireTimeoutError, ShedError } from '../pool/pool-errors.ts'
 import { POOL_DEFAULTS } from '../pool/pool-options.ts'
@@ -39,6 +40,11 @@ export interface SimulateOptions {
   readonly backend: Backend
   /** `warmUp` resources are open when the run begins, at no cost. */
   readonly pool: SimulatedPoolOptions
+  /**
+   * How many processes share the backend, each with such a pool. Each request comes to one of them by chance.
+   * Rows and warnings are those of the first, all else is of all together. Integer, 1..1000. @defaultValue 1
+   */
+  readonly processes?: number
   /** A request counts as good if it is completed this soon after it arrived, in ms, > 0. @defaultValue 500 */
   readonly sloMs?: number
   /** How often a request that got no lease, or whose connection died, asks again; or how. @defaultValue 0 */
@@ -50,8 +56,9 @@ export interface SimulateOptions {
   readonly recoverFromMs?: number
 }
 
-export const SIMULATE_DEFAULTS: Required<Pick<SimulateOptions, 'seed' | 'sloMs' | 'retries'>> = {
+export const SIMULATE_DEFAULTS: Required<Pick<SimulateOptions, 'seed' | 'processes' | 'sloMs' | 'retries'>> = {
   seed: 1,
+  processes: 1, // most services have more; but whose traffic is given is more often that of one of them
   sloMs: 500, // what a page that makes a handful of such requests can bear
   retries: 0, // a retry storm is a scenario of its own
 }
@@ -81,6 +88,7 @@ function resolveSimulateOptions(given: SimulateOptions): ResolvedSimulateOptions
     workload: readWorkload(read),
     backend: read.object<Backend>('backend', ['start'], 'uslBackend(…), curveBackend(…) or an object'),
     pool: readPool(read.value('pool') as SimulatedPoolOptions),
+    processes: read.count('processes', { min: 1, max: 1_000 }),
     sloMs: read.durationMs('sloMs', { min: Number.MIN_VALUE, max: 2e9 }),
     retries: readRetries('simulate', read.value('retries')),
     recoverFromMs: read.has('recoverFromMs') ? read.durationMs('recoverFromMs') : lastEndMs(given),
@@ -118,6 +126,7 @@ function requireNoScenario(given: object): void {
 
 /** One request of the world outside, with all its tries. */
 interface Visit {
+  readonly pool: SimulatedPool
   readonly job: Job
   readonly arrivedAtMs: number
   readonly kind: RequestKind | undefined
@@ -156,7 +165,7 @@ class Simulation {
   readonly #clock = new VirtualClock()
   readonly #backend: RunningBackend
   readonly #resources: ResourceMeter
-  readonly #pool: SimulatedPool
+  readonly #pools: readonly SimulatedPool[]
   /** What arrives, and when. The pool's own chance is apart: whatever it does, the same requests come. */
   readonly #demand: Random
   readonly #retryDelays: Random
@@ -170,7 +179,7 @@ class Simulation {
   #nextKind: RequestKind | undefined
 
   constructor(options: ResolvedSimulateOptions) {
-    const { seed, durationMs, workload, backend, pool } = options
+    const { seed, durationMs, workload, backend, processes } = options
     this.#options = options
     this.#demand = seededRandom(seed)
     this.#retryDelays = seededRandom(~seed)
@@ -179,15 +188,20 @@ class Simulation {
     this.#arrivalTimer = this.#clock.movableTimer(this.#onArrival)
     this.#backend = backend.start(this.#clock, seededRandom(seed ^ 0x33333333))
     this.#resources = new ResourceMeter(this.#backend, this.#clock)
+    const clock = this.#processClock()
+    this.#pools = Array.from({ length: processes }, (_, at) => this.#newPool(clock, (seed ^ 0x55555555) + at))
+  }
+
+  #newPool(clock: Clock, seed: number): SimulatedPool {
     const parts = resolveCreatePoolOptions<SimulatedResource>('simulate: pool', {
       name: 'simulated', // a pool without a name is numbered, and the number would be in the result
-      ...pool,
+      ...this.#options.pool,
       create: ({ signal }) => this.#resources.create(signal),
       destroy: (resource) => this.#resources.destroy(resource),
-      clock: this.#processClock(),
-      random: seededRandom(seed ^ 0x55555555),
+      clock,
+      random: seededRandom(seed),
     })
-    this.#pool = new SimulatedPool(...parts)
+    return new SimulatedPool(...parts)
   }
 
   async run(): Promise<SimulationResult> {
@@ -199,15 +213,10 @@ class Simulation {
     await this.#runUntil(durationMs)
     const live = this.#resources.summary()
     await this.#runUntil(durationMs + sloMs)
-    const { created, createFailed, waitMs, acquired, timedOut, shed, createRefused, queueFull } = this.#pool.stats()
     const summary = {
       ...this.#tally.summary(),
-      acquires: acquired + timedOut + shed + createRefused + queueFull,
-      waitMsMean: waitMs.mean,
-      waitMsP99: waitMs.p99,
+      ...sumOf(this.#pools.map((pool) => pool.stats())),
       ...live,
-      created,
-      createFailed,
       ...this.#log.moves(),
       lateMsMax: 0,
     }
@@ -252,15 +261,16 @@ class Simulation {
   /** What the pool decides and says until the last arrival; the rest of the run only lets requests end. */
   #record(): void {
     const { durationMs } = this.#options
-    this.#pool.on('decided', (record) => {
+    const [pool] = this.#pools as [SimulatedPool]
+    pool.on('decided', (record) => {
       const atMs = this.#clock.nowMs()
       if (atMs <= durationMs) this.#log.decided(atMs, record)
     })
-    this.#pool.on('warning', (warning) => {
+    pool.on('warning', (warning) => {
       const atMs = this.#clock.nowMs()
       if (atMs <= durationMs) this.#log.warned(atMs, warning)
     })
-    this.#pool.on('warningEnded', (ended) => {
+    pool.on('warningEnded', (ended) => {
       if (this.#clock.nowMs() <= durationMs) this.#log.warningEnded(ended)
     })
   }
@@ -282,11 +292,16 @@ class Simulation {
   #arrive(arrivedAtMs: number, kind: RequestKind | undefined): void {
     const job = this.#backend.drawJob(this.#demand, kind)
     this.#tally.arrived(arrivedAtMs)
-    this.#ask({ job, arrivedAtMs, kind, retriesMade: 0 })
+    this.#ask({ pool: this.#drawPool(), job, arrivedAtMs, kind, retriesMade: 0 })
+  }
+
+  #drawPool(): SimulatedPool {
+    const { length } = this.#pools
+    return this.#pools[length === 1 ? 0 : Math.floor(this.#demand.next() * length)] as SimulatedPool
   }
 
   #ask(visit: Visit): void {
-    this.#pool.ask(this.#acquireOptionsOf(visit.kind), {
+    visit.pool.ask(this.#acquireOptionsOf(visit.kind), {
       granted: (lease) => this.#serve(visit, lease),
       refused: (error) => this.#failed(visit, lossOf(error), error),
     })
@@ -304,14 +319,14 @@ class Simulation {
   }
 
   #serve(visit: Visit, lease: GateLease<SimulatedResource>): void {
-    const { job, kind } = visit
+    const { pool, job, kind } = visit
     const { connection } = lease.resource
-    this.#pool.asked(lease, kind?.tag ?? 'statement')
+    pool.asked(lease, kind?.tag ?? 'statement')
     this.#backend.serve(
       connection,
       job,
       (error) => this.#served(visit, lease, error),
-      job.holdMs > 0 ? () => this.#pool.answered(lease) : undefined,
+      job.holdMs > 0 ? () => pool.answered(lease) : undefined,
     )
   }
 
@@ -322,7 +337,7 @@ class Simulation {
       return
     }
     if (visit.job.isLeaked !== true) lease.release()
-    else this.#pool.answered(lease)
+    else visit.pool.answered(lease)
     this.#tally.completed(visit.arrivedAtMs, this.#clock.nowMs())
     this.#answer(visit)
   }
@@ -347,6 +362,20 @@ class Simulation {
     const atMs = Math.max(this.#arrivals.answered(nowMs, kind), nowMs + pauseMs)
     if (atMs < this.#options.durationMs) this.#clock.startTimer(atMs - nowMs, () => this.#arrive(atMs, kind))
   }
+}
+
+function sumOf(stats: readonly PoolStats[]) {
+  const sum = { acquires: 0, waitMsMean: 0, waitMsP99: 0, created: 0, createFailed: 0 }
+  let acquired = 0
+  for (const it of stats) {
+    sum.acquires += it.acquired + it.timedOut + it.shed + it.createRefused + it.queueFull
+    acquired += it.acquired
+    sum.waitMsMean += it.waitMs.mean * it.acquired
+    sum.waitMsP99 = Math.max(sum.waitMsP99, it.waitMs.p99)
+    sum.created += it.created
+    sum.createFailed += it.createFailed
+  }
+  return { ...sum, waitMsMean: acquired > 0 ? sum.waitMsMean / acquired : 0 }
 }
 
 function lossOf(error: Error): Loss {

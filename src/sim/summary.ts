@@ -21,17 +21,18 @@ export interface SimulationSummary {
   readonly acquires: number
   /** From acquire() to lease, over all leases, in ms. */
   readonly waitMsMean: number
+  /** Of several processes, the largest. */
   readonly waitMsP99: number
   /** From a request's arrival to its completion, retries included, over those completed, in ms. */
   readonly latencyMsP50: number
   readonly latencyMsP99: number
-  /** Resources that the pool held or was opening: time mean, and most. */
+  /** Resources that were held or being opened, of all processes: time mean, and most. */
   readonly liveMean: number
   readonly liveMax: number
   /** Resources opened during the run, and failures to. */
   readonly created: number
   readonly createFailed: number
-  /** Windows of the control loop; moves of the limit, and how often their sign changed. */
+  /** Windows of the control loop, of the first process; moves of the limit, and how often their sign changed. */
   readonly windows: number
   readonly moves: number
   readonly reversals: number

@@ -72,6 +72,29 @@ describe('determinism', () => {
   })
 })
 
+describe('several processes', () => {
+  test('have a pool each, and the summary is of all of them', async () => {
+    const { summary } = await simulate({ ...SHORT, processes: 3, workload: poisson(200), pool: fixedPool(2) })
+    expect(summary.liveMax).toBe(6)
+    expect(summary.liveMean).toBe(6)
+    expect(summary.acquires).toBe(summary.offered)
+    expect(summary.completed).toBe(summary.offered)
+  })
+
+  test('wait for longer than one that has it all, since nobody is helped by an idle resource elsewhere', async () => {
+    const workload = poisson(400)
+    const apart = await simulate({ ...SHORT, processes: 3, workload, pool: fixedPool(2) })
+    const together = await simulate({ ...SHORT, workload, pool: fixedPool(6) })
+    expect(apart.summary.waitMsMean).toBeGreaterThan(1.5 * together.summary.waitMsMean)
+  })
+
+  test('are told of by the first: its decisions, its warnings', async () => {
+    const { rows, summary } = await simulate({ ...SHORT, processes: 3, workload: poisson(900), pool: fixedPool(2) })
+    expect(new Set(rows.map(({ sample }) => sample.live))).toEqual(new Set([2]))
+    expect(rows.reduce((sum, { sample }) => sum + sample.arrivals, 0)).toBeLessThan(0.4 * summary.offered)
+  })
+})
+
 describe('the summary', () => {
   test('accounts for every request', async () => {
     const pool = fixedPool(2, {
@@ -175,6 +198,7 @@ test.each<[Partial<Record<keyof SimulateOptions, unknown>>, string]>([
   [{ pool: { clock: {} } }, "pool: clock is the simulation's own"],
   [{ pool: { validate: () => true } }, "pool: validate is the simulation's own"],
   [{ sloMs: -1 }, 'sloMs'],
+  [{ processes: 0 }, 'processes must be an integer'],
   [{ retries: 1.5 }, 'retries must be an integer'],
   [{ seeds: 1 } as object, 'unknown option seeds'],
   [{ pool: { limitMx: 1 } }, 'unknown option limitMx'],
