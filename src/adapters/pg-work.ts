@@ -9,7 +9,7 @@ export function pgWork(work: WorkObserver): DriverWork<PgClientLike> {
 }
 
 /** What is needed of a client, of a pool's or not. */
-type PgAskedLike = Pick<PgClientLike, 'query' | 'on' | 'removeListener' | '_ending'>
+type PgAskedLike = Pick<PgClientLike, 'query' | 'on' | 'removeListener' | 'listenerCount' | '_ending'>
 
 /** Is it a client of pg, of whatever copy? */
 export function isPgClient(candidate: object): candidate is PgAskedLike {
@@ -28,7 +28,9 @@ export function watchPgClient(client: PgAskedLike, watched: Watched<object>): ()
     query: (...args: unknown[]) => {
       const { reclaimError } = watched.lease
       // Not of one that lives on: its maker has given it back to a pool of pg's, and that has lent it to somebody else.
-      if (reclaimError !== undefined && client._ending) return refuse(args, reclaimError)
+      if (reclaimError && client._ending) return refuse(args, reclaimError)
+      // Its holder may have taken all listeners away.
+      if (client.listenerCount('drain') === 0) client.on('drain', watched.ended)
       watched.began(textOf(args[0]))
       return query.apply(client, args)
     },
@@ -46,7 +48,7 @@ function textOf(query: unknown): string {
   const { text, name, cursor } = (query ?? {}) as { text?: unknown; name?: unknown; cursor?: unknown }
   if (typeof text === 'string') return text
   if (typeof name === 'string') return name
-  return cursor === undefined ? 'unknown' : textOf(cursor)
+  return cursor ? textOf(cursor) : 'unknown'
 }
 
 /** As pg refuses a query on a closed client: by whichever way its caller hears of it. */
@@ -58,10 +60,8 @@ function refuse(args: readonly unknown[], error: Error): unknown {
     callback?: unknown
   }
   const answer = [...args, callback].findLast((arg) => typeof arg === 'function') as ((e: Error) => void) | undefined
-  if (answer !== undefined) process.nextTick(answer, error)
-  else if (typeof submit === 'function' && typeof handleError === 'function') {
-    process.nextTick(() => handleError.call(query, error, undefined))
-  }
+  if (answer) process.nextTick(answer, error)
+  else if (typeof handleError === 'function') process.nextTick(() => handleError.call(query, error))
   if (typeof submit === 'function') return query
-  return answer === undefined ? Promise.reject(error) : undefined
+  return answer ? undefined : Promise.reject(error)
 }

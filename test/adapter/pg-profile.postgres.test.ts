@@ -83,6 +83,23 @@ test('a `query` of the pool’s that somebody has replaced, and that asks two, h
   expect(msOf('select ? as b')).toBeLessThan(95)
 })
 
+// Slipped through: nobody in the tests takes listeners off a client, least of all one before him.
+test('the end of a query is seen, too, where an earlier holder has taken all listeners off his client', async () => {
+  const { pool, control } = adopted({ limitMax: 1, limitMin: 1 })
+  const before = await pool.connect()
+  before.removeAllListeners()
+  before.release()
+  async function keeps() {
+    const client = await pool.connect()
+    await client.query('select 1')
+    await sleep(100) // the HTTP call
+    client.release()
+  }
+  await keeps()
+  const kept = control.profile().holders.find(({ holder }) => holder.startsWith('keeps '))
+  expect(kept?.heldMs?.max).toBeGreaterThan(90)
+})
+
 test('detached, the clients are as they were', async () => {
   const { pool, control } = adopted()
   const client = await pool.connect()
