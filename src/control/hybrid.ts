@@ -90,6 +90,8 @@ export interface HybridState {
   /** More, or less, has been tried in vain under this pressure: from then on in turns. */
   readonly moreFailed: boolean
   readonly lessFailed: boolean
+  /** A trial of more has failed, but nothing was sure of it: there was to be one more. */
+  readonly hasDoubted: boolean
   /** When less may be tried again, in ms. */
   readonly lessAtMs: number
   /** The limit beyond which more has been tried in vain, under this pressure. */
@@ -121,6 +123,7 @@ const INITIAL: HybridState = {
   arm: newArm(0, 0),
   moreFailed: false,
   lessFailed: false,
+  hasDoubted: false,
   lessAtMs: 0,
   forecast: NO_FORECAST,
   foreseen: 0,
@@ -476,6 +479,7 @@ function hasSlowedByItself({ leases, inUseCalm, leaseMsCalm }: HybridState, samp
 const SIGMAS = 2.5
 const ARM_MS_FIRST = 100
 const ARM_MS_FIRST_MAX = 1_000
+const ARM_MS_MAX = 5_000
 /**
  * With so many times the completions of what it is compared with, an arm tells hardly more by lasting longer: what is
  * left of the doubt is the other's. After a fail-over to a small server a trial too high cost five seconds of service.
@@ -492,6 +496,9 @@ const DOUBLED_RATIO = 1.9
  */
 const LIKELY_SIGMAS = 1
 
+/** Of leases longer than this, in ms, a trial sees so few that every third one of a pool that is too small fails. */
+const LONG_LEASE_MS = 300
+
 function judge(state: HybridState, from: Arm, sample: Sample, { elasticityMin }: Settings): Step {
   const { arm } = state
   const isUp = arm.limit > from.limit
@@ -499,13 +506,18 @@ function judge(state: HybridState, from: Arm, sample: Sample, { elasticityMin }:
   const sigmas = isUp ? compare(from, arm, elasticityMin) : compare(arm, from, elasticityMin)
   const isDecisive = Math.abs(sigmas) >= SIGMAS || (!isUp && sigmas >= LIKELY_SIGMAS)
   const tellsMore = arm.completions < FUTILE_RATIO * Math.max(ARM_COMPLETIONS_MIN, from.completions)
-  const isLastOfTurn = sample.epochMs + 2 * sample.windowMs >= turnEndMs(sample)
-  if (!isDecisive && tellsMore && !isLastOfTurn) return hold(state, sample, 'probing')
+  const isTurnOver =
+    sample.epochMs + 2 * sample.windowMs >= turnEndMs(sample) && arm.completions >= LESS_COMPLETIONS_MIN
+  if (!isDecisive && tellsMore && !isTurnOver && arm.ms < ARM_MS_MAX) return hold(state, sample, 'probing')
   // Twice as many were tried since leases were long by themselves: then completions would be twice as many, nearly.
   const isDoubled = arm.limit >= DOUBLED_RATIO * from.limit
   const isLargerWorthIt =
     !isDecisive && isDoubled ? compare(from, arm, UNLOADED_ELASTICITY) > 0 : sigmas > (isUp ? LIKELY_SIGMAS : 0)
-  if (isUp !== isLargerWorthIt) return takeBack(state, from, sample, isUp)
+  if (isUp !== isLargerWorthIt) {
+    const isDoubtful = isUp && !isDecisive && leaseMsMean(from) > LONG_LEASE_MS && hasSlowedByItself(state, sample)
+    if (!isDoubtful || state.hasDoubted) return takeBack(state, from, sample, isUp)
+    return move({ ...state, hasDoubted: true }, from.limit, 'probe-failed')
+  }
   const next = { ...state, trialFrom: undefined, tried: arm }
   if (!isUp) {
     return hold({ ...next, ...backendLimited(arm.limit), moreFailed: true, lessFailed: false }, sample, 'probe-kept')
@@ -557,6 +569,7 @@ function relax(seen: HybridState, sample: Sample, settings: Settings): Step {
     limitedBy: undefined,
     moreFailed: false,
     lessFailed: false,
+    hasDoubted: false,
     lessAtMs: 0,
   }
   const state = { ...seen, ...untried, calmMs: 0, pressedMs: 0 }

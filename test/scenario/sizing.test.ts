@@ -292,6 +292,26 @@ test('a quiet hour of a few reports is followed by a surge of pages: their conne
   expect(msUntil(rows, 24_000, ({ limit }) => limit >= 66)).toBeLessThan(400) // of those who wait, it took a second
 })
 
+// Slipped through: ten that end within three seconds tell little, and the first trial failed in every third run.
+test.each([10, 13, 14, 22])(
+  'transactions that come to last three seconds, beside an idle backend: seed %i',
+  async (seed) => {
+    const options = {
+      seed,
+      durationMs: 120_000,
+      sloMs: 20_000,
+      workload: poisson((tMs) => (tMs < 30_000 ? 2.5 : 20)),
+      backend: uslBackend({
+        serviceMsMean: 5,
+        holdMsMean: 10,
+        disturbances: [{ fromMs: 30_000, toMs: 120_000, extraLeaseMs: 3_000 }],
+      }),
+      pool: { limitInitial: 5, limitMax: 200, acquireTimeoutMs: 10_000 },
+    }
+    expect((await simulate(options)).summary.goodput).toBeGreaterThan(0.85) // was 0.17 to 0.78
+  },
+)
+
 // Slipped through: each burst was given back what it had been found not to bear.
 test('what the pool began with is not given back once a trial has shown it to be too much', async () => {
   const { summary } = await simulate({
