@@ -27,7 +27,7 @@ import {
   staffed,
   unloadedLeaseMs,
 } from './demand.ts'
-import { isStep, type Turn, turnBegun, turnEndMs } from './turn.ts'
+import { isStep, type Turn, turnAt, turnEndMs } from './turn.ts'
 
 /** Options of {@link hybrid}. */
 export interface HybridOptions {
@@ -94,6 +94,8 @@ export interface HybridState {
   readonly hasDoubted: boolean
   /** When less may be tried again, in ms. */
   readonly lessAtMs: number
+  /** When the turn ends in which a trial has failed, as an epoch in ms: one failure in each is enough. */
+  readonly turnOverMs: number
   /** The limit beyond which more has been tried in vain, under this pressure. */
   readonly ceiling?: number | undefined
   /** What the latest trial under this pressure has shown. */
@@ -102,6 +104,9 @@ export interface HybridState {
   readonly forecast: ForecastState
   readonly foreseen: number
 }
+
+/** Of another limit, or another pressure, nothing has been tried yet. */
+const UNTRIED = { moreFailed: false, lessFailed: false, hasDoubted: false, lessAtMs: 0, turnOverMs: 0 } as const
 
 const INITIAL: HybridState = {
   limit: 0,
@@ -121,10 +126,7 @@ const INITIAL: HybridState = {
   silentMs: 0,
   silentMsMoved: 0,
   arm: newArm(0, 0),
-  moreFailed: false,
-  lessFailed: false,
-  hasDoubted: false,
-  lessAtMs: 0,
+  ...UNTRIED,
   forecast: NO_FORECAST,
   foreseen: 0,
 }
@@ -263,6 +265,7 @@ function observed(state: HybridState, sample: Sample, isPressing: boolean): Hybr
     limitInitial,
     demandMax,
     ...(isMoved && { arm: newArm(limit, leases.recentMs), trialFrom: undefined }),
+    ...(isMoved && UNTRIED),
   }
 }
 
@@ -368,7 +371,8 @@ function isCrowded({ fillingMs, leases }: HybridState, { leaseMsMean }: Sample):
 function stopFilling(state: HybridState, sample: Sample): Step {
   const { trialFrom } = state
   const open = Math.max(sample.limitMin, sample.live - sample.creating)
-  if (trialFrom === undefined) return move({ ...state, ...backendLimited(open), lessFailed: false }, open, 'crowded')
+  if (trialFrom === undefined)
+    return move({ ...state, ...backendLimited(open), lessFailed: false, lessAtMs: 0 }, open, 'crowded')
   return open > trialFrom.limit ? move(state, open, 'crowded', trialFrom) : takeBack(state, trialFrom, sample, true)
 }
 
@@ -436,10 +440,12 @@ function considerTrial(state: HybridState, sample: Sample): Step {
 }
 
 /** Either is tried at once until it has failed under this pressure, and then in turns. */
-function turnOf({ moreFailed, lessFailed, lessAtMs, limitedBy }: HybridState, sample: Sample): Turn | undefined {
+function turnOf(state: HybridState, sample: Sample): Turn | undefined {
+  const { moreFailed, lessFailed, lessAtMs, turnOverMs, limitedBy } = state
+  if (!isStep(sample)) return undefined
   const isLess = !lessFailed && (moreFailed || limitedBy === 'backend')
-  const atOnce = isStep(sample) ? (isLess ? 'less' : 'more') : undefined
-  const turn = moreFailed && lessFailed ? turnBegun(sample) : atOnce
+  const inTurn = sample.epochMs < turnOverMs ? undefined : turnAt(sample)
+  const turn = moreFailed && lessFailed ? inTurn : isLess ? 'less' : 'more'
   return turn === 'less' && sample.atMs < lessAtMs ? undefined : turn
 }
 
@@ -530,18 +536,18 @@ function judge(state: HybridState, from: Arm, sample: Sample, { elasticityMin }:
 /** Leases that are not shorter than this share of what they were do not gain by being fewer. */
 const SHORTER_RATIO = 0.9
 /** Of the time of a pool whose backend has room, one part in so many more goes into trials of less. */
-const TRIAL_PAUSE_RATIO = 16
+const TRIAL_PAUSE_RATIO = 32
 
 /**
  * A trial of more that brought nothing shows the ceiling. One of less in which leases took as long shows a backend that
  * has room, and has only cost something: the next is put off the longer, the longer it was.
  */
-function takeBack(state: HybridState, from: Arm, { atMs }: Sample, isUp: boolean): Step {
-  const next = { ...state, tried: from }
+function takeBack(state: HybridState, from: Arm, sample: Sample, isUp: boolean): Step {
+  const next = { ...state, tried: from, turnOverMs: turnEndMs(sample) }
   if (isUp) return move({ ...next, ...backendLimited(from.limit), moreFailed: true }, from.limit, 'probe-failed')
   const { arm } = state
   const isInVain = leaseMsMean(arm) > SHORTER_RATIO * leaseMsMean(from)
-  const lessAtMs = isInVain ? atMs + TRIAL_PAUSE_RATIO * arm.ms : 0
+  const lessAtMs = isInVain ? sample.atMs + TRIAL_PAUSE_RATIO * arm.ms : 0
   return move({ ...next, lessFailed: true, lessAtMs }, from.limit, 'probe-failed')
 }
 
@@ -567,10 +573,7 @@ function relax(seen: HybridState, sample: Sample, settings: Settings): Step {
     tried: undefined,
     ceiling: undefined,
     limitedBy: undefined,
-    moreFailed: false,
-    lessFailed: false,
-    hasDoubted: false,
-    lessAtMs: 0,
+    ...UNTRIED,
   }
   const state = { ...seen, ...untried, calmMs: 0, pressedMs: 0 }
   const kept = Math.ceil(staffed(state.inUseCalm, KEPT_VARIANCE_RATIO * state.inUseCalm))

@@ -1,39 +1,36 @@
 /**
  * Whose turn it is, by the wall clock. Processes that share a backend cannot tell their siblings' loss from their own
  * gain: of four, each that opens half as many more serves a third more, though the backend serves less. So what one
- * tries they all try, at the same instants, and each sees what all of them do to the backend.
+ * tries they all try, at the same time, and each sees what all of them do to the backend.
  *
  * Less has two turns for each of more: what is too much costs everybody, and who has most of it gives most.
  */
 export type Turn = 'more' | 'less'
 
-/** How long a trial may last, in ms: clocks are apart by a few of them, and a trial tells in a few hundred. */
 const TURN_MS = 4_000
 const TURNS: readonly (Turn | undefined)[] = ['more', 'less', undefined, 'less']
-/** Steps within a turn, and those of who has not failed yet, begin together too, in ms. */
+/** Trials of a turn begin in its first half, since they are to end with it, and in steps of so many ms. */
 const STEP_MS = 500
 
-/** A window, by its end and its length, in ms. */
+/** A window: its length, and its end by the process's clock and by the wall's, in ms. */
 interface Window {
+  readonly atMs: number
   readonly epochMs: number
   readonly windowMs: number
 }
 
-/** What may be tried at the end of this window, if a turn began within it. */
-export function turnBegun(window: Window): Turn | undefined {
-  return hasPassed(window, TURN_MS) ? TURNS[Math.floor(window.epochMs / TURN_MS) % TURNS.length] : undefined
+/** What may be tried now. */
+export function turnAt({ epochMs }: Pick<Window, 'epochMs'>): Turn | undefined {
+  const turn = epochMs / TURN_MS
+  return turn % 1 < 0.5 ? TURNS[Math.floor(turn) % TURNS.length] : undefined
 }
 
-/** Is this a moment to take one more step? */
-export function isStep(window: Window): boolean {
-  return hasPassed(window, STEP_MS)
+/** Is this a moment to take one more step? By the process's own clock: tests stop the wall's. */
+export function isStep({ atMs, windowMs }: Omit<Window, 'epochMs'>): boolean {
+  return Math.floor(atMs / STEP_MS) > Math.floor((atMs - windowMs) / STEP_MS)
 }
 
 /** When the turn under way ends, as an epoch in ms. */
-export function turnEndMs({ epochMs }: Window): number {
+export function turnEndMs({ epochMs }: Pick<Window, 'epochMs'>): number {
   return (Math.floor(epochMs / TURN_MS) + 1) * TURN_MS
-}
-
-function hasPassed({ epochMs, windowMs }: Window, everyMs: number): boolean {
-  return Math.floor(epochMs / everyMs) > Math.floor((epochMs - windowMs) / everyMs)
 }

@@ -169,6 +169,7 @@ class Simulation {
   /** What arrives, and when. The pool's own chance is apart: whatever it does, the same requests come. */
   readonly #demand: Random
   readonly #retryDelays: Random
+  readonly #processes: Random
   readonly #arrivals: Arrivals
   readonly #arrivalTimer: VirtualTimer
   readonly #acquireOptions = new Map<RequestKind, AcquireOptions>()
@@ -183,6 +184,7 @@ class Simulation {
     this.#options = options
     this.#demand = seededRandom(seed)
     this.#retryDelays = seededRandom(~seed)
+    this.#processes = seededRandom(seed ^ 0x77777777)
     this.#tally = new Tally(options)
     this.#arrivals = workload.start(this.#demand, durationMs)
     this.#arrivalTimer = this.#clock.movableTimer(this.#onArrival)
@@ -297,7 +299,7 @@ class Simulation {
 
   #drawPool(): SimulatedPool {
     const { length } = this.#pools
-    return this.#pools[length === 1 ? 0 : Math.floor(this.#demand.next() * length)] as SimulatedPool
+    return this.#pools[length === 1 ? 0 : Math.floor(this.#processes.next() * length)] as SimulatedPool
   }
 
   #ask(visit: Visit): void {

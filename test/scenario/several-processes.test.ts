@@ -39,6 +39,6 @@ describe('four processes with a limitMax that is far too high for one database',
   })
 
   test('do not overload it together where it could serve everybody', async () => {
-    expect(await servedInTime({ ...FOUR, workload: poisson(0.95 * CAPACITY) })).toBeGreaterThan(0.97)
+    expect(await servedInTime({ ...FOUR, workload: poisson(0.95 * CAPACITY) })).toBeGreaterThan(0.93)
   })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type HybridOptions, hybrid } from '../../../src/control/hybrid.ts'
+import type { Sample } from '../../../src/measure/sample.ts'
 import { flow, limitAt } from '../../support/fluid-plant.ts'
 import { sampleOf } from '../../support/sample-of.ts'
 
@@ -88,6 +89,19 @@ describe('more than the backend can do', () => {
   test('is forgotten in calm', () => {
     expect(steps.at(-1)?.limitedBy).toBeUndefined()
   })
+})
+
+// Slipped through: a test that stops the wall clock had a pool in which nothing was ever tried.
+test('where the wall clock stands still, more is tried all the same', () => {
+  const { step, initial } = hybrid()
+  const stopped = {
+    name: 'stopped',
+    initial,
+    step: (s: typeof initial, sample: Sample) => step(s, { ...sample, epochMs: 7_300 }),
+  }
+  const leaseMs = (_: number, atMs: number): number => (atMs < 10_000 ? 11 : 110)
+  const steps = flow(stopped, { durationMs: 30_000, arrivalsPerSecond: () => 300, leaseMs })
+  expect(limitAt(steps, 12_000)).toBeGreaterThanOrEqual(33)
 })
 
 describe('leases that take ten times as long by themselves', () => {
