@@ -143,7 +143,7 @@ type Step = readonly [HybridState, Decision]
  * 2. *Feedback*, by trial: waiting callers cannot tell a small pool from a saturated backend, and neither can lease
  *    times. So under pressure that demand does not explain, the limit is raised by half and kept only if completions
  *    follow; then lowered by a quarter, and kept if they do not suffer; not where leases take no longer than unloaded,
- *    since fewer would be served no faster. What has failed is tried again in turns, at the same instants in all
+ *    since fewer would be served no faster. What has failed is tried again in turns, at the same time in all
  *    processes that share the backend. Where no lease ends there is nothing to compare, and it is doubled until that
  *    helps, each time after twice as long.
  * 3. *Ceiling*: while leases take longer than unloaded, demand is believed only up to twice what the backend has been
@@ -264,8 +264,7 @@ function observed(state: HybridState, sample: Sample, isPressing: boolean): Hybr
     ...seen,
     limitInitial,
     demandMax,
-    ...(isMoved && { arm: newArm(limit, leases.recentMs), trialFrom: undefined }),
-    ...(isMoved && UNTRIED),
+    ...(isMoved && { ...UNTRIED, arm: newArm(limit, leases.recentMs), trialFrom: undefined }),
   }
 }
 
@@ -371,8 +370,9 @@ function isCrowded({ fillingMs, leases }: HybridState, { leaseMsMean }: Sample):
 function stopFilling(state: HybridState, sample: Sample): Step {
   const { trialFrom } = state
   const open = Math.max(sample.limitMin, sample.live - sample.creating)
-  if (trialFrom === undefined)
+  if (trialFrom === undefined) {
     return move({ ...state, ...backendLimited(open), lessFailed: false, lessAtMs: 0 }, open, 'crowded')
+  }
   return open > trialFrom.limit ? move(state, open, 'crowded', trialFrom) : takeBack(state, trialFrom, sample, true)
 }
 
@@ -444,8 +444,9 @@ function turnOf(state: HybridState, sample: Sample): Turn | undefined {
   const { moreFailed, lessFailed, lessAtMs, turnOverMs, limitedBy } = state
   if (!isStep(sample)) return undefined
   const isLess = !lessFailed && (moreFailed || limitedBy === 'backend')
+  const atOnce = isLess ? 'less' : 'more'
   const inTurn = sample.epochMs < turnOverMs ? undefined : turnAt(sample)
-  const turn = moreFailed && lessFailed ? inTurn : isLess ? 'less' : 'more'
+  const turn = moreFailed && lessFailed ? inTurn : atOnce
   return turn === 'less' && sample.atMs < lessAtMs ? undefined : turn
 }
 

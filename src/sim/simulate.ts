@@ -217,7 +217,7 @@ class Simulation {
     await this.#runUntil(durationMs + sloMs)
     const summary = {
       ...this.#tally.summary(),
-      ...sumOf(this.#pools.map((pool) => pool.stats())),
+      ...totalOf(this.#pools.map((pool) => pool.stats())),
       ...live,
       ...this.#log.moves(),
       lateMsMax: 0,
@@ -366,7 +366,7 @@ class Simulation {
   }
 }
 
-function sumOf(stats: readonly PoolStats[]) {
+function totalOf(stats: readonly PoolStats[]) {
   const sum = { acquires: 0, waitMsMean: 0, waitMsP99: 0, created: 0, createFailed: 0 }
   let acquired = 0
   for (const it of stats) {
