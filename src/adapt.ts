@@ -26,10 +26,10 @@ import { POOL_DEFAULTS, type PoolOptions, type ResolvedPoolOptions, resolvePoolO
  */
 export function adapt(pool: object, options?: AdaptOptions): AdoptedPool {
   const found = recognise(pool)
-  if (found === undefined) {
-    throw refusal(`adapt: cannot adopt ${show(pool)}${hintAt(pool)}; supported: ${SUPPORTED_POOLS}`, options)
+  if (found === undefined || 'refusal' in found) {
+    const why = found?.refusal ?? `cannot adopt ${show(pool)}${hintAt(pool)}`
+    throw refusal(`adapt: ${why}; supported: ${SUPPORTED_POOLS}`, options)
   }
-  if ('refusal' in found) throw refusal(`adapt: ${found.refusal}`, options)
   const first = adopted().get(found.pool)
   if (first !== undefined) {
     if (options !== undefined) first.resolve(options)
@@ -37,14 +37,14 @@ export function adapt(pool: object, options?: AdaptOptions): AdoptedPool {
   }
   const forget = (): void => void adopted().delete(found.pool)
   const adapter = 'group' in found ? found.group() : found.adapter()
-  if (adapter.isClosed) throw refusal(`adapt: this ${adapter.kind} pool is closed: end() was called on it`, options)
+  if (adapter.isClosed) throw refusal(`adapt: this ${adapter.kind} pool is closed`, options)
   const heir = heirOf(adapter)
   const resolve = (given: AdaptOptions | undefined) => resolveAdaptOptions(heir, given)
   const resolved = resolve(options)
   const handle =
     'source' in adapter
       ? new AdoptedOne(adapter, resolved, forget)
-      : new AdoptedGroup(adapter, options?.name ?? adapter.kind, options ?? {}, adapt, forget)
+      : new AdoptedGroup(adapter, resolved.control.name, options ?? {}, adapt, forget)
   adopted().set(found.pool, { handle, resolve })
   return handle
 }
@@ -108,10 +108,11 @@ function heirOf(adapter: Adapter<unknown> | AdapterGroup): Heir {
 
 function resolveAdaptOptions(adapter: Heir, given: AdaptOptions | undefined): ResolvedOptions {
   const owner = 'adapt'
-  const wanted = (option: string): unknown => (given as Record<string, unknown> | undefined)?.[option]
   for (const [option, theirs] of Object.entries(adapter.keeps)) {
-    if (wanted(option) === undefined) continue
-    throw new TypeError(`${owner}: ${option} is the adopted pool's own business: set ${theirs} of ${adapter.kind}`)
+    const value = (given as Record<string, unknown> | undefined)?.[option]
+    if (value === undefined) continue
+    const wayOut = `is the adopted pool's own business: set ${theirs} of ${adapter.kind}`
+    throw new TypeError(`${owner}: ${option} ${wayOut}, got ${show(value)}`)
   }
   const { limitMax } = adapter.inherited
   const defaults = {

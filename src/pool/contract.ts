@@ -45,14 +45,14 @@ export interface Lease<T> {
   /**
    * The resource is good: gives it back.
    *
-   * @throws LeaseEndedError when the lease has ended already
+   * @throws LeaseEndedError when its holder has ended it already; that the pool took it back is no error here
    */
   release(): void
   /**
    * The resource is broken: has it destroyed.
    *
    * @param reason what was wrong with it; travels in the `destroyed` event
-   * @throws LeaseEndedError when the lease has ended already
+   * @throws LeaseEndedError when its holder has ended it already; that the pool took it back is no error here
    */
   destroy(reason?: unknown): void
   /** Releases; harmless when the lease has ended already. */

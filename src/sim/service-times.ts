@@ -9,8 +9,8 @@ import { exponential, naturalExp } from './exponential.ts'
  * - `'constant'`: all alike.
  * - `{ stages }`: between the two, the sum of so many exponential ones (Erlang's): with 16 they vary by a quarter of
  *   their mean, as those of one statement do that some processes execute at once.
- * - `{ heavyShare, heavyRatio }`: exponential, but a share of them (0..1) takes `heavyRatio` (> 1) times as long as the
- *   others: reports between look-ups.
+ * - `{ heavyShare, heavyRatio }`: exponential, but a share of them (0..1) takes `heavyRatio` (>= 1) times as long as
+ *   the others: reports between look-ups.
  * - `{ paretoShape }`: a power law, 1.001 at least; below 2 its variance is infinite, and the longest of a run tells.
  */
 export type ServiceTimes =

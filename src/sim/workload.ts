@@ -113,7 +113,7 @@ class PoissonArrivals implements Arrivals {
 }
 
 function requireRate(ratePerSecond: number, tMs: number): number {
-  if (ratePerSecond >= 0 && ratePerSecond < Number.POSITIVE_INFINITY) return ratePerSecond
+  if (Number.isFinite(ratePerSecond) && ratePerSecond >= 0) return ratePerSecond
   throw new RangeError(`poisson: a rate must be a finite number >= 0, got ${show(ratePerSecond)} at ${tMs} ms`)
 }
 

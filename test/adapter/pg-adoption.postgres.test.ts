@@ -184,7 +184,7 @@ describe('what can be adopted', () => {
   test('a pool whose end has begun is refused', async () => {
     const pool = newPool()
     await pool.end()
-    expect(() => adapt(pool)).toThrow(/end\(\) was called/)
+    expect(() => adapt(pool)).toThrow(/this pg pool is closed/)
   })
 
   test('adopting twice returns the first handle', () => {

@@ -111,6 +111,15 @@ describe('a cluster', () => {
     control.detach()
   })
 
+  // Slipped through: every cluster of the tests had a name, or was the only one.
+  test('without a name has one of its own, as every pool, and its nodes with it', () => {
+    const [one, other] = [newCluster(10), newCluster(10)].map(({ cluster }) => adapt(cluster))
+    expect(one?.name).toMatch(/^pool-\d+$/)
+    expect(other?.name).not.toBe(one?.name)
+    expect(one?.members.get('node 0')?.name).toBe(`${one?.name}/node 0`)
+    for (const control of [one, other]) control?.detach()
+  })
+
   // Slipped through: later nodes were as the first ones.
   test('a later node that cannot be adopted is refused by add(), and is not half added', () => {
     const { cluster } = newCluster(10)

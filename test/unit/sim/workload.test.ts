@@ -93,8 +93,17 @@ test.each([-1, Number.NaN, Number.POSITIVE_INFINITY])(
   },
 )
 
-test('what is neither a rate nor a function is refused', () => {
-  expect(() => poisson('100' as unknown as number)).toThrow("got '100'")
+// Slipped through: what a function answers was only tried with numbers, and a string compares like one.
+test('what is neither a rate nor a function of one is refused', () => {
+  const text = '100' as unknown as number
+  expect(() => poisson(text)).toThrow("got '100'")
+  expect(() =>
+    arrivalsOf(
+      poisson(() => text),
+      1,
+      100,
+    ),
+  ).toThrow("got '100' at 0 ms")
 })
 
 test('recorded counts arrive in their bins, and nothing comes after them', () => {
