@@ -14,6 +14,7 @@ import {
 } from './mysql2-source.ts'
 import { mysql2Work } from './mysql2-work.ts'
 import { ownMembers, type Patch, patchLasting, patchMembers } from './patch.ts'
+import { refusalCode } from './refusal-code.ts'
 
 const METHODS = ['getConnection', 'releaseConnection', 'query', 'execute', 'end', 'on', 'removeListener'] as const
 const LISTS = ['_allConnections', '_freeConnections'] as const
@@ -247,7 +248,8 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
 
   refuse(asker: Mysql2Asker, error: Error): void {
     const { callback } = asker
-    const { code, counts } = error as Error & { code?: string; counts: PoolCounts }
+    const { counts } = error as Error & { counts: PoolCounts }
+    const code = refusalCode(error)
     // Detached: mysql2's own queue takes over who still waits.
     if (this.#gate === undefined) return this.#own.getConnection(callback)
     const isOwn = code === 'ERR_POOL_QUEUE_FULL' && this.isFull(counts) // else it is waitersMax that refuses him
@@ -377,7 +379,8 @@ const LOOK_AT = ['acquire', 'connection', 'release'] as const
 
 /** What mysql2's callers know how to catch: its own error or text where it has one, with ours as its cause. */
 function asMysql2Error(error: Error): Error {
-  const { code, cause } = error as { code?: string; cause?: unknown }
+  const { cause } = error
+  const code = refusalCode(error)
   if (code === 'ERR_POOL_QUEUE_FULL') return new Error('Queue limit reached.', { cause: error })
   if (code !== 'ERR_POOL_CREATE_FAILED') return error // mysql2 has no acquire timeout, and sheds nobody
   if ((cause as { code?: string } | undefined)?.code === 'ERR_POOL_CREATE_TIMEOUT') {

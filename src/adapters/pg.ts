@@ -17,6 +17,7 @@ import {
   PgSource,
 } from './pg-source.ts'
 import { pgWork } from './pg-work.ts'
+import { refusalCode } from './refusal-code.ts'
 
 const METHODS = [
   'connect',
@@ -416,8 +417,8 @@ function connectTimeoutMs({ connectionTimeoutMillis }: PgPoolLike['options']): n
 
 /** What pg's callers know how to catch: pg's own error or text where pg has one, with ours as its cause. */
 function asPgError(error: Error): Error {
-  const { code, cause } = error as { code?: string; cause?: unknown }
-  switch (code) {
+  const { cause } = error
+  switch (refusalCode(error)) {
     case 'ERR_POOL_ACQUIRE_TIMEOUT':
       return new Error('timeout exceeded when trying to connect', { cause: error })
     case 'ERR_POOL_DRAINING':

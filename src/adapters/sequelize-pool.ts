@@ -2,6 +2,7 @@ import { ignore } from '../base/ignore.ts'
 import type { AdapterGroup, GroupMembers } from '../pool/contract.ts'
 import { ownMembers, patchLasting, patchMembers } from './patch.ts'
 import { type Doors, FOREVER_MS, type PoolFace } from './pool-face.ts'
+import { refusalCode } from './refusal-code.ts'
 import { socketClosed } from './socket-closed.ts'
 import { type TimeoutMaker, timeoutErrorOf } from './timeout-error.ts'
 
@@ -267,10 +268,10 @@ const DRAINING = 'pool is draining and cannot accept work'
 
 /** What its callers know how to catch, with ours as its cause. */
 function asSequelizePoolError(error: Error, timeout: Promise<TimeoutMaker>): unknown | Promise<unknown> {
-  const { code, cause } = error as { code?: string; cause?: unknown }
+  const code = refusalCode(error)
   if (code === 'ERR_POOL_ACQUIRE_TIMEOUT') return timeout.then((make) => make(error))
   if (code === 'ERR_POOL_DRAINING') return new Error(DRAINING, { cause: error })
-  return code === 'ERR_POOL_CREATE_FAILED' ? (cause ?? error) : error
+  return code === 'ERR_POOL_CREATE_FAILED' ? (error.cause ?? error) : error
 }
 
 /** A getter of an object's class, wherever up the chain it is. */

@@ -1,6 +1,7 @@
 import { ignore } from '../base/ignore.ts'
 import { ownMembers, patchLasting, patchMembers } from './patch.ts'
 import { type Doors, FOREVER_MS, type PoolFace } from './pool-face.ts'
+import { refusalCode } from './refusal-code.ts'
 import { socketClosed } from './socket-closed.ts'
 import { type TimeoutMaker, timeoutErrorOf } from './timeout-error.ts'
 
@@ -257,15 +258,14 @@ function gatedAcquire(doors: Doors<object>, translate: (error: Error) => unknown
 
 /** What its callers know how to catch, with ours as its cause. */
 function asTarnError(error: Error, timeout: Promise<TimeoutMaker>): unknown | Promise<unknown> {
-  const { code, cause } = error as { code?: string; cause?: unknown }
-  switch (code) {
+  switch (refusalCode(error)) {
     case 'ERR_POOL_ACQUIRE_TIMEOUT':
       return timeout.then((make) => make(error))
     case 'ERR_POOL_ABORTED':
     case 'ERR_POOL_DRAINING':
       return new Error('aborted', { cause: error })
     case 'ERR_POOL_CREATE_FAILED':
-      return cause ?? error
+      return error.cause ?? error
     default:
       return error
   }
