@@ -99,7 +99,10 @@ function headlineFor(outcome: Outcome, { staticRun, adoptedRun }: VerdictEvidenc
   const database = isDatabaseHealthy(staticRun) ? 'while the database was healthy' : 'and slowed the database down'
   switch (outcome) {
     case 'adopted-better':
-      if (!staticFailed) return 'The static pool survived this spike; the adopted pool answered faster.'
+      if (!staticFailed) {
+        const but = staticRun.failed === 0 ? '' : `, but for ${failedOf(staticRun)}`
+        return `The static pool survived this spike${but}; the adopted pool answered faster.`
+      }
       if (adoptedFailed) {
         const degree = adoptedShare * FAR_LESS < staticRun.failedShare ? 'far less often' : 'less often'
         return `The spike exhausted the static pool ${database}. The adopted pool failed too, but ${degree}.`
@@ -108,9 +111,10 @@ function headlineFor(outcome: Outcome, { staticRun, adoptedRun }: VerdictEvidenc
     case 'mixed':
       return `The spike exhausted the static pool ${database}. The adopted pool failed less often, but was slower.`
     case 'static-better':
-      return adoptedFailed
-        ? 'The adopted pool failed more often than the static one in this run.'
-        : 'Neither pool failed, and the static one answered faster in this run.'
+      if (adoptedFailed) return 'The adopted pool failed more often than the static one in this run.'
+      return staticRun.failed + adoptedRun.figures.failed === 0
+        ? 'Neither pool failed, and the static one answered faster in this run.'
+        : 'Hardly a request failed in either pool, and the static one answered faster in this run.'
     case 'alike':
       return staticFailed
         ? 'Both pools failed alike: adoption did not help in this run.'
