@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const CACHE = join(ROOT, 'node_modules/.cache/adaptive-pool')
 const NPM = process.platform === 'win32' ? 'npm.cmd' : 'npm'
-const MAJORS = [20, 22, 24]
+const MAJORS = [20, 22, 24, 26]
 
 /** Every controller and every kind of backend, workload and disturbance has its turn in one of these. */
 const PROGRAM = `
