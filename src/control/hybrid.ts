@@ -142,10 +142,10 @@ type Step = readonly [HybridState, Decision]
  *    met before it comes: limit raised and resources opened.
  * 2. *Feedback*, by trial: waiting callers cannot tell a small pool from a saturated backend, and neither can lease
  *    times. So under pressure that demand does not explain, the limit is raised by half and kept only if completions
- *    follow; then lowered by a quarter, and kept if they do not suffer; not where leases take no longer than unloaded,
- *    since fewer would be served no faster. What has failed is tried again in turns, at the same time in all
- *    processes that share the backend. Where no lease ends there is nothing to compare, and it is doubled until that
- *    helps, each time after twice as long.
+ *    follow; then lowered by a quarter, by half where leases take five times as long as unloaded, and kept if they do
+ *    not suffer; not where leases take no longer than unloaded, since fewer would be served no faster. What has failed
+ *    is tried again in turns, at the same time in all processes that share the backend. Where no lease ends there is
+ *    nothing to compare, and it is doubled until that helps, each time after twice as long.
  * 3. *Ceiling*: while leases take longer than unloaded, demand is believed only up to twice what the backend has been
  *    seen to complete (retries are arrivals too), and not beyond what was tried in vain.
  * 4. *Actuator*: up at once, at most × 4 a step; down by at most a fifth each `calmMs` without pressure, never below
@@ -428,8 +428,9 @@ function considerTrial(state: HybridState, sample: Sample): Step {
   const turn = turnOf(state, sample)
   if (turn === undefined) return hold(state, sample, 'awaiting-turn')
   const isMore = turn === 'more'
-  const ratio = isExogenous && state.ceiling === undefined ? 2 : 1.5
-  const limit = isMore ? Math.ceil(sample.limit * ratio) : Math.floor(sample.limit * 0.75)
+  const ratioMore = isExogenous && state.ceiling === undefined ? 2 : 1.5
+  const ratioLess = isSwamped(state) ? 0.5 : 0.75
+  const limit = isMore ? Math.ceil(sample.limit * ratioMore) : Math.floor(sample.limit * ratioLess)
   const bounded = clamp(limit, sample.limitMin, sample.limitMax)
   if (bounded === sample.limit) {
     return hold({ ...state, [isMore ? 'moreFailed' : 'lessFailed']: true }, sample, 'at-bound')
@@ -437,6 +438,17 @@ function considerTrial(state: HybridState, sample: Sample): Step {
   if (!isMore && isBrief(arm, LESS_COMPLETIONS_MIN)) return hold(state, sample, 'measuring')
   if (!isMore && isUnloaded(arm, state.leases)) return hold({ ...state, lessFailed: true }, sample, 'unloaded')
   return move(state, bounded, isMore ? 'probe-up' : 'probe-down', arm)
+}
+
+/** Leases this many times as long as unloaded: if they are long for being many, they are far too many. */
+const SWAMPED_RATIO = 5
+
+/**
+ * Of a backend that is far past its best each of several processes sees so few leases end that a trial of a quarter
+ * less shows nothing but chance. One of half shows more.
+ */
+function isSwamped({ leases }: HybridState): boolean {
+  return leases.recentMs > SWAMPED_RATIO * unloadedLeaseMs(leases)
 }
 
 /** Either is tried at once until it has failed under this pressure, and then in turns. */
@@ -541,13 +553,15 @@ const TRIAL_PAUSE_RATIO = 32
 
 /**
  * A trial of more that brought nothing shows the ceiling. One of less in which leases took as long shows a backend that
- * has room, and has only cost something: the next is put off the longer, the longer it was.
+ * has room, and has only cost something: the next is put off the longer, the longer it was. Where leases take far
+ * longer than unloaded that has to be certain, since chance fails every third trial of a process that sees few of them.
  */
 function takeBack(state: HybridState, from: Arm, sample: Sample, isUp: boolean): Step {
   const next = { ...state, tried: from, turnOverMs: turnEndMs(sample) }
   if (isUp) return move({ ...next, ...backendLimited(from.limit), moreFailed: true }, from.limit, 'probe-failed')
   const { arm } = state
-  const isInVain = leaseMsMean(arm) > SHORTER_RATIO * leaseMsMean(from)
+  const isSure = !isSwamped(state) || compare(arm, from, 0) >= SIGMAS
+  const isInVain = isSure && leaseMsMean(arm) > SHORTER_RATIO * leaseMsMean(from)
   const lessAtMs = isInVain ? sample.atMs + TRIAL_PAUSE_RATIO * arm.ms : 0
   return move({ ...next, lessFailed: true, lessAtMs }, from.limit, 'probe-failed')
 }
