@@ -261,7 +261,7 @@ class Mysql2Adapter implements Adapter<Mysql2ConnectionLike> {
     // Where mysql2 itself would have refused him, a cluster goes on to its next node.
     isRefusing = code !== 'ERR_POOL_CREATE_FAILED' && !isOwn
     try {
-      asker.answer(callback, asMysql2Error(error))
+      asker.answer(callback, asMysql2Error(error, code))
     } finally {
       isRefusing = false
     }
@@ -378,9 +378,8 @@ class Mysql2Asker extends CallerScope implements Asker<Mysql2ConnectionLike> {
 const LOOK_AT = ['acquire', 'connection', 'release'] as const
 
 /** What mysql2's callers know how to catch: its own error or text where it has one, with ours as its cause. */
-function asMysql2Error(error: Error): Error {
+function asMysql2Error(error: Error, code: string | undefined): Error {
   const { cause } = error
-  const code = refusalCode(error)
   if (code === 'ERR_POOL_QUEUE_FULL') return new Error('Queue limit reached.', { cause: error })
   if (code !== 'ERR_POOL_CREATE_FAILED') return error // mysql2 has no acquire timeout, and sheds nobody
   if ((cause as { code?: string } | undefined)?.code === 'ERR_POOL_CREATE_TIMEOUT') {

@@ -298,8 +298,7 @@ class Simulation {
   }
 
   #drawPool(): SimulatedPool {
-    const { length } = this.#pools
-    return this.#pools[length === 1 ? 0 : Math.floor(this.#processes.next() * length)] as SimulatedPool
+    return this.#pools[Math.floor(this.#processes.next() * this.#pools.length)] as SimulatedPool
   }
 
   #ask(visit: Visit): void {
