@@ -46,6 +46,11 @@ const FAST_WINDOW_MS_MIN = 10
 const FAST_PAUSE_MS = 50
 /** Timers of Node may fire this much early, in ms. */
 const TIMER_GRAIN_MS = 1
+/**
+ * An event loop that is blocked in step with the windows is late for none of their ends: in each, it is probed at
+ * another place, too. Multiples of the golden ratio are spread evenly, and in step with nothing. A share of the window.
+ */
+const PROBE_STEP = 0.618
 /** How many decisions are remembered: a minute of windows and more. */
 const RECORDS_MAX = 256
 
@@ -77,6 +82,9 @@ export class ControlLoop implements ControlSignals {
   #openedAtMs: number
   #windowTimer: Timer | undefined
   #windowAtMs = Number.POSITIVE_INFINITY
+  #probeTimer: Timer | undefined
+  /** From the beginning of the window. */
+  #probeMs = 0
   #fastTimer: Timer | undefined
   #fastAtMs = Number.POSITIVE_INFINITY
   #isFastForGeneration = false
@@ -238,18 +246,20 @@ export class ControlLoop implements ControlSignals {
   }
 
   #startWindow(nowMs: number): void {
+    const { clock, windowMs } = this.#parts
     this.#cancelTimers()
     this.isResting = false
     this.#openedAtMs = nowMs
-    this.#windowAtMs = nowMs + this.#parts.windowMs
-    this.#windowTimer = this.#parts.clock.startTimer(this.#parts.windowMs, this.#onWindow, true)
+    this.#windowAtMs = nowMs + windowMs
+    this.#windowTimer = clock.startTimer(windowMs, this.#onWindow, true)
+    this.#probeMs = (this.#probeMs + PROBE_STEP * windowMs) % windowMs
+    const probeAtMs = nowMs + this.#probeMs
+    this.#probeTimer = clock.startTimer(this.#probeMs, () => this.#noteDelay(probeAtMs), true)
   }
 
   readonly #onWindow = (): void => {
-    const nowMs = this.#parts.clock.nowMs()
-    this.#noteDelay(nowMs - this.#windowAtMs)
-    this.#step(nowMs)
-    if (this.#isIdle()) this.#rest()
+    this.#noteDelay(this.#windowAtMs)
+    this.#onWake()
   }
 
   #rest(): void {
@@ -285,7 +295,7 @@ export class ControlLoop implements ControlSignals {
 
   readonly #onFast = (): void => {
     const nowMs = this.#parts.clock.nowMs()
-    this.#noteDelay(nowMs - this.#fastAtMs)
+    this.#noteDelay(this.#fastAtMs)
     this.#fastAtMs = Number.POSITIVE_INFINITY
     if (this.#parts.counts.waiters === 0) return // served meanwhile: the next to queue starts the timer again
     const atMs = this.#fastStepAtMs(nowMs)
@@ -308,15 +318,15 @@ export class ControlLoop implements ControlSignals {
     return waiters > inUse && inUse > 0
   }
 
-  #noteDelay(lateMs: number): void {
-    if (lateMs > this.#loopDelayMs) this.#loopDelayMs = lateMs
+  /** To be called by the timer that was due at that time. */
+  #noteDelay(dueAtMs: number): void {
+    this.#loopDelayMs = Math.max(this.#loopDelayMs, this.#parts.clock.nowMs() - dueAtMs)
   }
 
   #cancelTimers(): void {
     this.#windowTimer?.cancel()
-    this.#windowTimer = undefined
+    this.#probeTimer?.cancel()
     this.#fastTimer?.cancel()
-    this.#fastTimer = undefined
     this.#fastAtMs = Number.POSITIVE_INFINITY
   }
 }

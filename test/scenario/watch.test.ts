@@ -264,3 +264,41 @@ test('a process that is frozen while nobody is in its pool has no event loop to 
   expect(await frozenBetweenRequests(false)).toEqual([])
   expect(await frozenBetweenRequests(true)).toContain('event-loop-stall')
 })
+
+/** A loop that is blocked for `blockMs`, free for `freeMs`, and so on for 10 s. Gives what is told, and whether it ends. */
+async function blockedAgainAndAgain(blockMs: number, freeMs: number, perSecond: number): Promise<readonly string[]> {
+  const everyMs = blockMs + freeMs
+  const disturbances = Array.from({ length: Math.floor(10_000 / everyMs) }, (_, i) => {
+    const fromMs = 5_000 + i * everyMs
+    return { fromMs, toMs: fromMs + blockMs, stall: true as const }
+  })
+  const backend = uslBackend({ serviceMsMean: 6, connectMs: 5, disturbances })
+  const pool: SimulatedPoolOptions = { limitMin: 2, limitMax: 20 }
+  const result = await simulate({ seed: 1, durationMs: 15_000, workload: poisson(perSecond), backend, pool })
+  return result.warnings.flatMap(({ kind, lastedMs }) => (lastedMs === undefined ? [kind] : [kind, 'ended']))
+}
+
+// Slipped through, since stalls had come one by one, seconds apart: of those that are in step with the windows, no end
+// of a window is late, and a process that was blocked for four fifths of its time was healthy.
+test.each([
+  [200, 50, 60],
+  [250, 50, 60],
+  [230, 20, 60],
+  [200, 50, 8],
+  [250, 20, 8],
+  [250, 50, 8],
+])('blocked for %d ms of each %d ms and more, the event loop is told of once', async (blockMs, freeMs, perSecond) => {
+  expect(await blockedAgainAndAgain(blockMs, freeMs, perSecond)).toEqual(['event-loop-stall'])
+})
+
+test.each([
+  [8, 2],
+  [20, 5],
+  [40, 10],
+])(
+  'a process that computes for %d ms of each %d ms and more, all the time, is none that stalls',
+  async (blockMs, freeMs) => {
+    expect(await blockedAgainAndAgain(blockMs, freeMs, 60)).toEqual([])
+    expect(await blockedAgainAndAgain(blockMs, freeMs, 8)).toEqual([])
+  },
+)

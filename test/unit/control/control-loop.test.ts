@@ -63,6 +63,10 @@ function newLoop(controller: Controller, more: { mayRest?: () => boolean } = {})
 /** Everything is in use: what waits, waits for the limit. */
 const FULL = { size: 10, live: 10, inUse: 10 }
 
+function samplesOf(loop: ControlLoop): Sample[] {
+  return loop.decisions().map(({ sample }) => sample)
+}
+
 function timesOf(records: readonly DecisionRecord[]): number[] {
   return records.map(({ atMs }) => atMs)
 }
@@ -180,7 +184,7 @@ describe('rest', () => {
     const { arrive, clock, loop } = newLoop(keep)
     arrive()
     expect(loop.decisions()).toEqual([])
-    expect(clock.timerCount).toBe(1)
+    expect(clock.timerCount).toBe(2) // the window's end, and its probe
   })
 })
 
@@ -308,9 +312,42 @@ describe('the event loop', () => {
     await clock.advance(100)
     clock.leap(550)
     await clock.advance(0)
-    expect(loop.decisions()[0]?.sample).toMatchObject({ windowMs: 650, loopDelayMs: 400 })
+    const [sample] = samplesOf(loop)
+    expect(sample?.windowMs).toBe(650)
+    expect(sample?.loopDelayMs).toBeCloseTo(650 - 0.618 * WINDOW_MS, 0) // the probe was due before the end
     await clock.advance(WINDOW_MS)
-    expect(loop.decisions()[1]?.sample.loopDelayMs).toBe(0)
+    expect(samplesOf(loop)[1]?.loopDelayMs).toBe(0)
+  })
+
+  // Slipped through, since it had only ever been blocked once: by what begins and ends with the windows, no end is late.
+  test('that is blocked in step with the windows is late within them', async () => {
+    const { arrive, counts, clock, loop } = newLoop(keep)
+    arrive()
+    counts.inUse = 1
+    for (let i = 0; i < 20; i++) {
+      await clock.advance(50)
+      clock.leap(200)
+    }
+    await clock.advance(0)
+    const samples = samplesOf(loop)
+    expect(new Set(samples.map(({ windowMs }) => windowMs))).toEqual(new Set([WINDOW_MS]))
+    const lateMs = samples.map(({ loopDelayMs }) => loopDelayMs)
+    expect(Math.max(...lateMs)).toBeGreaterThan(180)
+    // Looked at in all places alike, of which a fifth is not blocked.
+    expect(lateMs.reduce((sum, ms) => sum + ms) / lateMs.length).toBeCloseTo(80, -1)
+    expect(lateMs.filter((ms) => ms === 0)).toHaveLength(4)
+  })
+
+  test('that is free is not late, and a window that ends early leaves no timer of its own', async () => {
+    const { arrive, counts, queueUp, clock, loop } = newLoop(keep)
+    arrive()
+    Object.assign(counts, FULL)
+    await clock.advance(20)
+    queueUp(60)
+    await clock.advance(2 * WINDOW_MS)
+    expect(samplesOf(loop).every(({ loopDelayMs }) => loopDelayMs === 0)).toBe(true)
+    loop.stop()
+    expect(clock.timerCount).toBe(0)
   })
 })
 
