@@ -56,7 +56,7 @@ function adviceOn(verdict: Verdict, view: View): readonly string[] {
         'A short acquireTimeoutMs unties the knot by failing some of them.',
       ]
     case 'event-loop-stall':
-      return [...(stoodStill(view.signals.stall) ? STANDSTILL : BLOCKED), 'A larger pool will not help.']
+      return [...(stoodStill(view.signals.stall.worst) ? STANDSTILL : BLOCKED), 'A larger pool will not help.']
     case 'healthy':
     case 'idle':
       return []

@@ -181,9 +181,9 @@ function findStall(view: View): Finding | undefined {
   const { stall } = view.signals
   if (!isStalling(stall)) return undefined
   const evidence = [
-    fact('event loop late by', stall.worstMs, 'ms'),
+    fact('event loop late by', stall.worst.loopDelayMs, 'ms'),
     fact('late in the last seconds', stall.lateMs, 'ms'),
-    ...(stall.worstCpuMs === undefined ? [] : [fact('CPU time used meanwhile', stall.worstCpuMs, 'ms')]),
+    ...(stall.worst.cpuMs === undefined ? [] : [fact('CPU time used meanwhile', stall.worst.cpuMs, 'ms')]),
     fact('resources idle', view.counts.idle),
     ...line(view),
   ]

@@ -1,22 +1,15 @@
 import type { Sample } from '../measure/sample.ts'
+import { NO_SAMPLE } from './no-sample.ts'
 
 /** How much the event loop has been late of late. Plain data. */
 export interface Stall {
   /** Lateness of the last seconds, in ms, fading away. */
   readonly lateMs: number
-  /** The worst of them. */
-  readonly worstMs: number
-  readonly worstAtMs: number
-  /** CPU time that the process used meanwhile, in ms; undefined: not known. */
-  readonly worstCpuMs: number | undefined
+  /** The window that saw the worst of them. */
+  readonly worst: Sample
 }
 
-export const NO_STALL: Stall = {
-  lateMs: 0,
-  worstMs: 0,
-  worstAtMs: Number.MIN_SAFE_INTEGER,
-  worstCpuMs: undefined,
-}
+export const NO_STALL: Stall = { lateMs: 0, worst: NO_SAMPLE }
 
 const FADE_MS = 2_000
 /** A timer this late, in ms, is an ordinary day: a collection of garbage, a busy neighbour. */
@@ -27,13 +20,13 @@ const FELT_MS = 200
 const COMPUTED_SHARE = 0.25
 
 export function stepStall(stall: Stall, sample: Sample): Stall {
-  const { atMs, windowMs, loopDelayMs, cpuMs, inUse, waiters } = sample
+  const { windowMs, loopDelayMs, inUse, waiters } = sample
   const fadedMs = stall.lateMs * Math.exp(-windowMs / FADE_MS)
   // Frozen while nobody was in the pool, as a function's container is between two requests: nobody has felt it.
-  if (inUse + waiters === 0 && isStandstill(loopDelayMs, cpuMs)) return { ...stall, lateMs: fadedMs }
+  if (inUse + waiters === 0 && stoodStill(sample)) return { ...stall, lateMs: fadedMs }
   const lateMs = fadedMs + Math.max(0, loopDelayMs - ORDINARY_MS)
-  const isWorst = loopDelayMs > stall.worstMs || atMs - stall.worstAtMs > 5 * FADE_MS
-  return isWorst ? { lateMs, worstMs: loopDelayMs, worstAtMs: atMs, worstCpuMs: cpuMs } : { ...stall, lateMs }
+  const isWorst = loopDelayMs > stall.worst.loopDelayMs || sample.atMs - stall.worst.atMs > 5 * FADE_MS
+  return { lateMs, worst: isWorst ? sample : stall.worst }
 }
 
 /** Whatever is seen of waits and leases now, the event loop has had its part in it. */
@@ -42,10 +35,6 @@ export function isStalling({ lateMs }: Stall): boolean {
 }
 
 /** Was the process stopped, or did it wait within a synchronous call, rather than compute? */
-export function stoodStill({ worstMs, worstCpuMs }: Stall): boolean {
-  return isStandstill(worstMs, worstCpuMs)
-}
-
-function isStandstill(lateMs: number, cpuMs: number | undefined): boolean {
-  return cpuMs !== undefined && cpuMs < COMPUTED_SHARE * lateMs
+export function stoodStill({ loopDelayMs, cpuMs }: Sample): boolean {
+  return cpuMs !== undefined && cpuMs < COMPUTED_SHARE * loopDelayMs
 }

@@ -302,7 +302,7 @@ export class Watch {
     )
     // One that was told of by itself still is when the pool has grown.
     const isOneTooMany = leaseAgeMs !== undefined || limit === 1 || this.#suspects.size === 1
-    const overdue = findOverdue(leases(), nowMs - stall.worstMs, {
+    const overdue = findOverdue(leases(), nowMs - stall.worst.loopDelayMs, {
       overdueMs,
       isSilent: silentMs >= Math.max(SILENT_MS_MIN, SILENT_LEASES * longMs || overdueMs),
       isFelt: waiters + failed > 0,
@@ -321,7 +321,7 @@ export class Watch {
     const { options, leases, reclaim } = this.#parts
     if (options.reclaimAfterMs === Number.POSITIVE_INFINITY) return
     for (const lease of [...leases()]) {
-      if (nowMs - this.#signals.stall.worstMs - lease.sinceMs >= options.reclaimAfterMs) reclaim(lease)
+      if (nowMs - this.#signals.stall.worst.loopDelayMs - lease.sinceMs >= options.reclaimAfterMs) reclaim(lease)
     }
   }
 
