@@ -16,8 +16,8 @@ const BLOCKED = [
 ]
 
 const STANDSTILL = [
-  'The process hardly computed meanwhile: look for a CPU limit that throttles it, and for what stops it (a frozen container, a debugger, a machine asleep).',
-  'Or it waited within a synchronous call: execSync, readFileSync from a slow disk.',
+  'The process hardly computed meanwhile: a CPU limit throttles it, or something stops it (a frozen container, a debugger).',
+  'Or it waited within a synchronous call, as execSync.',
 ]
 
 function adviceOn(verdict: Verdict, view: View): readonly string[] {

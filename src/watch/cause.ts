@@ -9,7 +9,7 @@ import { isGradual } from './overdue.ts'
 import type { Slowdown } from './profile.ts'
 import { normaliseQuery } from './query-text.ts'
 import { isSurge, isUnderPressure, type Signals, seenLeaseMs } from './signals.ts'
-import { isStalling } from './stall.ts'
+import { isLate, isStalling } from './stall.ts'
 import type { Evidence, Verdict } from './warning.ts'
 
 /** All that is known at one moment. */
@@ -115,7 +115,7 @@ export function findCause(view: View, own?: Verdict): Findings {
     findCreationTrouble(view),
     view.isPaused ? pause(view) : undefined,
     findKnot(view),
-    findStall(view),
+    isStalling(view.signals.stall) ? stalled(view) : undefined,
     findLeak(view),
     // Who waits for resume() is not under load; of what is told by itself, load is the cause all the same.
     ...findLoad(view).filter((finding) => !view.isPaused || finding?.verdict === own),
@@ -177,13 +177,13 @@ function findKnot(view: View): Finding | undefined {
   return { verdict: 'self-deadlock', confidence, evidence }
 }
 
-function findStall(view: View): Finding | undefined {
+/** The event loop is late, and it shows in what callers and leases wait for. */
+function stalled(view: View): Finding {
   const { stall } = view.signals
-  if (!isStalling(stall)) return undefined
   const evidence = [
     fact('event loop late by', stall.worst.loopDelayMs, 'ms'),
     fact('late in the last seconds', stall.lateMs, 'ms'),
-    ...(stall.worst.cpuMs === undefined ? [] : [fact('CPU time used meanwhile', stall.worst.cpuMs, 'ms')]),
+    ...known('CPU time used meanwhile', stall.worst.cpuMs, 'ms'),
     fact('resources idle', view.counts.idle),
     ...line(view),
   ]
@@ -254,6 +254,7 @@ function leakFacts({ insight }: View): Evidence[] {
  *
  * | time is spent | |
  * |---|---|
+ * | on a few blocks of an event loop that is late again and again | it: event-loop-stall, unless slow-leases is sure |
  * | held without a query running | the application keeps them: slow-leases |
  * | in some queries, others are as fast as ever | those queries, or their locks: slow-leases |
  * | in all queries | the backend as a whole: backend-saturated, unless more leases out complete nearly as many more |
@@ -262,6 +263,7 @@ function leakFacts({ insight }: View): Evidence[] {
 function findSlownessOrSaturation(view: View): Finding | undefined {
   const slow = findSlowness(view)
   const isSure = slow !== undefined && slow.confidence >= 0.8
+  if (!isSure && isLate(view.signals.stall, seenLeaseMs(view.signals, inUseUnexplained(view)))) return stalled(view)
   return isBackendFull(view) && !isSure && !isExplained(view) ? findSaturation(view) : slow
 }
 
@@ -427,8 +429,8 @@ function creationFacts({ creation, nowMs }: View): Evidence[] {
   ]
 }
 
-function known(what: string, value: string | undefined): readonly Evidence[] {
-  return value ? [fact(what, value)] : []
+function known(what: string, value: number | string | undefined, unit?: Evidence['unit']): readonly Evidence[] {
+  return value ? [fact(what, value, unit)] : []
 }
 
 /** Three digits that count are enough for what was measured; what was counted stays as it is. */

@@ -1,3 +1,4 @@
+import { smoothed } from '../measure/average.ts'
 import type { Sample } from '../measure/sample.ts'
 import { NO_SAMPLE } from './no-sample.ts'
 
@@ -5,33 +6,47 @@ import { NO_SAMPLE } from './no-sample.ts'
 export interface Stall {
   /** Lateness of the last seconds, in ms, fading away. */
   readonly lateMs: number
+  /** How late it is in each window, in ms: mean of the last seconds, in which one long block is as any other. */
+  readonly meanMs: number
   /** The window that saw the worst of them. */
   readonly worst: Sample
 }
 
-export const NO_STALL: Stall = { lateMs: 0, worst: NO_SAMPLE }
+export const NO_STALL: Stall = { lateMs: 0, meanMs: 0, worst: NO_SAMPLE }
 
 const FADE_MS = 2_000
 /** A timer this late, in ms, is an ordinary day: a collection of garbage, a busy neighbour. */
 const ORDINARY_MS = 60
 /** From here on, in ms, callers feel it. */
 const FELT_MS = 200
+/** In each window, in ms: less is a service that computes in small slices, and healthy. */
+const LATE_MS_MIN = 20
+/** For so many times that, a lease of a query or two waits. */
+const LATE_TIMES_MAX = 3
 /** Of the time that it was late, a process that computed has used at least this share, whoever shares its CPU. */
 const COMPUTED_SHARE = 0.25
 
 export function stepStall(stall: Stall, sample: Sample): Stall {
   const { windowMs, loopDelayMs, inUse, waiters } = sample
-  const fadedMs = stall.lateMs * Math.exp(-windowMs / FADE_MS)
+  const lateMs = stall.lateMs * Math.exp(-windowMs / FADE_MS)
   // Frozen while nobody was in the pool, as a function's container is between two requests: nobody has felt it.
-  if (inUse + waiters === 0 && stoodStill(sample)) return { ...stall, lateMs: fadedMs }
-  const lateMs = fadedMs + Math.max(0, loopDelayMs - ORDINARY_MS)
+  if (inUse + waiters === 0 && stoodStill(sample)) return { ...stall, lateMs }
   const isWorst = loopDelayMs > stall.worst.loopDelayMs || sample.atMs - stall.worst.atMs > 5 * FADE_MS
-  return { lateMs, worst: isWorst ? sample : stall.worst }
+  return {
+    lateMs: lateMs + Math.max(0, loopDelayMs - ORDINARY_MS),
+    meanMs: smoothed(stall.meanMs, Math.min(loopDelayMs, ORDINARY_MS), windowMs, FADE_MS),
+    worst: isWorst ? sample : stall.worst,
+  }
 }
 
 /** Whatever is seen of waits and leases now, the event loop has had its part in it. */
 export function isStalling({ lateMs }: Stall): boolean {
   return lateMs >= FELT_MS
+}
+
+/** Can leases of such a time be as long as they are because of the event loop? Each of their answers waits for it. */
+export function isLate({ meanMs }: Stall, leaseMs: number): boolean {
+  return meanMs >= LATE_MS_MIN && leaseMs <= LATE_TIMES_MAX * meanMs
 }
 
 /** Was the process stopped, or did it wait within a synchronous call, rather than compute? */

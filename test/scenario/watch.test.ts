@@ -302,3 +302,14 @@ test.each([
     expect(await blockedAgainAndAgain(blockMs, freeMs, 8)).toEqual([])
   },
 )
+
+test('blocks that are too short to be told of by themselves are why leases are slow, not the backend', async () => {
+  const disturbances = Array.from({ length: 150 }, (_, i) => {
+    return { fromMs: 5_000 + 105 * i, toMs: 5_100 + 105 * i, stall: true as const }
+  })
+  const backend = uslBackend({ serviceMsMean: 6, connectMs: 5, disturbances })
+  const pool = { ...sizedByHand(4), acquireTimeoutMs: 30_000 }
+  const { warnings } = await simulate({ seed: 1, durationMs: 20_000, workload: poisson(60), backend, pool })
+  expect(warnings.map(({ kind }) => kind)).toContain('slow-leases')
+  expect(new Set(warnings.map(({ cause }) => cause))).toEqual(new Set(['event-loop-stall']))
+})

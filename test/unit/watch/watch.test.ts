@@ -480,6 +480,26 @@ describe('diagnose()', () => {
     expect(evidence).toContainEqual({ what: 'event loop late by', value: 800, unit: 'ms' })
   })
 
+  test('one long block is why callers wait for seconds, not for longer', () => {
+    const given = newTestWatch()
+    for (let i = 0; i < 40; i++) given.see(fullWindow(0))
+    given.see(fullWindow(5, { windowMs: 1_050, loopDelayMs: 800 }))
+    for (let i = 0; i < 12; i++) given.see(fullWindow(5))
+    expect(given.watch.diagnose().verdict).toBe('undersized')
+  })
+
+  // Slipped through, since short blocks had been tried one by one: in a row, they made a backend slow that was idle.
+  test.each([
+    ['as long as a few blocks', { leaseMsMean: 120, loopDelayMs: 50 }, 'event-loop-stall'],
+    ['longer than the event loop can explain', { leaseMsMean: 200, loopDelayMs: 50 }, 'slow-leases'],
+    ['slow beside an event loop that is late by a few ms', { leaseMsMean: 45, loopDelayMs: 15 }, 'slow-leases'],
+  ])('leases that are %s: why callers wait', (_, seen, verdict) => {
+    const given = newTestWatch()
+    for (let i = 0; i < 40; i++) given.see(fullWindow(0))
+    for (let i = 0; i < 20; i++) given.see(fullWindow(5, { completions: 20, leaseMsP50: seen.leaseMsMean, ...seen }))
+    expect(given.watch.diagnose().verdict).toBe(verdict)
+  })
+
   test.each([
     ['computed', 700, /blocks the event loop.*--cpu-prof/],
     ['did not compute', 12, /hardly computed.*CPU limit/],
