@@ -263,7 +263,9 @@ function leakFacts({ insight }: View): Evidence[] {
 function findSlownessOrSaturation(view: View): Finding | undefined {
   const slow = findSlowness(view)
   const isSure = slow !== undefined && slow.confidence >= 0.8
-  if (!isSure && isLate(view.signals.stall, seenLeaseMs(view.signals, inUseUnexplained(view)))) return stalled(view)
+  // A lease waits for each of its queries.
+  const answerMs = view.insight.slow.query?.lateMs ?? seenLeaseMs(view.signals, inUseUnexplained(view))
+  if (!isSure && isLate(view.signals.stall, answerMs)) return stalled(view)
   return isBackendFull(view) && !isSure && !isExplained(view) ? findSaturation(view) : slow
 }
 

@@ -110,7 +110,7 @@ export function describeSlowness(poolName: string, view: View): string {
 
 export function describeStall(poolName: string, { signals, counts }: View): string {
   return (
-    `The event loop of this process was blocked for ${formatMs(signals.stall.worst.loopDelayMs)} or more: ` +
+    `The event loop was blocked for ${formatMs(signals.stall.worst.loopDelayMs)} or more: ` +
     `${callers(counts.waiters)} for pool '${poolName}', ${counts.idle} of whose resources are idle.`
   )
 }

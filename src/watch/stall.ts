@@ -6,7 +6,7 @@ import { NO_SAMPLE } from './no-sample.ts'
 export interface Stall {
   /** Lateness of the last seconds, in ms, fading away. */
   readonly lateMs: number
-  /** How late it is in each window, in ms: mean of the last seconds, in which one long block is as any other. */
+  /** How late it is in each window, in ms: mean of the last second, in which one long block is as any other. */
   readonly meanMs: number
   /** The window that saw the worst of them. */
   readonly worst: Sample
@@ -21,7 +21,7 @@ const ORDINARY_MS = 60
 const FELT_MS = 200
 /** In each window, in ms: less is a service that computes in small slices, and healthy. */
 const LATE_MS_MIN = 20
-/** For so many times that, a lease of a query or two waits. */
+/** An answer that takes more than so many times as long waits for something else, too. */
 const LATE_TIMES_MAX = 3
 /** Of the time that it was late, a process that computed has used at least this share, whoever shares its CPU. */
 const COMPUTED_SHARE = 0.25
@@ -34,7 +34,7 @@ export function stepStall(stall: Stall, sample: Sample): Stall {
   const isWorst = loopDelayMs > stall.worst.loopDelayMs || sample.atMs - stall.worst.atMs > 5 * FADE_MS
   return {
     lateMs: lateMs + Math.max(0, loopDelayMs - ORDINARY_MS),
-    meanMs: smoothed(stall.meanMs, Math.min(loopDelayMs, ORDINARY_MS), windowMs, FADE_MS),
+    meanMs: smoothed(stall.meanMs, Math.min(loopDelayMs, ORDINARY_MS), windowMs, FADE_MS / 2),
     worst: isWorst ? sample : stall.worst,
   }
 }
@@ -44,9 +44,9 @@ export function isStalling({ lateMs }: Stall): boolean {
   return lateMs >= FELT_MS
 }
 
-/** Can leases of such a time be as long as they are because of the event loop? Each of their answers waits for it. */
-export function isLate({ meanMs }: Stall, leaseMs: number): boolean {
-  return meanMs >= LATE_MS_MIN && leaseMs <= LATE_TIMES_MAX * meanMs
+/** Can an answer take so long because of the event loop? Whoever gets it waits for a block or two. */
+export function isLate({ meanMs }: Stall, answerMs: number): boolean {
+  return meanMs >= LATE_MS_MIN && answerMs <= LATE_TIMES_MAX * meanMs
 }
 
 /** Was the process stopped, or did it wait within a synchronous call, rather than compute? */
