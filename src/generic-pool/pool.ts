@@ -164,17 +164,7 @@ export class Pool<T> extends EventEmitter {
     if (this.#handle.isDraining) return this.#Promise.reject(new Error(DRAINING))
     const wanted = priority === undefined ? this.#lowest : this.#wantedAt(priority)
     const lease = this.#engine.lendNow(wanted)
-    if (lease !== undefined) return this.#Promise.resolve(this.#lend(lease))
-    return new this.#Promise<T>((resolve, reject) => {
-      const asker: Asker<Slot<T>> = {
-        granted: (lease) => resolve(this.#lend(lease)),
-        refused: (error) => {
-          reject(asGenericPoolError(error))
-          if (this.#handle.isDraining) this.#quietly()
-        },
-      }
-      this.#engine.wait(asker, wanted)
-    })
+    return lease === undefined ? this.#promised(wanted) : this.#Promise.resolve(lend(lease))
   }
 
   /**
@@ -260,11 +250,15 @@ export class Pool<T> extends EventEmitter {
     return this.#wanted[Math.trunc(Number(priority))] ?? this.#lowest
   }
 
-  #lend(lease: Lease<Slot<T>> & LeaseInfo): T {
-    const slot = lease.resource
-    slot.lease = lease
-    slot.lentAtMs = lease.sinceMs
-    return slot.resource
+  /** Apart from acquire(), where its closures would cost those, too, who are served at once. */
+  #promised(wanted: ResolvedAcquire): Promise<T> {
+    return new this.#Promise<T>((resolve, reject) => {
+      this.#engine.wait(new Borrower(resolve, reject, this.#refused), wanted)
+    })
+  }
+
+  readonly #refused = (): void => {
+    if (this.#handle.isDraining) this.#quietly()
   }
 
   #end(resource: T, end: 'release' | 'destroy'): boolean {
@@ -342,6 +336,35 @@ export class Pool<T> extends EventEmitter {
       })
     }
   }
+}
+
+/** Somebody who waits: an object, where a literal would have a closure for each of its functions. */
+class Borrower<T> implements Asker<Slot<T>> {
+  readonly #resolve: (resource: T) => void
+  readonly #reject: (error: unknown) => void
+  readonly #left: () => void
+
+  constructor(resolve: (resource: T) => void, reject: (error: unknown) => void, left: () => void) {
+    this.#resolve = resolve
+    this.#reject = reject
+    this.#left = left
+  }
+
+  granted(lease: Lease<Slot<T>> & LeaseInfo): void {
+    this.#resolve(lend(lease))
+  }
+
+  refused(error: Error): void {
+    this.#reject(asGenericPoolError(error))
+    this.#left()
+  }
+}
+
+function lend<T>(lease: Lease<Slot<T>> & LeaseInfo): T {
+  const slot = lease.resource
+  slot.lease = lease
+  slot.lentAtMs = lease.sinceMs
+  return slot.resource
 }
 
 /** The handle, with the engine for its owner. */

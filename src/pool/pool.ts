@@ -199,12 +199,9 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   acquire(options?: AcquireOptions): Promise<Lease<T>> {
     try {
       const wanted = options === undefined ? this.#wantedAsUsual : this.#resolve(options)
-      // As lendNow() and wait(), which would have to keep in fields what these lines have at hand.
-      const nowMs = this.#arrive()
-      const caller = this.#witness?.asked(nowMs)
-      const lease = this.#lendAtOnce(wanted, caller, nowMs)
+      const lease = this.lendNow(wanted)
       if (lease !== undefined) return Promise.resolve(lease)
-      return new Promise((granted, refused) => this.#queueUp(wanted, caller, nowMs, { granted, refused }))
+      return new Promise((granted, refused) => this.wait({ granted, refused }, wanted))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -247,12 +244,9 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const nowMs = this.#arrive()
     const caller = this.#witness?.asked(nowMs)
     const entry = this.#lendable(undefined, nowMs)
-    if (entry !== undefined) {
-      this.#idle.remove(entry)
-      return this.#lease(entry, 0, undefined, caller, nowMs)
-    }
-    this.#notServed(caller, nowMs)
-    return undefined
+    if (entry === undefined) return this.#notServed(caller, nowMs)
+    this.#idle.remove(entry)
+    return this.#lease(entry, 0, undefined, caller, nowMs)
   }
 
   handedOut(lease: PoolLease<T>, resource: T): void {
@@ -260,12 +254,20 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#tellAcquired(0, undefined)
   }
 
-  /** As tryAcquire(), with options that were resolved before; if there is none to be had, `wait`, with the same. */
+  /**
+   * As tryAcquire(), with options that were resolved before; if there is none to be had, `wait`, with the same. It is
+   * the short way where nobody waits and one is idle: does what a pulse would, without its detours.
+   */
   lendNow(wanted: ResolvedAcquire): PoolLease<T> | undefined {
     const nowMs = this.#arrive()
     const caller = this.#witness?.asked(nowMs)
-    const lease = this.#lendAtOnce(wanted, caller, nowMs)
-    if (lease === undefined) this.#notServed(caller, nowMs)
+    const entry = this.#lendable(wanted.signal, nowMs)
+    if (entry === undefined) return this.#notServed(caller, nowMs)
+    const idleMs = nowMs - entry.sinceMs
+    if (this.#source.isReady?.(idleMs) === true) this.#idle.remove(entry)
+    else if (this.#prepare(entry, idleMs, nowMs) !== 'ready') return this.#notServed(caller, nowMs)
+    const lease = this.#lease(entry, 0, wanted.tag, caller, nowMs)
+    this.#tellAcquired(0, wanted.tag)
     return lease
   }
 
@@ -276,7 +278,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#queueUp(wanted, caller, this.#unservedAtMs, asker)
   }
 
-  #notServed(caller: Caller | undefined, nowMs: number): void {
+  #notServed(caller: Caller | undefined, nowMs: number): undefined {
     this.#unserved = caller
     this.#unservedAtMs = nowMs
   }
@@ -301,23 +303,10 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     return nowMs
   }
 
-  /** The short way: nobody waits, one is idle and needs no preparing. Does what a pulse would, without its detours. */
-  #lendAtOnce(wanted: ResolvedAcquire, caller: Caller | undefined, nowMs: number): PoolLease<T> | undefined {
-    const entry = this.#lendable(wanted.signal, nowMs)
-    if (entry === undefined) return undefined
-    const idleMs = nowMs - entry.sinceMs
-    if (this.#source.isReady?.(idleMs) === true) this.#idle.remove(entry)
-    else if (this.#prepare(entry, idleMs, nowMs) !== 'ready') return undefined
-    const lease = this.#lease(entry, 0, wanted.tag, caller, nowMs)
-    this.#tellAcquired(0, wanted.tag)
-    return lease
-  }
-
   /** The idle entry that somebody who asks now may have before anybody else, if there is one. */
   #lendable(signal: AbortSignal | undefined, nowMs: number): Entry<T> | undefined {
     const view = this.#view
-    if (view.waiters > 0 || view.isPaused || this.#drain !== undefined) return undefined
-    if (signal?.aborted) return undefined
+    if (view.waiters > 0 || view.isPaused || this.#drain !== undefined || signal?.aborted) return undefined
     if (view.inUse + view.validating >= view.limit) return undefined
     const entry = this.#idle.next
     return entry === undefined || nowMs >= entry.expiresAtMs ? undefined : entry
@@ -329,7 +318,11 @@ export class Pool<T> implements Gate<T>, Lender<T> {
       this.#observer.refused(nowMs, refusal.kind, 0)
       this.#witness?.refused(caller)
       asker.refused(refusal.error)
-      if (this.#options.waitersMax === 0 && refusal.kind === 'queueFull') this.#openForNext(nowMs)
+      if (this.#options.waitersMax > 0 || refusal.kind !== 'queueFull') return
+      // Where nobody may wait, no waiter would ever have anything created. So who is refused for it has one opened for
+      // whoever comes next, one at a time: a pool that turns people away grows with its demand, as any other.
+      this.#isNextWanted = true
+      this.#pulse(nowMs)
       return
     }
     const { signal, timeoutMs, priority, tag } = wanted
@@ -338,7 +331,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     waiter.join(this.#queue, nowMs)
     if (this.#queue.length === 1) this.#leasesEnded = 0
     this.#deadlines.add(waiter, timeoutMs)
-    this.#pulse(nowMs)
+    if (this.#mayMove()) this.#pulse(nowMs)
     if (this.#queue.length > 0) this.#control.waiterQueued(nowMs)
   }
 
@@ -355,15 +348,6 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const isFull = this.#manner.isFull?.(this.#view) ?? waiters >= waitersMax + served
     if (!isFull) return undefined
     return { kind: 'queueFull', error: new QueueFullError(waitersMax, this.#errorInfo()) }
-  }
-
-  /**
-   * Where nobody may wait, no waiter would ever have anything created. So who is refused for it has one opened for
-   * whoever comes next, one at a time: a pool that turns people away grows with its demand, as any other.
-   */
-  #openForNext(nowMs: number): void {
-    this.#isNextWanted = true
-    this.#pulse(nowMs)
   }
 
   /** Asked when it comes to creating: a listener may have given one back meanwhile. */
@@ -411,7 +395,6 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const { resource } = entry
     this.#idle.remove(entry)
     this.#ledger.move(entry, 'validating', nowMs)
-    if (this.#source.isReady?.(idleMs) === true) return 'ready'
     const idleBefore = this.#source.idleCount?.() ?? 0
     const answer = this.#callPrepare(resource, idleMs)
     if (answer === undefined) return 'ready'
@@ -539,7 +522,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     } finally {
       // What a driver's release throws is for its holder to hear. Whoever waits is served all the same.
       if (!isPassedOn) this.#tellReleased(leaseMs, lease.tag)
-      this.#pulse(nowMs)
+      if (retired !== undefined || this.#mayMove()) this.#pulse(nowMs)
     }
   }
 
@@ -755,6 +738,16 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     if (this.#drain !== undefined) this.#continueDrain(this.#drain, nowMs)
   }
 
+  /**
+   * May there be something to do, now that a good resource is back, or somebody waits? Every other event has its pulse,
+   * and what that left is told here; but to find nothing in one costs a tenth of a lease.
+   */
+  #mayMove(): boolean {
+    const view = this.#view
+    if (this.#drain ?? this.#createTimer ?? this.#source.idleCount) return true
+    return view.waiters > 0 && (view.idle > 0 || view.size < view.limit)
+  }
+
   #look(): Move {
     if (this.#source.idleCount !== undefined) this.#followDriver()
     return nextMove(this.#view)
@@ -796,7 +789,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const wasPulsing = this.#isPulsing
     this.#isPulsing = true // halfway, the counts are wrong
     while (this.#outside.length > outside) this.#outside.pop()?.release()
-    while (this.#outside.length < outside) this.#outside.push(this.#adoptLease(nowMs))
+    while (this.#outside.length < outside) this.#outside.push(this.#adoptLease())
     this.#isPulsing = wasPulsing
     this.#sourceCause = cause
     this.#pulse(nowMs)
@@ -915,9 +908,8 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     this.#warmUp = undefined
   }
 
-  #adoptLease(nowMs: number): Lease<T> {
-    if (this.#control.isResting) this.#control.wake(nowMs)
-    this.#observer.arrived(nowMs)
+  #adoptLease(): Lease<T> {
+    const nowMs = this.#arrive()
     this.#observer.granted(nowMs, 0)
     const entry = this.#takeMissing(nowMs) ?? this.#ledger.add('inUse', nowMs)
     entry.isAdopted = true

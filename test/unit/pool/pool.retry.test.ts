@@ -33,3 +33,17 @@ test('with the last waiter goes the timer of the next try: it would keep the pro
   await clock.advance(1)
   expect(timers - clock.timerCount).toBe(2)
 })
+
+test('nor does that timer outlast the last waiter who is served by a release', async () => {
+  const { pool, factory, clock } = newTestPool({ limitMax: 2, createBackoff: { initialMs: 1_000, maxMs: 1_000 } })
+  const lease = await pool.acquire()
+  factory.behaviour.create = 'fail'
+  const waiter = watch(pool.acquire({ timeoutMs: 500 }))
+  await clock.advance(9)
+  expect(waiter).toEqual({})
+  const timers = clock.timerCount // the waiter's, the next try's, the control loop's
+  lease.release()
+  await clock.advance(0)
+  expect(waiter.value).toBeDefined()
+  expect(timers - clock.timerCount).toBe(2)
+})
