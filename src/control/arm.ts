@@ -1,5 +1,6 @@
 import { clamp } from '../base/clamp.ts'
 import type { Sample } from '../measure/sample.ts'
+import type { LeaseTimes } from './demand.ts'
 
 /** What was measured at one limit while it was fully used: one side of a comparison. */
 export interface Arm {
@@ -21,6 +22,21 @@ const WAITING_RATIO = 0.5
 /** @param settleMs one lease time: completions lag behind what is lent by that much */
 export function newArm(limit: number, settleMs: number): Arm {
   return { limit, settleMs, ms: 0, completions: 0, leaseMsSum: 0, leaseMsSquares: 0, inUseMs: 0 }
+}
+
+/** What leases known from elsewhere lead to expect of a limit. They vary as those of Poisson's would. */
+export function expectedArm({ seen, recentMs }: Pick<LeaseTimes, 'seen' | 'recentMs'>, limit: number): Arm {
+  const leaseMsSum = seen * recentMs
+  const leaseMsSquares = 2 * leaseMsSum * recentMs
+  return {
+    limit,
+    settleMs: 0,
+    ms: leaseMsSum / limit,
+    completions: seen,
+    leaseMsSum,
+    leaseMsSquares,
+    inUseMs: leaseMsSum,
+  }
 }
 
 /** Share of the limit that must be out while somebody waits: less, and they do not wait for leases but for creates. */

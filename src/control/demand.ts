@@ -99,7 +99,7 @@ export const NO_LEASES: LeaseTimes = {
 
 /** Half of what `recentMs` says comes from this many leases: enough to average out single queries. */
 const RECENT_LEASES = 20
-/** Fewer leases than this, ended beside creates, do not even tell the order of magnitude. */
+/** Fewer leases than this, ended beside creates or at a start under load, do not even tell the order of magnitude. */
 export const LEASES_MIN = 4
 /** So many tell it to a third, which is as much as can be waited for before more are lent. */
 const COLD_LEASES_MIN = 10

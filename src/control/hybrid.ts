@@ -12,7 +12,17 @@ import {
   nextForecast,
 } from '../measure/season.ts'
 import type { Decision } from '../pool/contract.ts'
-import { type Arm, compare, completionsPerMs, leaseMsMean, measured, newArm, recent, servesLess } from './arm.ts'
+import {
+  type Arm,
+  compare,
+  completionsPerMs,
+  expectedArm,
+  leaseMsMean,
+  measured,
+  newArm,
+  recent,
+  servesLess,
+} from './arm.ts'
 import type { Controller } from './controller.ts'
 import {
   type ArrivalRate,
@@ -85,6 +95,8 @@ export interface HybridState {
   /** What is being measured at the limit in force; and, while that limit is a trial, what it is to be compared with. */
   readonly arm: Arm
   readonly trialFrom?: Arm | undefined
+  /** What the limit before it was expected to serve, where the trial is of demand that was a guess. */
+  readonly guessedFrom?: Arm | undefined
   /** What the limit in force was measured to serve when the latest trial ended. */
   readonly tried?: Arm | undefined
   /** More, or less, has been tried in vain under this pressure: from then on in turns. */
@@ -138,8 +150,9 @@ type Step = readonly [HybridState, Decision]
  * The default. Four layers, each with the last word over the one before:
  *
  * 1. *Demand*, feed-forward: arrivals × lease time of an unloaded backend, with square-root headroom. Known within
- *    tens of ms of a surge, and it does not grow when the backend slows down. What recurs by the hour, day or week is
- *    met before it comes: limit raised and resources opened.
+ *    tens of ms of a surge, and it does not grow when the backend slows down. Until leases have been seen in calm it is
+ *    a guess: believed up to twice the limit, and what that brings is put to trial. What recurs by the hour, day or
+ *    week is met before it comes: limit raised and resources opened.
  * 2. *Feedback*, by trial: waiting callers cannot tell a small pool from a saturated backend, and neither can lease
  *    times. So under pressure that demand does not explain, the limit is raised by half and kept only if completions
  *    follow; then lowered by a quarter, by half where leases take five times as long as unloaded, and kept if they do
@@ -340,17 +353,42 @@ const RAISE_RATIO_MAX = 4
 /** Layer 4, upwards. */
 function wantedByDemand(state: HybridState, sample: Sample): number {
   const { limit, limitMax, creating } = sample
-  if (creating > 0 && state.leases.seen < LEASES_MIN) return limit
-  return Math.min(demandOf(state, sample), RAISE_RATIO_MAX * limit, limitMax)
+  if (state.leases.seen < LEASES_MIN && (creating > 0 || isGuess(state))) return limit
+  const guessed = guessedFrom(state)?.limit ?? (isGuess(state) ? limit : Number.POSITIVE_INFINITY)
+  return Math.min(demandOf(state, sample), RAISE_RATIO_MAX * limit, GUESS_RATIO_MAX * guessed, limitMax)
 }
 
 /** More by less than this is about the same: measuring goes on, or a slow rise would put off each trial. */
 const CREEP_RATIO = 1.1
 
 function grow(state: HybridState, wanted: number, sample: Sample): Step {
-  const [next, decision] = move(state, wanted, 'demand')
-  const isCreeping = state.trialFrom === undefined && wanted < CREEP_RATIO * sample.limit
-  return [isCreeping ? { ...next, arm: { ...state.arm, limit: wanted } } : next, decision]
+  const before = guessedFrom(state)
+  const from = before ?? (isGuess(state) ? expectedArm(state.leases, sample.limit) : undefined)
+  const [next, decision] = move(state, wanted, 'demand', from)
+  const isCreeping = state.trialFrom === before && wanted < CREEP_RATIO * sample.limit
+  const arm = isCreeping ? { ...state.arm, limit: wanted } : next.arm
+  return [{ ...next, arm, guessedFrom: from }, decision]
+}
+
+/** While such a trial lasts, and before it begins, demand is believed up to so many times the limit that it found. */
+const GUESS_RATIO_MAX = 2
+/** So many leases in calm tell how long one takes by itself. */
+const CALM_LEASES_MIN = 20
+/** Of longer leases, in ms, such a trial would see so few that a pool that is too small would be held down by it. */
+const GUESS_LEASE_MS_MAX = 500
+
+/**
+ * No lease has been seen in calm, as where a process starts under load: demand goes by how long leases take beside that
+ * load, and what it asks for makes them longer still. Of several such processes each would do so.
+ */
+function isGuess({ leases, tried }: HybridState): boolean {
+  const isKnown = smallestOf(leases.shortest) !== undefined || leases.count >= CALM_LEASES_MIN || tried !== undefined
+  return !isKnown && leases.seen > 0 && leases.recentMs <= GUESS_LEASE_MS_MAX
+}
+
+/** While a trial of a guess is under way, or of taking it back: what was expected of the limit before it. */
+function guessedFrom({ trialFrom, guessedFrom }: HybridState): Arm | undefined {
+  return trialFrom === undefined ? undefined : guessedFrom
 }
 
 function isTryingLess({ trialFrom, arm }: HybridState): boolean {
@@ -522,16 +560,23 @@ function judge(state: HybridState, from: Arm, sample: Sample, { elasticityMin }:
   const { arm } = state
   const isUp = arm.limit > from.limit
   if (arm.ms < clamp(leaseMsMean(from), ARM_MS_FIRST, ARM_MS_FIRST_MAX)) return hold(state, sample, 'probing')
-  const sigmas = isUp ? compare(from, arm, elasticityMin) : compare(arm, from, elasticityMin)
-  const isDecisive = Math.abs(sigmas) >= SIGMAS || (!isUp && sigmas >= LIKELY_SIGMAS)
   const tellsMore = arm.completions < FUTILE_RATIO * Math.max(ARM_COMPLETIONS_MIN, from.completions)
+  const expected = guessedFrom(state)
+  if (isUp && expected !== undefined) return judgeGuess(state, from, sample, tellsMore)
+  const sigmas = isUp ? compare(from, arm, elasticityMin) : compare(arm, from, elasticityMin)
+  // Back to a guess only where it is certain: what it brought was likely too much.
+  const isLightlyEnded = !isUp && expected === undefined
+  const isDecisive = Math.abs(sigmas) >= SIGMAS || (isLightlyEnded && sigmas >= LIKELY_SIGMAS)
   const isTurnOver =
     sample.epochMs + 2 * sample.windowMs >= turnEndMs(sample) && arm.completions >= LESS_COMPLETIONS_MIN
+  if (expected !== undefined && sigmas > 0 && isCrowdThere(state, expected)) return hold(state, sample, 'probing')
   if (!isDecisive && tellsMore && !isTurnOver && arm.ms < ARM_MS_MAX) return hold(state, sample, 'probing')
   // Twice as many were tried since leases were long by themselves: then completions would be twice as many, nearly.
   const isDoubled = arm.limit >= DOUBLED_RATIO * from.limit
   const isLargerWorthIt =
-    !isDecisive && isDoubled ? compare(from, arm, UNLOADED_ELASTICITY) > 0 : sigmas > (isUp ? LIKELY_SIGMAS : 0)
+    !isDecisive && isDoubled
+      ? compare(from, arm, UNLOADED_ELASTICITY) > 0
+      : sigmas > (isLightlyEnded ? 0 : LIKELY_SIGMAS)
   if (isUp !== isLargerWorthIt) {
     const isDoubtful = isUp && !isDecisive && leaseMsMean(from) > LONG_LEASE_MS && hasSlowedByItself(state, sample)
     if (!isDoubtful || state.hasDoubted) return takeBack(state, from, sample, isUp)
@@ -544,6 +589,31 @@ function judge(state: HybridState, from: Arm, sample: Sample, { elasticityMin }:
   const shortest = { current: leaseMsMean(arm), ageMs: 0 }
   const leases = compare(from, arm, UNLOADED_ELASTICITY) >= SIGMAS ? { ...state.leases, shortest } : state.leases
   return hold({ ...next, leases, limitedBy: 'pool', ceiling: undefined }, sample, 'probe-kept')
+}
+
+/**
+ * Of leases that take as long by themselves, more end as more are out. Where they likely do not, the guess was wrong,
+ * and what it brought is taken back: by a trial of less, since its first leases told little.
+ */
+function judgeGuess(state: HybridState, from: Arm, sample: Sample, tellsMore: boolean): Step {
+  const { arm } = state
+  const sigmas = compare(from, arm, UNLOADED_ELASTICITY)
+  const isLess = sigmas < -LIKELY_SIGMAS
+  if (isLess && arm.limit > CREEP_RATIO * from.limit) {
+    const [next, decision] = move(state, from.limit, 'probe-down', arm)
+    return [{ ...next, guessedFrom: from }, decision]
+  }
+  const isOpen = !isLess && sigmas <= 0
+  if (isOpen && tellsMore && arm.ms < ARM_MS_MAX) return hold(state, sample, 'probing')
+  return hold({ ...state, trialFrom: undefined }, sample, 'probe-kept')
+}
+
+/** What is taken back leaves its crowd behind: until that is gone, for so many ms at most, less serves nothing. */
+const CROWD_MS_MAX = 3_000
+
+/** Does the backend serve less than before the guess, though no more are out? */
+function isCrowdThere({ arm }: HybridState, expected: Arm): boolean {
+  return arm.ms < CROWD_MS_MAX && compare(expected, arm, 0) < -SIGMAS
 }
 
 /** Leases that are not shorter than this share of what they were do not gain by being fewer. */
@@ -616,6 +686,7 @@ function hold(state: HybridState, sample: Sample, reason: string): Step {
 
 /** @param trialFrom of a trial: what it is to be compared with */
 function move(state: HybridState, limit: number, reason: string, trialFrom?: Arm): Step {
-  const next = { ...state, silentMsMoved: state.silentMs, arm: newArm(limit, state.leases.recentMs), trialFrom }
+  const arm = newArm(limit, state.leases.recentMs)
+  const next = { ...state, silentMsMoved: state.silentMs, arm, trialFrom, guessedFrom: undefined }
   return [next, { limit, reason, limitedBy: state.limitedBy }]
 }

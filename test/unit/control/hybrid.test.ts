@@ -63,6 +63,37 @@ describe('in calm, the limit comes down', () => {
   })
 })
 
+describe('a start under load, at which nobody knows how long leases take in calm', () => {
+  const cold = { durationMs: 10_000, limit: 10 }
+
+  test('is met by twice as many, which are taken back as they bring nothing', () => {
+    const convoy = (n: number): number => 4 * Math.max(10, n) ** 1.5
+    const steps = flow(hybrid(), { ...cold, arrivalsPerSecond: () => 110, leaseMs: convoy })
+    expect(Math.max(...steps.map(({ limit }) => limit))).toBeLessThanOrEqual(20)
+    expect(limitAt(steps, 1_000)).toBe(10)
+    expect(steps.some(({ limitedBy }) => limitedBy === 'backend')).toBe(true)
+  })
+
+  test('is met step by step where that many end sooner, until all are served', () => {
+    const steps = flow(hybrid(), { ...cold, arrivalsPerSecond: () => 300, leaseMs: () => 150 })
+    const limits = steps.map(({ limit }) => limit)
+    expect(Math.max(...limits.map((limit, at) => limit / (limits[at - 1] ?? 10)))).toBeLessThanOrEqual(2)
+    expect(limitAt(steps, 2_000)).toBeGreaterThanOrEqual(45)
+    expect(steps.map(({ reason }) => reason)).not.toContain('probe-down')
+  })
+
+  test('is met at once where leases are so long that a trial would see few of them', () => {
+    const steps = flow(hybrid(), { ...cold, arrivalsPerSecond: () => 50, leaseMs: () => 1_000 })
+    expect(limitAt(steps, 1_000)).toBeGreaterThanOrEqual(40)
+  })
+
+  test('is a surge as any other once twenty leases have ended in calm', () => {
+    const arrivalsPerSecond = (atMs: number): number => (atMs < 1_000 ? 100 : 1_500)
+    const steps = flow(hybrid(), { ...cold, arrivalsPerSecond, leaseMs: IDLE_BACKEND })
+    expect(limitAt(steps, 1_100)).toBeGreaterThanOrEqual(30)
+  })
+})
+
 describe('more than the backend can do', () => {
   const steps = flow(hybrid(), { durationMs: 60_000, arrivalsPerSecond: surge(200, 1_800), leaseMs: (n) => loaded(n) })
   const pressed = steps.filter(({ sample }) => sample.atMs > 11_000 && sample.atMs <= 30_000)
