@@ -51,6 +51,7 @@ const TIMER_GRAIN_MS = 1
  * another place, too. Multiples of the golden ratio are spread evenly, and in step with nothing. A share of the window.
  */
 const PROBE_STEP = 0.618
+const ON_TIME = { loopDelayMs: 0, closedLateMs: 0 }
 /** How many decisions are remembered: a minute of windows and more. */
 const RECORDS_MAX = 256
 
@@ -89,7 +90,7 @@ export class ControlLoop implements ControlSignals {
   #fastAtMs = Number.POSITIVE_INFINITY
   #isFastForGeneration = false
   #fastPauseEndsAtMs = Number.NEGATIVE_INFINITY
-  #loopDelayMs = 0
+  #late = ON_TIME
   /** The clock's, when the window began. */
   #cpuMs = 0
 
@@ -177,12 +178,12 @@ export class ControlLoop implements ControlSignals {
     const cpuMs = clock.cpuMs?.()
     const usedMs = cpuMs === undefined ? undefined : cpuMs - this.#cpuMs
     this.#cpuMs = cpuMs ?? 0
-    return sampler.take(nowMs, limits, this.#loopDelayMs, clock.epochMs?.(), usedMs)
+    return sampler.take(nowMs, limits, this.#late, clock.epochMs?.(), usedMs)
   }
 
   #step(nowMs: number): void {
     const sample = this.#sample(nowMs)
-    this.#loopDelayMs = 0
+    this.#late = ON_TIME
     const [state, decision] = this.#controller.step(this.#state, sample)
     this.#state = state
     this.#startWindow(nowMs)
@@ -254,11 +255,11 @@ export class ControlLoop implements ControlSignals {
     this.#windowTimer = clock.startTimer(windowMs, this.#onWindow, true)
     this.#probeMs = (this.#probeMs + PROBE_STEP * windowMs) % windowMs
     const probeAtMs = nowMs + this.#probeMs
-    this.#probeTimer = clock.startTimer(this.#probeMs, () => this.#noteDelay(probeAtMs), true)
+    this.#probeTimer = clock.startTimer(this.#probeMs, () => this.#noteDelay(probeAtMs, false), true)
   }
 
   readonly #onWindow = (): void => {
-    this.#noteDelay(this.#windowAtMs)
+    this.#noteDelay(this.#windowAtMs, true)
     this.#onWake()
   }
 
@@ -295,7 +296,7 @@ export class ControlLoop implements ControlSignals {
 
   readonly #onFast = (): void => {
     const nowMs = this.#parts.clock.nowMs()
-    this.#noteDelay(this.#fastAtMs)
+    this.#noteDelay(this.#fastAtMs, true)
     this.#fastAtMs = Number.POSITIVE_INFINITY
     if (this.#parts.counts.waiters === 0) return // served meanwhile: the next to queue starts the timer again
     const atMs = this.#fastStepAtMs(nowMs)
@@ -319,8 +320,13 @@ export class ControlLoop implements ControlSignals {
   }
 
   /** To be called by the timer that was due at that time. */
-  #noteDelay(dueAtMs: number): void {
-    this.#loopDelayMs = Math.max(this.#loopDelayMs, this.#parts.clock.nowMs() - dueAtMs)
+  #noteDelay(dueAtMs: number, closes: boolean): void {
+    const lateMs = this.#parts.clock.nowMs() - dueAtMs
+    const { loopDelayMs, closedLateMs } = this.#late
+    this.#late = {
+      loopDelayMs: Math.max(loopDelayMs, lateMs),
+      closedLateMs: closes ? Math.max(closedLateMs, lateMs) : closedLateMs,
+    }
   }
 
   #cancelTimers(): void {

@@ -353,9 +353,10 @@ const RAISE_RATIO_MAX = 4
 /** Layer 4, upwards. */
 function wantedByDemand(state: HybridState, sample: Sample): number {
   const { limit, limitMax, creating } = sample
-  if (state.leases.seen < LEASES_MIN && (creating > 0 || isGuess(state))) return limit
-  const guessed = guessedFrom(state)?.limit ?? (isGuess(state) ? limit : Number.POSITIVE_INFINITY)
-  return Math.min(demandOf(state, sample), RAISE_RATIO_MAX * limit, GUESS_RATIO_MAX * guessed, limitMax)
+  const isGuessed = isGuess(state, sample)
+  if (state.leases.seen < LEASES_MIN && (creating > 0 || isGuessed)) return limit
+  const provable = guessedFrom(state)?.limit ?? (isGuessed ? limit : Number.POSITIVE_INFINITY)
+  return Math.min(demandOf(state, sample), RAISE_RATIO_MAX * limit, GUESS_RATIO_MAX * provable, limitMax)
 }
 
 /** More by less than this is about the same: measuring goes on, or a slow rise would put off each trial. */
@@ -363,7 +364,7 @@ const CREEP_RATIO = 1.1
 
 function grow(state: HybridState, wanted: number, sample: Sample): Step {
   const before = guessedFrom(state)
-  const from = before ?? (isGuess(state) ? expectedArm(state.leases, sample.limit) : undefined)
+  const from = before ?? (isGuess(state, sample) ? expectedArm(state.leases, sample.limit) : undefined)
   const [next, decision] = move(state, wanted, 'demand', from)
   const isCreeping = state.trialFrom === before && wanted < CREEP_RATIO * sample.limit
   const arm = isCreeping ? { ...state.arm, limit: wanted } : next.arm
@@ -379,11 +380,12 @@ const GUESS_LEASE_MS_MAX = 500
 
 /**
  * No lease has been seen in calm, as where a process starts under load: demand goes by how long leases take beside that
- * load, and what it asks for makes them longer still. Of several such processes each would do so.
+ * load, and what it asks for makes them longer still, in each of several such processes. Where nobody may wait, there
+ * is no trial to tell.
  */
-function isGuess({ leases, tried }: HybridState): boolean {
+function isGuess({ leases, tried }: HybridState, { waiters }: Sample): boolean {
   const isKnown = smallestOf(leases.shortest) !== undefined || leases.count >= CALM_LEASES_MIN || tried !== undefined
-  return !isKnown && leases.seen > 0 && leases.recentMs <= GUESS_LEASE_MS_MAX
+  return !isKnown && waiters > 0 && leases.seen > 0 && leases.recentMs <= GUESS_LEASE_MS_MAX
 }
 
 /** While a trial of a guess is under way, or of taking it back: what was expected of the limit before it. */

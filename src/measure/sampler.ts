@@ -135,13 +135,13 @@ export class Sampler implements PoolObserver {
   /**
    * Closes the window and opens the next.
    *
-   * @param loopDelayMs how late the event loop ran the timers of the window, at worst
+   * @param late how late the event loop ran the timers of the window, and those that close it, at worst
    * @param epochMs now, by the wall clock
    * @param cpuMs what the process used in the window
    */
-  take(nowMs: number, limits: Limits, loopDelayMs: number, epochMs: number = nowMs, cpuMs?: number): Sample {
+  take(nowMs: number, limits: Limits, late: Late, epochMs: number = nowMs, cpuMs?: number): Sample {
     this.#advance(nowMs)
-    const sample = this.#sum(nowMs, limits, { loopDelayMs, epochMs, cpuMs })
+    const sample = this.#sum(nowMs, limits, { ...late, epochMs, cpuMs })
     addTally(this.#total, this.#window)
     this.#waitMsTotal.addAll(this.#waitMs)
     this.#leaseMsTotal.addAll(this.#leaseMs)
@@ -195,7 +195,7 @@ export class Sampler implements PoolObserver {
     if (waiters > 0) this.#waitingMs += forMs
   }
 
-  #sum(nowMs: number, { limit, limitMin, limitMax }: Limits, { loopDelayMs, epochMs, cpuMs }: Outside): Sample {
+  #sum(nowMs: number, { limit, limitMin, limitMax }: Limits, outside: Outside): Sample {
     const { arrivals, grants, completions, created, createMsSum } = this.#window
     const { timedOut, shed, aborted, queueFull, createRefused, createFailed, createFailedRefusing } = this.#window
     const { waiters, inUse, live, idle, creating, oldestWaitSinceMs } = this.#counts
@@ -243,15 +243,15 @@ export class Sampler implements PoolObserver {
       createMsMean: created > 0 ? createMsSum / created : 0,
       createFailed,
       createFailedRefusing,
-      loopDelayMs,
-      epochMs,
-      cpuMs,
+      ...outside,
     }
   }
 }
 
 /** What a sampler cannot see by itself. */
-type Outside = Pick<Sample, 'loopDelayMs' | 'epochMs' | 'cpuMs'>
+type Outside = Late & Pick<Sample, 'epochMs' | 'cpuMs'>
+
+type Late = Pick<Sample, 'loopDelayMs' | 'closedLateMs'>
 
 /** Events by kind. */
 interface Tally extends Record<RefusalKind, number> {

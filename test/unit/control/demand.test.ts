@@ -57,7 +57,7 @@ describe('the arrival rate', () => {
   })
 
   test('does not take what a late event loop hands over in the next window for a rate', () => {
-    const late = { windowMs: 250, arrivals: 50, loopDelayMs: 70 }
+    const late = { windowMs: 250, arrivals: 50, closedLateMs: 70 }
     expect(rateAfter([...STEADY, late, { windowMs: 10, arrivals: 20, waiters: 15, oldestWaitMs: 6 }])).toBeLessThan(250)
   })
 

@@ -87,6 +87,14 @@ describe('a start under load, at which nobody knows how long leases take in calm
     expect(limitAt(steps, 1_000)).toBeGreaterThanOrEqual(40)
   })
 
+  test('is met at once where nobody may wait, and no trial could tell', () => {
+    const { step, initial } = hybrid()
+    const full = { live: 10, inUse: 10, inUseMean: 10, inUseMax: 10, leaseMsMean: 100, queueFull: 20, windowMs: 250 }
+    const sample = sampleOf({ ...full, arrivals: 45, grants: 25, completions: 25, atMs: 250 })
+    const [, { limit }] = step(initial, sample)
+    expect(limit).toBeGreaterThan(20)
+  })
+
   test('is a surge as any other once twenty leases have ended in calm', () => {
     const arrivalsPerSecond = (atMs: number): number => (atMs < 1_000 ? 100 : 1_500)
     const steps = flow(hybrid(), { ...cold, arrivalsPerSecond, leaseMs: IDLE_BACKEND })
@@ -242,7 +250,7 @@ describe('while three other processes burn the CPU', () => {
         const leases = { completions, leaseMsMean, inUse, inUseMean: inUse, inUseMax: inUse }
         const queue = { arrivals, waiters, waitingMs: windowMs, oldestWaitMs: (waiters / arrivals) * windowMs }
         const creates = { live, creating, created: createMs > 0 ? 2 : 0, createMsMean: createMs }
-        const seen = { atMs, windowMs, ...leases, ...queue, ...creates, loopDelayMs: late, limit }
+        const seen = { atMs, windowMs, ...leases, ...queue, ...creates, loopDelayMs: late, closedLateMs: late, limit }
         const [next, decision] = controller.step(state, sampleOf(seen))
         state = next
         limit = decision.limit
@@ -424,6 +432,7 @@ test('a window in which the event loop stood still is not believed', () => {
   const controller = hybrid()
   const sample = sampleOf({
     loopDelayMs: 800,
+    closedLateMs: 800,
     windowMs: 900,
     arrivals: 900,
     waiters: 90,
