@@ -432,7 +432,7 @@ function creationFacts({ creation, nowMs }: View): Evidence[] {
 }
 
 function known(what: string, value: number | string | undefined, unit?: Evidence['unit']): readonly Evidence[] {
-  return value ? [fact(what, value, unit)] : []
+  return value === undefined || value === '' ? [] : [fact(what, value, unit)]
 }
 
 /** Three digits that count are enough for what was measured; what was counted stays as it is. */

@@ -526,6 +526,7 @@ describe('diagnose()', () => {
   test.each([
     ['computed', 700, /blocks the event loop.*--cpu-prof/],
     ['did not compute', 12, /hardly computed.*CPU limit/],
+    ['did not compute at all', 0, /hardly computed.*CPU limit/],
   ])('a process that %s while its event loop was late is told what to look for', (_, cpuMs, first) => {
     const given = newTestWatch()
     given.see(fullWindow(5, { loopDelayMs: 800, cpuMs }))
