@@ -38,7 +38,7 @@ const HEAPED_MS = 10
 
 /** The rate after one more window. A surge shows in the queue first: who waits has arrived since the oldest has. */
 export function nextArrivalRate(rate: ArrivalRate, sample: Sample): ArrivalRate {
-  const lateMs = sample.closedLateMs
+  const { closedLateMs: lateMs = sample.loopDelayMs } = sample
   const heldBackMs = Math.max(lateMs, rate.lateMs)
   const queuedMs = sample.oldestWaitMs + heldBackMs
   const ms = Math.max(CLUMP_MS, sample.windowMs + heldBackMs)

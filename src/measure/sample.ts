@@ -72,8 +72,11 @@ export interface Sample {
 
   /** How late the event loop ran the window's timers, at worst. */
   readonly loopDelayMs: number
-  /** How late those ran that close it: what comes meanwhile may be handed over in the next window only. */
-  readonly closedLateMs: number
+  /**
+   * How late those ran that close it: what comes meanwhile may be handed over in the next window only. Absent in
+   * samples made by hand: as `loopDelayMs`.
+   */
+  readonly closedLateMs?: number
   /** CPU time that the process used in the window, in ms; undefined if the pool's clock cannot tell. */
   readonly cpuMs: number | undefined
 }

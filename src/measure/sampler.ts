@@ -251,7 +251,7 @@ export class Sampler implements PoolObserver {
 /** What a sampler cannot see by itself. */
 type Outside = Late & Pick<Sample, 'epochMs' | 'cpuMs'>
 
-type Late = Pick<Sample, 'loopDelayMs' | 'closedLateMs'>
+type Late = Required<Pick<Sample, 'loopDelayMs' | 'closedLateMs'>>
 
 /** Events by kind. */
 interface Tally extends Record<RefusalKind, number> {

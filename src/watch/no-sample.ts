@@ -43,6 +43,5 @@ export const NO_SAMPLE: Sample = {
   createFailed: 0,
   createFailedRefusing: 0,
   loopDelayMs: 0,
-  closedLateMs: 0,
   cpuMs: undefined,
 }

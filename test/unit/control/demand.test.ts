@@ -57,8 +57,11 @@ describe('the arrival rate', () => {
   })
 
   test('does not take what a late event loop hands over in the next window for a rate', () => {
-    const late = { windowMs: 250, arrivals: 50, closedLateMs: 70 }
-    expect(rateAfter([...STEADY, late, { windowMs: 10, arrivals: 20, waiters: 15, oldestWaitMs: 6 }])).toBeLessThan(250)
+    const late = { windowMs: 250, arrivals: 50, loopDelayMs: 70 }
+    const handedOver = { windowMs: 10, arrivals: 20, waiters: 15, oldestWaitMs: 6 }
+    expect(rateAfter([...STEADY, late, handedOver])).toBeLessThan(250)
+    // Late in the middle of a window, and not at its end, it has nothing left to hand over: that is a surge.
+    expect(rateAfter([...STEADY, { ...late, closedLateMs: 0 }, handedOver])).toBeGreaterThan(250)
   })
 
   test('does not take a clump for a rate either, in a window that is closed early', () => {

@@ -250,7 +250,7 @@ describe('while three other processes burn the CPU', () => {
         const leases = { completions, leaseMsMean, inUse, inUseMean: inUse, inUseMax: inUse }
         const queue = { arrivals, waiters, waitingMs: windowMs, oldestWaitMs: (waiters / arrivals) * windowMs }
         const creates = { live, creating, created: createMs > 0 ? 2 : 0, createMsMean: createMs }
-        const seen = { atMs, windowMs, ...leases, ...queue, ...creates, loopDelayMs: late, closedLateMs: late, limit }
+        const seen = { atMs, windowMs, ...leases, ...queue, ...creates, loopDelayMs: late, limit }
         const [next, decision] = controller.step(state, sampleOf(seen))
         state = next
         limit = decision.limit
@@ -432,7 +432,6 @@ test('a window in which the event loop stood still is not believed', () => {
   const controller = hybrid()
   const sample = sampleOf({
     loopDelayMs: 800,
-    closedLateMs: 800,
     windowMs: 900,
     arrivals: 900,
     waiters: 90,
