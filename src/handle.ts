@@ -294,14 +294,14 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
    * Closes the pool: refuses new acquires, serves those who wait, waits for leases to end, destroys everything.
    * A second call has the result of the first; if its patience ends sooner, that counts.
    *
-   * @param options.timeoutMs patience in ms, > 0: after it, waiters are refused and leased resources destroyed under
+   * @param options.timeoutMs patience in ms, >= 0: after it, waiters are refused and leased resources destroyed under
    *   their holders. @defaultValue Infinity
    * @returns what did not end by itself
    * @throws TypeError | RangeError (as rejection) for wrong options
    */
   async drain(options: { readonly timeoutMs?: number } = {}): Promise<DrainResult> {
     const read = readOptions('drain', options, { timeoutMs: Number.POSITIVE_INFINITY })
-    const timeoutMs = read.durationMs('timeoutMs', { min: Number.MIN_VALUE })
+    const timeoutMs = read.durationMs('timeoutMs') // a shutdown that has used up its time may have 0 left
     const result = await this.engine.drain(timeoutMs)
     this.stop()
     return result
