@@ -152,6 +152,9 @@ function warmLeaseTimes(times: LeaseTimes, { completions, leaseMsMean }: Sample)
   return { ...times, seen: RECENT_LEASES, recentMs, leastMs: Math.min(times.leastMs, recentMs) }
 }
 
+/** Leases that take this much longer than unloaded ones speak of a loaded backend, not of chance. */
+export const LOADED_RATIO = 1.3
+
 /** How long a lease takes by itself, in ms; 0 before the first has ended. */
 export function unloadedLeaseMs(times: LeaseTimes): number {
   return smallestOf(times.shortest) ?? times.leastMs
