@@ -12,12 +12,12 @@ export function adviceFor(verdict: Verdict, view: View): readonly string[] {
 
 const BLOCKED = [
   'Find what blocks the event loop: callers wait for it, not for resources (node --cpu-prof).',
-  'Usual suspects: large JSON, synchronous crypto or file access, a slow regular expression.',
+  'Usual suspects: large JSON, synchronous crypto or file access, a regular expression that backtracks.',
 ]
 
 const STANDSTILL = [
-  'The process hardly computed meanwhile: a CPU limit throttles it, or something stops it (a frozen container, a debugger).',
-  'Or it waited in a synchronous call, as execSync.',
+  'The process hardly computed meanwhile: look for a CPU limit that throttles it, and for what stops it (a frozen container, a debugger, a machine asleep).',
+  'Or it waited within a synchronous call: execSync, readFileSync from a slow disk.',
 ]
 
 function adviceOn(verdict: Verdict, view: View): readonly string[] {
