@@ -1,4 +1,5 @@
 import type { AdaptOptions, AdoptedPool } from './adopted-pool.ts'
+import { requireListener } from './base/emitter.ts'
 import type { DecisionRecord } from './control/controller.ts'
 import type { PoolHandleEvents } from './handle.ts'
 import type { Distribution } from './measure/quantile.ts'
@@ -26,9 +27,12 @@ export type AdoptMember = (pool: object, options: AdaptOptions) => AdoptedPool
 
 interface Subscription {
   readonly event: keyof PoolHandleEvents
+  /** As it was given, and what is called: of `once`, another. */
   readonly listener: unknown
-  /** Has a member's events heard too. */
+  readonly heard: unknown
+  /** Has a member's events heard too, and no more. */
   join(member: AdoptedPool): void
+  leave(member: AdoptedPool): void
 }
 
 /**
@@ -43,6 +47,7 @@ export class AdoptedGroup implements AdoptedPool {
   readonly #group: AdapterGroup
   readonly #forget: () => void
   readonly #subscriptions: Subscription[] = []
+  #isPaused = false
   #isDetached = false
 
   constructor(group: AdapterGroup, name: string, options: AdaptOptions, adopt: AdoptMember, forget: () => void) {
@@ -56,6 +61,7 @@ export class AdoptedGroup implements AdoptedPool {
       const handle = adopt(pool, { ...options, ...createBackoff, name: `${name}/${member}` })
       this.#members.set(member, handle)
       for (const { join } of this.#subscriptions) join(handle)
+      if (this.#isPaused) handle.pause()
     }
     try {
       group.attach({ added, removed: (member) => this.#members.delete(member) })
@@ -125,10 +131,12 @@ export class AdoptedGroup implements AdoptedPool {
   }
 
   pause(): void {
+    this.#isPaused = true
     for (const member of this.#members.values()) member.pause()
   }
 
   resume(): void {
+    this.#isPaused = false
     for (const member of this.#members.values()) member.resume()
   }
 
@@ -157,24 +165,38 @@ export class AdoptedGroup implements AdoptedPool {
   }
 
   on<K extends keyof PoolHandleEvents>(event: K, listener: (payload: PoolHandleEvents[K]) => void): this {
-    const join = (member: AdoptedPool): void => void member.on(event, listener)
-    for (const member of this.#members.values()) join(member)
-    this.#subscriptions.push({ event, listener, join })
-    return this
+    return this.#subscribe(event, listener, listener)
   }
 
   once<K extends keyof PoolHandleEvents>(event: K, listener: (payload: PoolHandleEvents[K]) => void): this {
     const first = (payload: PoolHandleEvents[K]): void => {
-      this.off(event, first)
-      listener(payload)
+      this.#unsubscribe((one) => one.heard === first)
+      return listener(payload) // of an async one, a promise: what it rejects with is told
     }
-    return this.on(event, first)
+    return this.#subscribe(event, listener, first)
   }
 
   off<K extends keyof PoolHandleEvents>(event: K, listener: (payload: PoolHandleEvents[K]) => void): this {
-    for (const member of this.#members.values()) member.off(event, listener)
-    const at = this.#subscriptions.findIndex((one) => one.event === event && one.listener === listener)
-    if (at >= 0) this.#subscriptions.splice(at, 1)
+    this.#unsubscribe((one) => one.event === event && one.listener === listener)
+    return this
+  }
+
+  #unsubscribe(isMeant: (one: Subscription) => boolean): void {
+    const at = this.#subscriptions.findLastIndex(isMeant)
+    const [found] = at < 0 ? [] : this.#subscriptions.splice(at, 1)
+    for (const member of this.#members.values()) found?.leave(member)
+  }
+
+  #subscribe<K extends keyof PoolHandleEvents>(
+    event: K,
+    listener: unknown,
+    heard: (payload: PoolHandleEvents[K]) => void,
+  ): this {
+    requireListener(event, listener)
+    const join = (member: AdoptedPool): void => void member.on(event, heard)
+    const leave = (member: AdoptedPool): void => void member.off(event, heard)
+    for (const member of this.#members.values()) join(member)
+    this.#subscriptions.push({ event, listener, heard, join, leave })
     return this
   }
 }

@@ -105,7 +105,8 @@ interface UntypedEmitter {
   setMaxListeners(count: number): void
 }
 
-function requireListener<L>(event: string, listener: L): L {
+/** @throws TypeError for what is no function */
+export function requireListener<L>(event: string, listener: L): L {
   if (typeof listener === 'function') return listener
   throw new TypeError(`on('${event}'): listener must be a function, got ${typeof listener}`)
 }

@@ -184,11 +184,18 @@ export function withoutFrames<E extends PoolError>(caller: Caller | undefined, m
   Reflect.set(Error, 'stackTraceLimit', 0)
   try {
     const error = make()
-    const site = caller?.site
-    if (site !== undefined) Reflect.set(error, 'stack', `${error.stack}\n    at ${site}`)
+    addFrame(error, caller?.site)
     return error
   } finally {
     Reflect.set(Error, 'stackTraceLimit', stackTraceLimit)
+  }
+}
+
+function addFrame(error: Error, site: string | undefined): void {
+  try {
+    if (site !== undefined) Reflect.set(error, 'stack', `${error.stack}\n    at ${site}`)
+  } catch {
+    // Whoever puts stacks into words here has thrown, over a source map that is none: no reason to tell nobody.
   }
 }
 

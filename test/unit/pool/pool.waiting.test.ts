@@ -524,6 +524,20 @@ test.each<[string, TestPoolOptions, (given: Awaited<ReturnType<typeof newBusyPoo
   expect(frames).toMatch(/^\n {4}at chargeCard \(.*pool\.waiting\.test\.ts:\d+:\d+\)$/)
 })
 
+// Slipped through, since a stack's words are Node's in all tests: a source map that is no JSON has those of others throw.
+test('who times out is told so where putting a stack into words throws', async () => {
+  const { pool, clock, lease } = await newBusyPool({ acquireTimeoutMs: 100, watch: { callSitesPerSecond: 1_000 } })
+  const waiting = watch(pool.acquire())
+  const { prepareStackTrace } = Error
+  Error.prepareStackTrace = () => {
+    throw new SyntaxError('Unexpected token in a source map')
+  }
+  await clock.advance(100)
+  Error.prepareStackTrace = prepareStackTrace
+  expect(waiting.error).toMatchObject({ code: 'ERR_POOL_ACQUIRE_TIMEOUT' })
+  lease.release()
+})
+
 function shedsLate(): QueuePolicy {
   const admit = (waitMs: number) => (waitMs < 50 ? 'grant' : 'shed')
   return { name: 'late', start: () => ({ order: () => 'oldest', admit, emptied: () => {} }) }
