@@ -27,7 +27,7 @@ export function findKnot(leases: Iterable<LeaseInfo>, waiters: Iterable<WaiterIn
   const byTurn = findByTurn(out, queue)
   if (isKnotted(byTurn, out.length)) return byTurn
   const byContext = findByContext(out, queue)
-  if (isEnough(byContext, out.length) && byContext.blocked > 0) return byContext
+  if (byContext.known >= knownMin(out.length) && byContext.blocked > 0) return byContext
   return isSilent || out.every(({ work }) => work !== undefined) ? findByCode(out, queue) : NO_KNOT
 }
 
@@ -36,13 +36,14 @@ export function findKnot(leases: Iterable<LeaseInfo>, waiters: Iterable<WaiterIn
  * from caller to caller looks like that.
  */
 export function isKnotted(knot: Knot, inUse: number): boolean {
-  if (inUse === 0 || !isEnough(knot, inUse)) return false
   const { known, blocked, directlyBlocked } = knot
+  // Half of a few is enough: the first of a burst may not have been looked at, and are half of a small pool.
+  if (inUse === 0 || known < Math.min(Math.ceil(inUse / 2), knownMin(inUse))) return false
   return blocked >= BLOCKED_SHARE_MIN * known && directlyBlocked >= Math.min(2, inUse)
 }
 
-function isEnough({ known }: Knot, inUse: number): boolean {
-  return known >= Math.max(Math.min(inUse, KNOWN_MIN), KNOWN_SHARE_MIN * inUse)
+function knownMin(inUse: number): number {
+  return Math.max(Math.min(inUse, KNOWN_MIN), KNOWN_SHARE_MIN * inUse)
 }
 
 function firstOf<E>(all: Iterable<E>, count: number): readonly E[] {
