@@ -25,14 +25,13 @@ export const NO_COUNTS = {
 /** Adopts one member under the group's options. */
 export type AdoptMember = (pool: object, options: AdaptOptions) => AdoptedPool
 
+type Heard = (payload: PoolHandleEvents[keyof PoolHandleEvents]) => unknown
+
 interface Subscription {
   readonly event: keyof PoolHandleEvents
   /** As it was given, and what is called: of `once`, another. */
   readonly listener: unknown
-  readonly heard: unknown
-  /** Has a member's events heard too, and no more. */
-  join(member: AdoptedPool): void
-  leave(member: AdoptedPool): void
+  readonly heard: Heard
 }
 
 /**
@@ -46,7 +45,7 @@ export class AdoptedGroup implements AdoptedPool {
   readonly #members = new Map<string, AdoptedPool>()
   readonly #group: AdapterGroup
   readonly #forget: () => void
-  readonly #subscriptions: Subscription[] = []
+  readonly #subscriptions = new Set<Subscription>()
   #isPaused = false
   #isDetached = false
 
@@ -60,7 +59,7 @@ export class AdoptedGroup implements AdoptedPool {
     const added = (member: string, pool: object): void => {
       const handle = adopt(pool, { ...options, ...createBackoff, name: `${name}/${member}` })
       this.#members.set(member, handle)
-      for (const { join } of this.#subscriptions) join(handle)
+      for (const { event, heard } of this.#subscriptions) handle.on(event, heard)
       if (this.#isPaused) handle.pause()
     }
     try {
@@ -71,13 +70,17 @@ export class AdoptedGroup implements AdoptedPool {
     }
   }
 
+  get #all(): readonly AdoptedPool[] {
+    return [...this.#members.values()]
+  }
+
   counts(): PoolCounts {
-    const all = [...this.#members.values()].map((member) => member.counts())
+    const all = this.#all.map((member) => member.counts())
     return sumOf<Record<keyof PoolCounts, number>>(all, NO_COUNTS)
   }
 
   stats(): PoolStats {
-    const all = [...this.#members.values()].map((member) => member.stats())
+    const all = this.#all.map((member) => member.stats())
     const counters = {
       acquired: 0,
       released: 0,
@@ -101,7 +104,7 @@ export class AdoptedGroup implements AdoptedPool {
   }
 
   diagnose(): Diagnosis {
-    const all = [...this.#members.values()].map((member) => member.diagnose())
+    const all = this.#all.map((member) => member.diagnose())
     // Where all is well there is nothing to do; a member that is paused is idle, and there is.
     const sick = all.filter(({ advice }) => advice.length > 0).sort((a, b) => b.confidence - a.confidence)
     const none: Diagnosis = { verdict: 'idle', confidence: 1, otherVerdicts: [], evidence: [], advice: [], holders: [] }
@@ -109,7 +112,7 @@ export class AdoptedGroup implements AdoptedPool {
   }
 
   profile(): Profile {
-    const all = [...this.#members.values()].map((member) => member.profile())
+    const all = this.#all.map((member) => member.profile())
     const holders = all.flatMap((one) => one.holders)
     holders.sort((a, b) => (b.heldMs?.total ?? 0) - (a.heldMs?.total ?? 0) || b.leaseMs.total - a.leaseMs.total)
     return { overMs: Math.max(0, ...all.map(({ overMs }) => overMs)), holders }
@@ -121,31 +124,31 @@ export class AdoptedGroup implements AdoptedPool {
   }
 
   decisions(count = Number.MAX_SAFE_INTEGER): readonly DecisionRecord[] {
-    const all = [...this.#members.values()].flatMap((member) => member.decisions(count))
+    const all = this.#all.flatMap((member) => member.decisions(count))
     all.sort((a, b) => a.atMs - b.atMs)
-    return all.slice(Math.max(0, all.length - count))
+    return count > 0 ? all.slice(-count) : []
   }
 
   resize(limit: number): void {
-    for (const member of this.#members.values()) member.resize(limit)
+    for (const member of this.#all) member.resize(limit)
   }
 
   pause(): void {
     this.#isPaused = true
-    for (const member of this.#members.values()) member.pause()
+    for (const member of this.#all) member.pause()
   }
 
   resume(): void {
     this.#isPaused = false
-    for (const member of this.#members.values()) member.resume()
+    for (const member of this.#all) member.resume()
   }
 
   async warmUp(count: number): Promise<void> {
-    await Promise.all([...this.#members.values()].map((member) => member.warmUp(count)))
+    await Promise.all(this.#all.map((member) => member.warmUp(count)))
   }
 
   async drain(options?: { readonly timeoutMs?: number }): Promise<DrainResult> {
-    const all = await Promise.all([...this.#members.values()].map((member) => member.drain(options)))
+    const all = await Promise.all(this.#all.map((member) => member.drain(options)))
     const sums = sumOf(all, { leasesCut: 0, waitersRefused: 0, unfinished: 0 })
     return { ...sums, holders: all.flatMap(({ holders }) => holders) }
   }
@@ -165,15 +168,15 @@ export class AdoptedGroup implements AdoptedPool {
   }
 
   on<K extends keyof PoolHandleEvents>(event: K, listener: (payload: PoolHandleEvents[K]) => void): this {
-    return this.#subscribe(event, listener, listener)
+    return this.#subscribe({ event, listener, heard: listener as Heard })
   }
 
   once<K extends keyof PoolHandleEvents>(event: K, listener: (payload: PoolHandleEvents[K]) => void): this {
-    const first = (payload: PoolHandleEvents[K]): void => {
-      this.#unsubscribe((one) => one.heard === first)
-      return listener(payload) // of an async one, a promise: what it rejects with is told
+    const heard: Heard = (payload) => {
+      this.#unsubscribe((one) => one.heard === heard)
+      return (listener as Heard)(payload) // of an async one, a promise: what it rejects with is told
     }
-    return this.#subscribe(event, listener, first)
+    return this.#subscribe({ event, listener, heard })
   }
 
   off<K extends keyof PoolHandleEvents>(event: K, listener: (payload: PoolHandleEvents[K]) => void): this {
@@ -181,23 +184,18 @@ export class AdoptedGroup implements AdoptedPool {
     return this
   }
 
-  #unsubscribe(isMeant: (one: Subscription) => boolean): void {
-    const at = this.#subscriptions.findLastIndex(isMeant)
-    const [found] = at < 0 ? [] : this.#subscriptions.splice(at, 1)
-    for (const member of this.#members.values()) found?.leave(member)
+  #subscribe(one: Subscription): this {
+    requireListener(one.event, one.listener)
+    for (const member of this.#all) member.on(one.event, one.heard)
+    this.#subscriptions.add(one)
+    return this
   }
 
-  #subscribe<K extends keyof PoolHandleEvents>(
-    event: K,
-    listener: unknown,
-    heard: (payload: PoolHandleEvents[K]) => void,
-  ): this {
-    requireListener(event, listener)
-    const join = (member: AdoptedPool): void => void member.on(event, heard)
-    const leave = (member: AdoptedPool): void => void member.off(event, heard)
-    for (const member of this.#members.values()) join(member)
-    this.#subscriptions.push({ event, listener, heard, join, leave })
-    return this
+  #unsubscribe(isMeant: (one: Subscription) => boolean): void {
+    const one = [...this.#subscriptions].findLast(isMeant)
+    if (one === undefined) return
+    this.#subscriptions.delete(one)
+    for (const member of this.#all) member.off(one.event, one.heard)
   }
 }
 

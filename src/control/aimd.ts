@@ -1,4 +1,5 @@
 import { readOptions } from '../base/options.ts'
+import { wholeSample } from '../measure/no-sample.ts'
 import type { Controller } from './controller.ts'
 
 /** Options of {@link aimd}. */
@@ -37,7 +38,8 @@ export function aimd(options: AimdOptions = {}): Controller<null> {
   return {
     name: 'aimd',
     initial: null,
-    step(state, sample) {
+    step(state, given) {
+      const sample = wholeSample(given)
       const { limit } = sample
       if (sample.leaseMsMean > leaseMsMax)
         return [state, { limit: Math.floor(limit * backOffRatio), reason: 'congestion' }]

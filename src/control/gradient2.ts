@@ -1,6 +1,7 @@
 import { clamp } from '../base/clamp.ts'
 import { readOptions } from '../base/options.ts'
 import { smoothed } from '../measure/average.ts'
+import { wholeSample } from '../measure/no-sample.ts'
 import type { Controller } from './controller.ts'
 
 /** Options of {@link gradient2}. */
@@ -52,7 +53,7 @@ export function gradient2(options: Gradient2Options = {}): Controller<Gradient2S
     name: 'gradient2',
     initial: { longMs: 0, seenMs: 0, wanted: 0, limit: 0 },
     step(state, sample) {
-      const { limit, limitMin, limitMax, leaseMsMean, inUseMax, windowMs } = sample
+      const { limit, limitMin, limitMax, leaseMsMean, inUseMax, windowMs } = wholeSample(sample)
       if (leaseMsMean <= 0) return [state, { limit, reason: 'no-completions' }]
       const seenMs = Math.min(longTauMs, state.seenMs + windowMs)
       // At first a plain mean; when leases have become short again, the long run follows sooner.

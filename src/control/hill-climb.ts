@@ -1,5 +1,6 @@
 import { clamp } from '../base/clamp.ts'
 import { readOptions } from '../base/options.ts'
+import { wholeSample } from '../measure/no-sample.ts'
 import type { Sample } from '../measure/sample.ts'
 import type { Decision } from '../pool/contract.ts'
 import type { Controller } from './controller.ts'
@@ -55,7 +56,8 @@ export function hillClimb(options: HillClimbOptions = {}): Controller<HillClimbS
   return {
     name: 'hill-climb',
     initial: { limit: 0, isUp: true, settleMs: 0, ms: 0, completions: 0, before: 0, calmMs: 0 },
-    step(before, sample) {
+    step(before, given) {
+      const sample = wholeSample(given)
       const { limit } = sample
       const state = before.limit === limit ? before : { ...before, ...measureAfresh(sample), limit, before: 0 }
       if (sample.waiters === 0 && sample.waitingMs < sample.windowMs / 2) {

@@ -1,6 +1,7 @@
 import { readOptions, show } from '../base/options.ts'
 import { smoothed } from '../measure/average.ts'
 import { largestOf, rolledMax, smallestOf } from '../measure/extreme.ts'
+import { wholeSample } from '../measure/no-sample.ts'
 import type { Sample } from '../measure/sample.ts'
 import { foreseenInMs, foreseenInUse, isForecastState, NO_FORECAST, nextForecast } from '../measure/season.ts'
 import type { Decision } from '../pool/contract.ts'
@@ -92,7 +93,8 @@ export function hybrid(options: HybridOptions = {}): Controller<HybridState> {
   return {
     name: 'hybrid',
     initial: { ...INITIAL, forecast },
-    step(before, sample) {
+    step(before, given) {
+      const sample = wholeSample(given)
       if (sample.loopDelayMs > STALL_MS) return hold(before, sample, 'loop-stalled')
       const isPressing = isPressed(before, sample, settings)
       const seen = foreseeing(observed(before, sample, isPressing), sample, settings)

@@ -1,6 +1,7 @@
 import { clamp } from '../base/clamp.ts'
 import { readOptions } from '../base/options.ts'
 import { smoothed } from '../measure/average.ts'
+import { wholeSample } from '../measure/no-sample.ts'
 import type { Sample } from '../measure/sample.ts'
 import type { Controller } from './controller.ts'
 import {
@@ -64,7 +65,8 @@ export function littlesLaw(options: LittlesLawOptions = {}): Controller<LittlesL
   return {
     name: 'littles-law',
     initial: INITIAL,
-    step(before, sample) {
+    step(before, given) {
+      const sample = wholeSample(given)
       const seen = observed(before, sample, leaseMemoryMs)
       if (seen.leases.recentMs === 0) return [seen, { limit: sample.limit, reason: 'no-lease-ended-yet' }]
       const inUseMean = arrivalsPerMs(seen.rate) * unloadedLeaseMs(seen.leases)

@@ -1,5 +1,6 @@
 import { clamp } from '../base/clamp.ts'
 import { readOptions } from '../base/options.ts'
+import { wholeSample } from '../measure/no-sample.ts'
 import type { Sample } from '../measure/sample.ts'
 import type { Controller } from './controller.ts'
 import { type LeaseTimes, NO_LEASES, nextLeaseTimes, unloadedLeaseMs } from './demand.ts'
@@ -69,7 +70,8 @@ export function pid(options: PidOptions = {}): Controller<PidState> {
   return {
     name: 'pid',
     initial: INITIAL,
-    step(before, sample) {
+    step(before, given) {
+      const sample = wholeSample(given)
       const { windowMs } = sample
       const leases = nextLeaseTimes(before.leases, sample, true, LEASE_MEMORY_MS)
       const isPastKnee = leases.recentMs > SLOWDOWN_MAX * unloadedLeaseMs(leases)

@@ -1,4 +1,5 @@
 import { type OptionsReader, readOptions, show } from '../base/options.ts'
+import { wholeSample } from '../measure/no-sample.ts'
 import type { Controller } from './controller.ts'
 import { requireController, stepOf } from './guards.ts'
 
@@ -51,7 +52,8 @@ export function schedule<S>(options: ScheduleOptions<S>): Controller<S> {
     name: `schedule-${inner.name}`,
     isManual: inner.isManual,
     initial: inner.initial,
-    step(state, sample) {
+    step(state, given) {
+      const sample = wholeSample(given)
       const [next, decision] = stepOf(inner, state, sample)
       const moment = momentOf(format, sample.epochMs)
       const limitMin = Math.max(...peaks.map((peak) => (isIn(peak, moment) ? peak.limitMin : 0)))

@@ -1,4 +1,5 @@
 import { readOptions } from '../base/options.ts'
+import { wholeSample } from '../measure/no-sample.ts'
 import type { Controller } from './controller.ts'
 
 /** Options of {@link vegas}. */
@@ -43,7 +44,7 @@ export function vegas(options: VegasOptions = {}): Controller<VegasState> {
     name: 'vegas',
     initial: { leaseMsMin: 0, completionsSinceReset: 0 },
     step(state, sample) {
-      const { limit, completions, leaseMsMean, inUseMax } = sample
+      const { limit, completions, leaseMsMean, inUseMax } = wholeSample(sample)
       if (leaseMsMean <= 0) return [state, { limit, reason: 'no-completions' }]
       const completionsSinceReset = state.completionsSinceReset + completions
       if (completionsSinceReset > forgetAfter * limit) {

@@ -1,6 +1,6 @@
 import { smoothed } from '../measure/average.ts'
+import { NO_SAMPLE } from '../measure/no-sample.ts'
 import type { Sample } from '../measure/sample.ts'
-import { NO_SAMPLE } from './no-sample.ts'
 
 /** How much the event loop has been late of late. Plain data. */
 export interface Stall {

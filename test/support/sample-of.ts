@@ -1,5 +1,5 @@
+import { NO_SAMPLE } from '../../src/measure/no-sample.ts'
 import type { Sample } from '../../src/measure/sample.ts'
-import { NO_SAMPLE } from '../../src/watch/no-sample.ts'
 
 /** A quiet window of a quarter second: limit 10 of 2..100, ten resources idle, nothing asked for. */
 export const QUIET: Sample = {
