@@ -120,6 +120,7 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
   readonly #profiler: Profiler
   #witness: Witness | undefined
   #isPinned = false
+  readonly #warnedOf = new Set<string>()
 
   constructor(
     options: { readonly pool: ResolvedPoolOptions; readonly control: ResolvedControlOptions },
@@ -342,11 +343,15 @@ export class PoolHandle<T> implements Observable<PoolHandleEvents>, AsyncDisposa
     return this
   }
 
-  /** A listener that throws harms nothing, but nobody would know: an event says so, else the process's warnings. */
+  /**
+   * A listener that throws harms nothing, but nobody would know: an event says so, else the process's warnings; these
+   * once for each event, since some come at every acquire.
+   */
   #reportListener(error: unknown, event: string): void {
     if (event !== 'listenerFailed' && this.#events.has('listenerFailed')) {
       this.#events.emit('listenerFailed', { event, error })
-    } else {
+    } else if (!this.#warnedOf.has(event)) {
+      this.#warnedOf.add(event)
       // inspect, not String: what was thrown may be no error, and may have no string.
       process.emitWarning(`A listener for '${event}' of pool '${this.name}' failed: ${inspect(error)}`, {
         code: 'ADAPTIVE_POOL_LISTENER',

@@ -14,8 +14,6 @@ export interface OptionsReader<G extends object> {
   ratio(key: keyof G & string, range: NumberRange): number
   text(key: keyof G & string): string
   flag(key: keyof G & string): boolean
-  /** One of a few words. */
-  word<W extends string>(key: keyof G & string, words: readonly W[]): W
   fn<F>(key: keyof G & string): F
   optionalFn<F>(key: keyof G & string): F | undefined
   /** An object with these methods; `what` it may be, in the words of whoever makes one. */
@@ -85,10 +83,6 @@ export function readOptions<G extends object>(
     flag(key) {
       const value = readValue(key)
       return typeof value === 'boolean' ? value : refuseType(key, 'true or false')
-    },
-    word<W extends string>(key: keyof G & string, words: readonly W[]): W {
-      const value = readValue(key) as W
-      return words.includes(value) ? value : refuseType(key, `one of ${words.map((w) => `'${w}'`).join(', ')}`)
     },
     fn<F>(key: keyof G & string): F {
       const value = readValue(key)

@@ -10,13 +10,12 @@ interface Given {
   readonly share?: number
   readonly name?: string
   readonly isLoud?: boolean
-  readonly mood?: 'calm' | 'busy'
   readonly act?: () => number
   readonly hook?: () => number
   readonly clock?: { nowMs(): number }
 }
 
-const DEFAULTS = { sizeMax: 10, waitMs: 100, share: 0.5, name: 'x', isLoud: false, mood: 'calm', clock: undefined }
+const DEFAULTS = { sizeMax: 10, waitMs: 100, share: 0.5, name: 'x', isLoud: false, clock: undefined }
 
 function read(given?: unknown) {
   return readOptions<Given>('test', given as Given, DEFAULTS, ['act', 'hook'])
@@ -75,7 +74,7 @@ test.each([
 ])('a misspelt key is refused with its value, the likely one and the allowed ones: %s', (_, given) => {
   expect(() => read(given)).toThrow(TypeError)
   expect(() => read(given)).toThrow(
-    'test: unknown option sizeMx, got 3; did you mean sizeMax? allowed: sizeMax, waitMs, share, name, isLoud, mood, clock',
+    'test: unknown option sizeMx, got 3; did you mean sizeMax? allowed: sizeMax, waitMs, share, name, isLoud, clock',
   )
 })
 
@@ -210,14 +209,13 @@ test('a ratio lies within its range, bounds included', () => {
   }
 })
 
-test('texts, flags, words, functions and objects are what they say', () => {
+test('texts, flags, functions and objects are what they say', () => {
   const act = (): number => 1
   const clock = { nowMs: act }
-  const given = { name: 'orders', isLoud: true, mood: 'busy', act, clock }
+  const given = { name: 'orders', isLoud: true, act, clock }
   const reader = read(given)
   expect(reader.text('name')).toBe('orders')
   expect(reader.flag('isLoud')).toBe(true)
-  expect(reader.word('mood', ['calm', 'busy'])).toBe('busy')
   expect(reader.fn('act')).toBe(act)
   expect(reader.optionalFn('act')).toBe(act)
   expect(reader.optionalFn('hook')).toBeUndefined()
@@ -228,7 +226,6 @@ test.each([
   [{ name: '' }, "name must be a string that is not empty, got ''"],
   [{ name: 5 }, 'name must be a string that is not empty, got 5'],
   [{ isLoud: 'yes' }, "isLoud must be true or false, got 'yes'"],
-  [{ mood: 'sad' }, "mood must be one of 'calm', 'busy', got 'sad'"],
   [{ act: 'x' }, "act must be a function, got 'x'"],
   [{ hook: null }, 'hook must be a function, got null'],
   [{ clock: () => 5 }, 'clock must be an object with nowMs(), got a function clock'],
@@ -239,7 +236,6 @@ test.each([
   const readAll = (): void => {
     reader.text('name')
     reader.flag('isLoud')
-    reader.word('mood', ['calm', 'busy'])
     reader.fn('act')
     reader.optionalFn('hook')
     reader.object('clock', ['nowMs'])

@@ -318,6 +318,21 @@ test.each([
   expect(options).toEqual({ code: 'ADAPTIVE_POOL_LISTENER' })
 })
 
+// Slipped through, since each was tried with one event: a metrics client that fails wrote a stack for each acquire.
+test('without a listener for listenerFailed the process is warned once of each event, not at each time', async () => {
+  const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+  const { pool } = newTestPool()
+  const fail = (): never => {
+    throw new Error('bad listener')
+  }
+  pool.on('acquired', fail).on('released', fail)
+  for (let i = 0; i < 3; i++) await pool.use(() => i)
+  expect(warned.mock.calls.map(([message]) => /'\w+'/.exec(String(message))?.[0])).toEqual(["'acquired'", "'released'"])
+  const failed = recordEvents(pool, 'listenerFailed')
+  await pool.use(() => 3)
+  expect(failed).toHaveLength(2)
+})
+
 test('a listener for listenerFailed that throws itself ends as a warning of the process', async () => {
   const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
   const { pool } = newTestPool()
