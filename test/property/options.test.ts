@@ -325,7 +325,11 @@ const CALLS: readonly CallSpec[] = [
   WATCH,
   ACQUIRE,
   { call: 'tryAcquire', with: (options) => newPool().tryAcquire(options as object), options: { tag } },
-  { call: 'drain', with: (options) => newPool().drain(options as object), options: { timeoutMs: timeout } },
+  {
+    call: 'drain',
+    with: (options) => newPool().drain(options as object),
+    options: { timeoutMs: real({ min: 0, mayBeInfinite: true }) }, // a shutdown that has used up its time has 0 left
+  },
   {
     call: 'codel',
     with: (options) => codel(options as object),
