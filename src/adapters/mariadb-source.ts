@@ -270,6 +270,7 @@ export class MariadbSource implements Source<MariadbConnectionLike> {
       if (at >= 0) this.onChange(error)
       else this.onLeasedDied(connection, error)
     }
+    connection.removeListener('error', ignore) // of an adoption before
     connection.on('error', onError)
     this.#held.set(connection, { releaseToPool, destroy, onError })
     this.onHeld(connection)
