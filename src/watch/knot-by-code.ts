@@ -38,7 +38,7 @@ export function findByCode(leases: readonly LeaseInfo[], waiters: readonly Waite
   )
   const asking = groupsOf(weighed(waiters))
   if (held.length === 0 || asking.length === 0) return NO_KNOT
-  let blocked = 0
+  let blocked = 0 // of all leases
   let oldest: { readonly holder: Caller; readonly asker: Caller; readonly sinceMs: number } | undefined
   for (const group of held) {
     const first = group.members.reduce((a, b) => (b.caller.run < a.caller.run ? b : a))
@@ -63,17 +63,21 @@ export function findByCode(leases: readonly LeaseInfo[], waiters: readonly Waite
         oldest = { holder: first.caller, asker: asker.caller, sinceMs: first.sinceMs }
       }
     }
-    blocked += (group.weight - left) / each
+    blocked += group.weight - left
   }
-  const whole = Math.floor(blocked + 1e-6) // of sums of shares
   return {
     known: known.length,
-    blocked: whole,
-    directlyBlocked: whole, // each by a waiter of its own
+    blocked: whole(blocked / each),
+    directlyBlocked: whole(blocked), // each by a waiter of its own
     heldAt: oldest?.holder.site,
     askedAt: oldest?.asker.site,
     heldText: oldest?.holder.lease?.work?.text,
   }
+}
+
+/** Of a sum of shares. */
+function whole(sum: number): number {
+  return Math.floor(sum + 1e-6)
 }
 
 /** Who may have asked as these did, and gone on; those first who have done so nearest to the pool. */

@@ -4,7 +4,7 @@ export interface Knot {
   readonly known: number
   /** Of these, held by somebody who waits for another. */
   readonly blocked: number
-  /** Of these, held by somebody who waits himself, and not for what he has called. */
+  /** Held by somebody who waits himself, and not for what he has called: of these, or of all that they stand for. */
   readonly directlyBlocked: number
   /** Where the oldest of them was asked for, and where its holder asks now. */
   readonly heldAt: string | undefined
