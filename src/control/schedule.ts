@@ -61,8 +61,12 @@ export function schedule<S>(options: ScheduleOptions<S>): Controller<S> {
       const known = {
         ...decision,
         liveMin: Math.max(limitMin, decision.liveMin ?? 0),
-        // Within the hour, since the clock on the wall may be put forward meanwhile.
-        wakeInMs: Math.min(HOUR * MINUTE_MS, ...turnsInMs, decision.wakeInMs ?? Number.POSITIVE_INFINITY),
+        // Or at the half hour, since that is when the clock on the wall is put forward.
+        wakeInMs: Math.min(
+          HALF_HOUR_MS - (sample.epochMs % HALF_HOUR_MS),
+          ...turnsInMs,
+          decision.wakeInMs ?? Number.POSITIVE_INFINITY,
+        ),
       }
       return [next, decision.limit < limitMin ? { ...known, limit: limitMin, reason: 'scheduled-peak' } : known]
     },
@@ -100,6 +104,7 @@ function readPeak(given: Peak, at: number): ReadPeak {
 }
 
 const MINUTE_MS = 60_000
+const HALF_HOUR_MS = 30 * MINUTE_MS
 const HOUR = 60
 const DAY = 24 * HOUR
 

@@ -71,9 +71,10 @@ test('what is needed in a peak is to be open in it, whatever the inner controlle
 
 test.each([
   ['2026-03-02T08:44:50.500Z', 9_500],
-  ['2026-03-02T09:15:00Z', 45 * 60_000],
-  ['2026-03-02T10:00:00Z', 3_600_000],
-])('at %s a pool at rest is to be woken in %i ms: when a peak begins or ends, within the hour', (time, wakeInMs) => {
+  ['2026-03-02T09:35:00Z', 25 * 60_000],
+  ['2026-03-02T10:00:00Z', 1_800_000],
+  ['2026-03-02T10:20:30Z', 570_000],
+])('at %s a pool at rest is to be woken in %i ms, for a peak or at the half hour', (time, wakeInMs) => {
   expect(decisionAt(time, [LOGINS]).wakeInMs).toBe(wakeInMs)
   const sooner = { name: 'x', initial: null, step: () => [null, { limit: 9, wakeInMs: 70, reason: 'x' }] as const }
   expect(decisionAt(time, [LOGINS], { controller: sooner }).wakeInMs).toBe(70)
@@ -110,13 +111,17 @@ test('nor need anybody have come ever', async () => {
   expect(clock.timerCount).toBe(0)
 })
 
-// Slipped through, since it was looked at on days of 24 hours alone: at nine it was eight by the pool's clock.
-test('nor does the night in which summer time begins make it late', () => {
-  const more = { timeZone: 'Europe/Berlin' }
-  let at = Date.parse('2026-03-28T23:00:00Z') // 0:00, and 8:45 is in 7 h 45
-  const peakAt = Date.parse('2026-03-29T06:45:00Z')
-  while (at < peakAt) at += decisionAt(new Date(at).toISOString(), [LOGINS], more).wakeInMs as number
-  expect(at).toBe(peakAt)
+// Slipped through, since it was looked at on days of 24 hours alone, and then in the morning after: what begins within
+// an hour of the leap was late by as much.
+test.each([
+  ['Europe/Berlin', '08:45', '2026-03-28T23:10:00Z', '2026-03-29T06:45:00Z'],
+  ['Europe/Berlin', '03:30', '2026-03-29T00:35:00Z', '2026-03-29T01:30:00Z'],
+  ['Australia/Lord_Howe', '02:40', '2026-10-03T15:05:00Z', '2026-10-03T15:40:00Z'], // by half an hour
+])('nor does the night in which summer time begins make it late: %s, %s', (timeZone, from, restsAt, peakAt) => {
+  let at = Date.parse(restsAt)
+  const peak = { from, to: '10:00', limitMin: 40 }
+  while (at < Date.parse(peakAt)) at += decisionAt(new Date(at).toISOString(), [peak], { timeZone }).wakeInMs as number
+  expect(new Date(at).toISOString()).toBe(new Date(peakAt).toISOString())
 })
 
 test('says why, and keeps the name of the one it wraps', () => {
