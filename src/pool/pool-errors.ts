@@ -174,8 +174,9 @@ export class UnsupportedPoolError extends PoolError {
 }
 
 /**
- * Makes the error of a refusal that comes from a timer, or from somebody else's release: its frames would lead into the
- * pool and to no caller, and under overload, when refusals are many, they are six sevenths of what one costs (6 µs).
+ * Makes the error of a refusal that comes from a timer, a signal, or somebody else's release: its frames would lead
+ * into the pool and to no caller, and under overload, when refusals are many, they are six sevenths of what one costs
+ * (6 µs).
  * Whose acquire it was stands in their place, if he was looked at; under overload, few are.
  */
 export function withoutFrames<E extends PoolError>(caller: Caller | undefined, make: () => E): E {

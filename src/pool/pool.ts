@@ -359,29 +359,28 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   #timeOut(waiter: Waiter<T>, nowMs: number): void {
     const waitMs = nowMs - waiter.sinceMs
     const info = this.#errorInfo(this.#creator.latestFailure)
-    const error = withoutFrames(waiter.caller, () => new AcquireTimeoutError(waitMs, this.#holdersAt(nowMs), info))
-    this.#refuse(waiter, 'timedOut', nowMs, error)
+    this.#refuse(waiter, 'timedOut', nowMs, () => new AcquireTimeoutError(waitMs, this.#holdersAt(nowMs), info))
     this.#events.emit('timedOut', { waitMs, tag: waiter.tag, counts: this.counts() })
     this.#pulse(nowMs)
   }
 
   #abort(waiter: Waiter<T>, signal: AbortSignal): void {
     const nowMs = this.#clock.nowMs()
-    const error = new AcquireAbortedError(nowMs - waiter.sinceMs, this.#errorInfo(signal.reason))
-    this.#refuse(waiter, 'aborted', nowMs, error)
+    const info = this.#errorInfo(signal.reason)
+    this.#refuse(waiter, 'aborted', nowMs, () => new AcquireAbortedError(nowMs - waiter.sinceMs, info))
     this.#pulse(nowMs)
   }
 
   #shed(waiter: Waiter<T>, nowMs: number): void {
     const waitMs = nowMs - waiter.sinceMs
     const info = this.#errorInfo()
-    const error = withoutFrames(waiter.caller, () => new ShedError(waitMs, info))
-    this.#refuse(waiter, 'shed', nowMs, error)
+    this.#refuse(waiter, 'shed', nowMs, () => new ShedError(waitMs, info))
     this.#events.emit('shed', { waitMs, tag: waiter.tag, counts: this.counts() })
   }
 
   /** The one way out of the queue without a lease. */
-  #refuse(waiter: Waiter<T>, kind: RefusalKind, nowMs: number, error: Error): void {
+  #refuse(waiter: Waiter<T>, kind: RefusalKind, nowMs: number, why: () => PoolError): void {
+    const error = withoutFrames(waiter.caller, why)
     this.#observer.refused(nowMs, kind, nowMs - waiter.sinceMs)
     this.#witness?.refused(waiter.caller)
     waiter.refuse(error)
@@ -644,7 +643,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     const waiting = this.#queue.length
     for (let left = most; left > 0; left--) {
       const waiter = this.#queue.next('oldest')
-      if (waiter !== undefined) this.#refuse(waiter, kind, nowMs, withoutFrames(waiter.caller, why))
+      if (waiter !== undefined) this.#refuse(waiter, kind, nowMs, why)
     }
     return waiting
   }

@@ -507,17 +507,21 @@ test('a refusal that comes from the pool’s own turn has no frames, which would
 })
 
 // Slipped through, since nobody had read an error as whoever has to find out which of his calls it was.
-test.each<[string, TestPoolOptions, (given: Awaited<ReturnType<typeof newBusyPool>>) => unknown]>([
+test.each<
+  [string, TestPoolOptions, (given: Awaited<ReturnType<typeof newBusyPool>>, request: AbortController) => unknown]
+>([
   ['times out', {}, ({ clock }) => clock.advance(100)],
   ['is shed', { queue: shedsLate() }, ({ clock, lease }) => clock.advance(50).then(() => lease.release())],
   ['outlasts a drain', {}, ({ clock, pool }) => Promise.all([pool.drain({ timeoutMs: 10 }), clock.advance(10)])],
+  ['is aborted', {}, (_, request) => request.abort()],
 ])('the stack of an acquire that %s ends in who asked for it, where that was looked at', async (_, options, refuse) => {
   const given = await newBusyPool({ acquireTimeoutMs: 100, watch: { callSitesPerSecond: 1_000 }, ...options })
+  const request = new AbortController()
   async function chargeCard() {
-    await given.pool.acquire()
+    await given.pool.acquire({ signal: request.signal })
   }
   const waiting = watch(chargeCard())
-  await refuse(given)
+  await refuse(given, request)
   await settled()
   const { name, message, stack } = waiting.error as Error
   const frames = stack?.slice(`${name}: ${message}`.length)
