@@ -192,13 +192,18 @@ const DOUBLED_RATIO = 1.9
  * that is taken back: waiting for certainty costs more than another trial.
  */
 const LIKELY_SIGMAS = 1
+/**
+ * More that has failed before is given up when it is likelier than not to have failed again: as long as it lasts, it
+ * crowds a backend that was found to be full, for all who share it. What pays does so at once.
+ */
+const AGAIN_SIGMAS = 0.5
 /** Of leases longer than this, in ms, a trial sees so few that every third one of a pool that is too small fails. */
 const LONG_LEASE_MS = 300
 
 function judgeMore(state: HybridState, from: Arm, sample: Sample, elasticityMin: number): Step {
   const { arm } = state
   const sigmas = compare(from, arm, elasticityMin)
-  const isDecisive = Math.abs(sigmas) >= SIGMAS
+  const isDecisive = Math.abs(sigmas) >= SIGMAS || (state.moreFailed && sigmas <= -AGAIN_SIGMAS)
   if (!isDecisive && tellsMore(state, from) && !isTurnOver(state, sample)) return hold(state, sample, 'probing')
   const sigmasUnloaded = compare(from, arm, UNLOADED_ELASTICITY)
   const isDoubled = arm.limit >= DOUBLED_RATIO * from.limit

@@ -74,10 +74,23 @@ const ROW_LOCKS = curveBackend({
 test('four that start under a fifth more than the database can do have not crowded it two seconds later', {
   timeout: 60_000,
 }, async () => {
+  expect(await servedOfRowLocks(60_000)).toBeGreaterThan(0.6)
+})
+
+// Slipped through: every sixteen seconds all tried more, in vain, until they were certain of it, and had crowded it for as
+// long as that took, and for as long again.
+test('four that go on for minutes under a fifth more than the database can do lose little to trials of more', {
+  timeout: 60_000,
+}, async () => {
+  expect(await servedOfRowLocks(240_000)).toBeGreaterThan(0.69)
+})
+
+/** The share served in time, mean of some seeds: at best .82, since the rest is more than the database can do. */
+async function servedOfRowLocks(durationMs: number): Promise<number> {
   const served: number[] = []
   for (const seed of [1, 2, 3, 4, 5, 6]) {
-    const { summary } = await simulate({ ...FOUR, seed, workload: poisson(504), backend: ROW_LOCKS })
+    const { summary } = await simulate({ ...FOUR, seed, durationMs, workload: poisson(504), backend: ROW_LOCKS })
     served.push(summary.withinSlo / summary.offered)
   }
-  expect(served.reduce((sum, share) => sum + share) / served.length).toBeGreaterThan(0.6)
-})
+  return served.reduce((sum, share) => sum + share) / served.length
+}
