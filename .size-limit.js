@@ -5,12 +5,12 @@
 const node = (config) => ({ ...config, platform: 'node', format: 'esm' })
 
 export default [
-  { name: 'adaptive-pool, all of it', path: 'dist/index.js', limit: '67.9 kB', gzip: true, modifyEsbuildConfig: node },
+  { name: 'adaptive-pool, all of it', path: 'dist/index.js', limit: '68.3 kB', gzip: true, modifyEsbuildConfig: node },
   {
     name: 'adaptive-pool, createPool alone',
     path: 'dist/index.js',
     import: '{ createPool }',
-    limit: '46.7 kB',
+    limit: '47.1 kB',
     gzip: true,
     modifyEsbuildConfig: node,
   },

@@ -13,3 +13,16 @@ export function nameDoors(object: object, ...names: readonly string[]): void {
 export function isDoor(functionName: string | null | undefined): boolean {
   return functionName?.includes(DOOR) === true
 }
+
+/** What the name of a `use` begins with. No door: that is the handle's, above it. */
+const USE = 'adaptive-pool:use '
+
+/** Marks the function in which a pool awaits what a caller does with a lease: who asks under it holds one already. */
+export function nameUse(use: (...args: never[]) => Promise<unknown>, pool: string): void {
+  Object.defineProperty(use, 'name', { value: USE + pool })
+}
+
+/** Is it the `use` of that pool, or, where none is given, of any? */
+export function isUse(functionName: string | null | undefined, pool?: string): boolean {
+  return pool === undefined ? functionName?.includes(USE) === true : functionName === USE + pool
+}

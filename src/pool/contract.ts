@@ -151,6 +151,8 @@ export interface Caller {
   readonly site: string | undefined
   /** The whole way from the application to the pool, innermost first; empty: not known. Costs more than `site`. */
   readonly path: readonly CodePlace[]
+  /** Whether it asked within a `use()` of the pool of that name, and so holds a lease of it. */
+  isWithinUse?(pool: string): boolean
   /** The same for those who asked in one run of code, without an `await` between them; of later ones it is higher. */
   readonly run: number
   /** Whether its async context was followed: only then `above` says anything. */

@@ -3,6 +3,7 @@ import { type AsyncScope, clockInScope } from '../base/async-scope.ts'
 import { atOnce } from '../base/at-once.ts'
 import { type Clock, TIMER_DELAY_MS_MAX, type Timer } from '../base/clock.ts'
 import { type Deferred, deferred } from '../base/deferred.ts'
+import { nameUse } from '../base/door.ts'
 import type { Emitter } from '../base/emitter.ts'
 import { show } from '../base/options.ts'
 import type { Random } from '../base/random.ts'
@@ -162,6 +163,7 @@ export class Pool<T> implements Gate<T>, Lender<T> {
   constructor(parts: PoolParts<T>) {
     const { options, source, clock, scope, manner = OWN_MANNER } = parts
     this.#parts = parts
+    nameUse(this.use, parts.name)
     this.#manner = manner
     this.#idle = new IdleSet<T>(manner.lends)
     this.#queue = new WaiterQueue<T>()
@@ -222,8 +224,11 @@ export class Pool<T> implements Gate<T>, Lender<T> {
     return lease
   }
 
-  /** @see PoolHandle.use */
-  async use<R>(fn: (resource: T, lease: Lease<T>) => R | Promise<R>, options?: AcquireOptions): Promise<R> {
+  /** @see PoolHandle.use; each pool has one of its own, for the sake of its name. */
+  readonly use = async <R>(
+    fn: (resource: T, lease: Lease<T>) => R | Promise<R>,
+    options?: AcquireOptions,
+  ): Promise<R> => {
     if (typeof fn !== 'function') throw new TypeError(`use: fn must be a function, got ${show(fn)}`)
     const lease = (await this.acquire(options)) as PoolLease<T>
     let result: R

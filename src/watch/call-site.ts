@@ -1,7 +1,7 @@
 import { findSourceMap } from 'node:module'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { isDoor } from '../base/door.ts'
+import { isDoor, isUse } from '../base/door.ts'
 import type { CodePlace } from '../pool/contract.ts'
 
 /** A stack as V8 keeps it: walking it is what costs; what its frames say is read when somebody wants to know. */
@@ -81,6 +81,11 @@ export function pathOf(frames: readonly Frame[]): readonly CodePlace[] {
 
 /** Whatever has called the last place of a path, and does not await it: Node, or what is beyond the frames kept. */
 export const CALLED: CodePlace = { site: '', at: 0, fn: '', isAsync: false }
+
+/** Has a `use` of that pool called what leads here? Not that by which he came in. */
+export function isWithinUse(frames: readonly Frame[], pool: string): boolean {
+  return frames.slice(doorIn(frames) + 1).some((frame) => isUse(frame.getFunctionName(), pool))
+}
 
 /** What goes on after an `await` is called by nobody, or from Node's queue of microtasks. */
 function isCalled(frames: readonly Frame[], at: number): boolean {
@@ -232,6 +237,6 @@ function ownFile(): string {
 }
 
 function isOurs(what: string, file: string): boolean {
-  if (isDoor(what)) return true
+  if (isDoor(what) || isUse(what)) return true
   return OWN_FOLDER !== undefined && file.startsWith(OWN_FOLDER) && /^[\\/]/.test(file.slice(OWN_FOLDER.length))
 }

@@ -2,6 +2,7 @@ import type { LeaseInfo, WaiterInfo } from '../pool/contract.ts'
 import { findByCode } from './knot-by-code.ts'
 import { findByContext } from './knot-by-context.ts'
 import { findByTurn } from './knot-by-turn.ts'
+import { findByUse } from './knot-by-use.ts'
 import { type Knot, NO_KNOT } from './knot-found.ts'
 
 /** A queue longer than this is judged by its beginning. */
@@ -17,18 +18,26 @@ const KNOWN_MIN = 3
  * Contexts are certain, and so is who went on from a query; but where somebody's connection is taken for him after an
  * `await`, as by most ORMs, Node 24 gives him none of the context in which that was. Where too few are known, or nobody
  * asks under any, code tells: at once of holders whose queries are seen, since who waits for a query is none; of others
- * once it is unlikely that they do.
+ * once it is unlikely that they do. Where their code does not lead to them, it may lead to a `use()` that they are in.
  *
  * @param isSilent nothing has come back for several times what a lease takes
+ * @param pool its name
  */
-export function findKnot(leases: Iterable<LeaseInfo>, waiters: Iterable<WaiterInfo>, isSilent: boolean): Knot {
+export function findKnot(
+  leases: Iterable<LeaseInfo>,
+  waiters: Iterable<WaiterInfo>,
+  isSilent: boolean,
+  pool: string,
+): Knot {
   const out = [...leases]
   const queue = firstOf(waiters, WAITERS_LOOKED_AT)
   const byTurn = findByTurn(out, queue)
   if (isKnotted(byTurn, out.length)) return byTurn
   const byContext = findByContext(out, queue)
   if (byContext.known >= knownMin(out.length) && byContext.blocked > 0) return byContext
-  return isSilent || out.every(({ work }) => work !== undefined) ? findByCode(out, queue) : NO_KNOT
+  const byCode = isSilent || out.every(({ work }) => work !== undefined) ? findByCode(out, queue) : NO_KNOT
+  const byUse = isSilent && !isKnotted(byCode, out.length) ? findByUse(out, queue, pool) : NO_KNOT
+  return isKnotted(byUse, out.length) ? byUse : byCode
 }
 
 /**

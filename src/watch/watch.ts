@@ -284,7 +284,7 @@ export class Watch {
    * could end his, and for seconds after all are about to: by so much they are taken to be younger, and for a reclaim.
    */
   #look(nowMs: number, { limit, inUse, waiters, idle }: PoolCounts, isStill: boolean): Insight {
-    const { leases, waiters: whoWaits, profiler, options } = this.#parts
+    const { leases, waiters: whoWaits, poolName, profiler, options } = this.#parts
     if (inUse === 0) return NO_INSIGHT
     const longMs = this.#signals.leaseLongMs
     const { sample, ceiling } = this.#observed ?? { sample: NO_SAMPLE, ceiling: limit }
@@ -313,7 +313,7 @@ export class Watch {
       leakedMs: (longestMs) => leaseAgeMs ?? Math.max(learnedMs, LEAKED_TIMES_LONGEST * longestMs),
     })
     const isSilent = silentMs >= SILENT_LEASES * leaseMs
-    const knot = isStill && waiters > 0 && idle === 0 ? findKnot(leases(), whoWaits(), isSilent) : NO_KNOT
+    const knot = isStill && waiters > 0 && idle === 0 ? findKnot(leases(), whoWaits(), isSilent, poolName) : NO_KNOT
     return { ...NO_INSIGHT, overdue, knot }
   }
 

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage, executionAsyncResource } from 'node:async_hooks'
 import type { Caller, CodePlace, LeaseInfo, LeaseWitness, LiveCounts } from '../pool/contract.ts'
-import { type Frame, framesOf, pathOf, type Stack, siteOf, takeStack } from './call-site.ts'
+import { type Frame, framesOf, isWithinUse, pathOf, type Stack, siteOf, takeStack } from './call-site.ts'
 
 /** What a witness is made of. */
 export interface WitnessParts {
@@ -25,6 +25,11 @@ const LOOKS = [16, 24, 32] as const
 /** Where so many times more ask than could be looked at, fewer are sample enough, but of those who have to wait. */
 const LOOKS_WHEN_BUSY = [4, 8, 32] as const
 const BUSY_TIMES = 3
+/**
+ * And so many more, once, of those who have to wait while nothing has come back yet: of a process that begins with a
+ * burst, and is stuck at once, nothing else would ever be known.
+ */
+const LOOKS_AT_FIRST = 224
 /** Everything stands still: no lease has ended for so long, in ms, and for so many times what one takes. */
 const STILL_MS_MIN = 250
 const STILL_LEASES = 2
@@ -72,6 +77,7 @@ export class Witness implements LeaseWitness {
   /** Leases passed on at that moment, by somebody who has not asked again. */
   #passedOn = 0
   #leaseMs = 0
+  #looksAtFirst = LOOKS_AT_FIRST
   #contexts: AsyncLocalStorage<CallerRecord> | undefined
   /** Whose holder goes on now: the queries on it have ended in this turn of the event loop. */
   #resumed: LeaseInfo | undefined
@@ -102,7 +108,8 @@ export class Witness implements LeaseWitness {
   #see(situation: typeof CALM | typeof CROWDED | typeof FULL, nowMs: number): Caller | undefined {
     if (this.#isBlind) return undefined
     if (nowMs >= this.#nextRowAtMs) this.#startRow(nowMs)
-    const stack = this.#looks < this.#looksOf(situation) ? takeStack() : undefined
+    const isLookedAt = this.#looks < this.#looksOf(situation) || this.#isLookedAtFirst(situation)
+    const stack = isLookedAt ? takeStack() : undefined
     let mayHaveGivenBack = false
     if (situation !== FULL) this.#moved(nowMs)
     else {
@@ -119,7 +126,7 @@ export class Witness implements LeaseWitness {
     caller.resumed = resumed
     caller.mayHaveGivenBack ||= mayHaveGivenBack
     // As if all looks could be taken: else the few would stand for all who come in the rest of the row.
-    if (stack !== undefined) this.#standForOthers(caller, LOOKS[situation] - this.#looks)
+    if (stack !== undefined) this.#standForOthers(caller, Math.max(1, LOOKS[situation] - this.#looks))
     return caller
   }
 
@@ -141,6 +148,10 @@ export class Witness implements LeaseWitness {
       this.#stillRun = run
     }
     return this.#stillHalves === 2
+  }
+
+  #isLookedAtFirst(situation: typeof CALM | typeof CROWDED | typeof FULL): boolean {
+    return situation === FULL && this.#leaseMs === 0 && this.#looksAtFirst-- > 0
   }
 
   #looksOf(situation: typeof CALM | typeof CROWDED | typeof FULL): number {
@@ -293,6 +304,10 @@ class CallerRecord implements Caller {
 
   get path(): readonly CodePlace[] {
     return pathOf(this.#read())
+  }
+
+  isWithinUse(pool: string): boolean {
+    return isWithinUse(this.#read(), pool)
   }
 
   #read(): readonly Frame[] {

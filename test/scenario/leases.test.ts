@@ -49,6 +49,68 @@ test('a nested-acquire deadlock is reported within a window, with both call site
   expect(warnings.map(({ kind }) => kind)).not.toContain('slow-leases')
 })
 
+// Slipped through: of a function that returns what use() promises, and does not await it, no stack knows any more.
+test.each([0, 5])(
+  'a deadlock of use() %i ms into use() is reported, though neither is awaited where it is asked for',
+  async (forMs) => {
+    const clock = new VirtualClock()
+    const { pool, warnings } = await warnedPool({ clock, watch: { callSitesPerSecond: 1_000 } })
+    await clock.advance(1)
+    const audit = () => pool.use(() => {})
+    async function saveOrder() {
+      return pool.use(async () => {
+        if (forMs > 0) await pause(clock, forMs)
+        return audit()
+      })
+    }
+    const all = Array.from({ length: 4 }, () => saveOrder().catch(() => {}))
+    await clock.advance(250)
+    const knot = warnings.find(({ kind }) => kind === 'self-deadlock')
+    expect(knot?.message).toMatch(/Held at saveOrder \(.*leases\.test\.ts.*asked again at audit \(.*leases\.test\.ts/)
+    await clock.advance(3_000)
+    await Promise.all(all)
+  },
+)
+
+test('who waits within the use() of another pool holds none of this one', async () => {
+  const clock = new VirtualClock()
+  const { pool, warnings } = await warnedPool({ clock, watch: { callSitesPerSecond: 1_000 } })
+  const other = createPool({ name: 'other', clock, create: async () => ({}), destroy: () => {}, limitMax: 20 })
+  await clock.advance(1)
+  const slow = async () => other.use(() => pool.use(() => pause(clock, 800)))
+  const all: Promise<unknown>[] = []
+  for (let i = 0; i < 12; i++) {
+    all.push(slow().catch(() => {}))
+    await clock.advance(1)
+  }
+  await clock.advance(4_000)
+  await Promise.all(all)
+  expect(warnings.map(({ kind }) => kind)).not.toContain('self-deadlock')
+})
+
+// Slipped through: those who held the leases and asked again were behind fifty who only waited, and nobody looked at them.
+test('a deadlock right after a burst with which a process begins is reported', async () => {
+  const clock = new VirtualClock()
+  const { pool, warnings } = await warnedPool({ clock, watch: { callSitesPerSecond: 300 } })
+  await clock.advance(1)
+  async function saveOrder() {
+    const first = await pool.acquire()
+    await pause(clock, 5)
+    const second = await pool.acquire()
+    second.release()
+    first.release()
+  }
+  const all = Array.from({ length: 60 }, () => saveOrder().catch(() => {}))
+  await clock.advance(250)
+  expect(warnings.map(({ kind }) => kind)).toContain('self-deadlock')
+  await clock.advance(60_000)
+  await Promise.all(all)
+})
+
+function pause(clock: VirtualClock, forMs: number): Promise<void> {
+  return new Promise((resolve) => void clock.startTimer(forMs, resolve))
+}
+
 // Slipped through: every deadlock of the tests came undone, by its timeouts, before anything was overdue.
 test('a deadlock that lasts for a minute is told of as nothing else', async () => {
   const clock = new VirtualClock()

@@ -29,8 +29,8 @@ function standstill({ isFollowingCheap = false, inUse = 0 } = {}) {
     wait: async () => {
       waiters.push({ tag: undefined, sinceMs: atMs, caller: ask() })
     },
-    isKnot: () => isKnotted(findKnot(leases, waiters, true), leases.length),
-    knot: () => findKnot(leases, waiters, true),
+    isKnot: () => isKnotted(findKnot(leases, waiters, true, 'orders'), leases.length),
+    knot: () => findKnot(leases, waiters, true, 'orders'),
   }
 }
 
@@ -43,7 +43,7 @@ test('who has gone on in the function in which the leases were asked for, and as
   for (let i = 0; i < 4; i++) await handler()
   expect(isKnot()).toBe(true)
   expect(knot()).toMatchObject({ known: 4, blocked: 4 })
-  expect(isKnotted(findKnot(leases, waiters, false), 4)).toBe(false) // as long as leases may still come back
+  expect(isKnotted(findKnot(leases, waiters, false, 'orders'), 4)).toBe(false) // as long as leases may still come back
 })
 
 test('so does who asks in a function that it has called', async () => {

@@ -28,6 +28,7 @@ test('when every holder waits for another lease, it is a knot, and both places a
     holders.map(({ lease }) => lease),
     holders.map((one) => asker('inner.ts:2', one)),
     false,
+    'orders',
   )
   expect(knot).toMatchObject({ known: 4, blocked: 4, heldAt: 'outer.ts:1', askedAt: 'inner.ts:2' })
   expect(isKnotted(knot, 4)).toBe(true)
@@ -39,6 +40,7 @@ test('holders who work while others wait are none', () => {
     holders.map(({ lease }) => lease),
     [asker('inner.ts:2', holders[0]), asker('elsewhere.ts:3')],
     true,
+    'orders',
   )
   expect(isKnotted(knot, 4)).toBe(false)
 })
@@ -53,6 +55,7 @@ test('a context that was handed on from caller to caller is none, though all of 
     holders.map(({ lease }) => lease),
     [asker('worker.ts:1', above), asker('worker.ts:1', above)],
     false,
+    'orders',
   )
   expect(knot).toMatchObject({ blocked: 4, directlyBlocked: 1 })
   expect(isKnotted(knot, 4)).toBe(false)
@@ -60,12 +63,12 @@ test('a context that was handed on from caller to caller is none, though all of 
 
 test('a single lease whose holder waits is a knot by itself', () => {
   const one = holder('outer.ts:1')
-  expect(isKnotted(findKnot([one.lease], [asker('inner.ts:2', one)], false), 1)).toBe(true)
+  expect(isKnotted(findKnot([one.lease], [asker('inner.ts:2', one)], false, 'orders'), 1)).toBe(true)
 })
 
 test('what is known of a tenth of the leases decides nothing', () => {
   const one = holder('outer.ts:1')
-  expect(isKnotted(findKnot([one.lease], [asker('inner.ts:2', one)], false), 10)).toBe(false)
+  expect(isKnotted(findKnot([one.lease], [asker('inner.ts:2', one)], false, 'orders'), 10)).toBe(false)
 })
 
 test('places are those of somebody who was looked at, if there is one', () => {
@@ -74,6 +77,7 @@ test('places are those of somebody who was looked at, if there is one', () => {
     holders.map(({ lease }) => lease),
     holders.map((one) => asker('inner.ts:2', one)),
     false,
+    'orders',
   )
   expect(knot).toMatchObject({ heldAt: 'outer.ts:1', askedAt: 'inner.ts:2' })
 })
@@ -84,7 +88,7 @@ test('so it is when each went on from a query on his lease, and what he asked th
     const { caller, ...waiter } = asker('inner.ts:2')
     return { ...waiter, caller: { ...caller, resumed } }
   })
-  const knot = findKnot(leases, waiters, false)
+  const knot = findKnot(leases, waiters, false, 'orders')
   expect(knot).toMatchObject({
     known: 4,
     blocked: 4,
@@ -94,7 +98,7 @@ test('so it is when each went on from a query on his lease, and what he asked th
   })
   expect(isKnotted(knot, 4)).toBe(true)
   for (const { work } of leases.slice(1)) Object.assign(work as object, { runningSinceMs: 1 })
-  expect(isKnotted(findKnot(leases, waiters, false), 4)).toBe(false)
+  expect(isKnotted(findKnot(leases, waiters, false, 'orders'), 4)).toBe(false)
 })
 
 // Slipped through, since of the four leases of which it was tried too few are followed on Node 24.
@@ -108,5 +112,5 @@ test('nor is it none because the contexts do not show it: an ORM takes the conne
     const { caller, ...waiter } = asker('inner.ts:2')
     return { ...waiter, caller: { ...caller, resumed } }
   })
-  expect(isKnotted(findKnot(leases, waiters, false), 4)).toBe(true)
+  expect(isKnotted(findKnot(leases, waiters, false, 'orders'), 4)).toBe(true)
 })

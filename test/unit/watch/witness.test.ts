@@ -7,7 +7,7 @@ import type { Caller, LeaseInfo } from '../../../src/pool/contract.ts'
 import { Witness } from '../../../src/watch/witness.ts'
 import { countsByHand } from '../../support/counts-by-hand.ts'
 
-function newWitness({ inUse = 0, waiters = 0, sitesPerMs = 1, isFollowingCheap = false } = {}) {
+function newWitness({ inUse = 0, waiters = 0, sitesPerMs = 1, isFollowingCheap = false, isNew = false } = {}) {
   const counts = {
     ...countsByHand({ limit: 10, inUse, waiters }),
     oldestWaitSinceMs: undefined,
@@ -20,6 +20,8 @@ function newWitness({ inUse = 0, waiters = 0, sitesPerMs = 1, isFollowingCheap =
     isFollowingCheap,
     ended: (lease, _, weight) => ended.push([lease, weight]),
   })
+  if (!isNew) witness.ended({ tag: 'first', sinceMs: 0 }, 1)
+  ended.length = 0
   /** How many of so many who ask at that moment are looked at. */
   const seen = (times: number, atMs: number) =>
     Array.from({ length: times }, () => witness.asked(atMs)).filter((caller) => caller !== undefined).length
@@ -71,6 +73,16 @@ test('sixteen in a row are seen while the pool is calm, eight more when it is cr
   expect(seen(200, 2)).toBe(8)
   expect(seen(200, 31)).toBe(0)
   expect(seen(200, 32)).toBe(32) // one row every 32 ms, whoever comes
+})
+
+// Slipped through: those who took the first leases and waited at once for more were behind sixty who only waited, and
+// that all of them were stuck was told as a pool that is too small.
+test('two hundred more are seen, once, of those who wait before anything has come back', () => {
+  const { counts, seen } = newWitness({ isNew: true })
+  counts.inUse = 10
+  expect(seen(100, 0)).toBe(100)
+  expect(seen(1_000, 1)).toBe(32 + 224 - 100)
+  expect(seen(1_000, 32)).toBe(32)
 })
 
 test('where three times as many ask as can be looked at, four of the calm are seen, four more when it is crowded, and all who can be where it is full', () => {
