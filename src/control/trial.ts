@@ -109,15 +109,29 @@ function isSwamped({ leases }: HybridState): boolean {
   return leases.recentMs > SWAMPED_RATIO * unloadedLeaseMs(leases)
 }
 
+/** Leases this many times as long as they have ever been, and longer than so many ms. */
+const COLLAPSED_RATIO = 30
+const COLLAPSED_LEASE_MS = 1_000
+
+/**
+ * Hardly anything comes back, as from a database whose statements wait for each other's locks: more make that worse,
+ * and each process sees so few leases end that chance judges its trials. By Little's law, since those that end tell
+ * nothing of those that do not.
+ */
+function hasCollapsed({ completions, inUseMs }: Arm, { leastMs }: LeaseTimes): boolean {
+  return inUseMs > Math.max(COLLAPSED_LEASE_MS, COLLAPSED_RATIO * leastMs) * (completions + 0.5)
+}
+
 /** Either is tried at once until it has failed under this pressure, and then in turns. */
 function turnOf(state: HybridState, sample: Sample): Turn | undefined {
-  const { moreFailed, lessFailed, lessAtMs, turnOverMs, limitedBy } = state
+  const { arm, leases, moreFailed, lessFailed, lessAtMs, turnOverMs, limitedBy } = state
   if (!isStep(sample)) return undefined
   const isLess = !lessFailed && (moreFailed || limitedBy === 'backend')
   const atOnce = isLess ? 'less' : 'more'
   const inTurn = sample.epochMs < turnOverMs ? undefined : turnAt(sample)
   const turn = moreFailed && lessFailed ? inTurn : atOnce
-  return turn === 'less' && sample.atMs < lessAtMs ? undefined : turn
+  const isInVain = turn === 'less' ? sample.atMs < lessAtMs : moreFailed && hasCollapsed(arm, leases)
+  return isInVain ? undefined : turn
 }
 
 /** Leases take no longer than they do on a backend that has nothing else to do: it would do no more for fewer. */
@@ -222,12 +236,12 @@ function judgeMore(state: HybridState, from: Arm, sample: Sample, elasticityMin:
 function judgeLess(state: HybridState, from: Arm, sample: Sample, elasticityMin: number, beforeGuess?: Arm): Step {
   const { arm } = state
   const sigmas = compare(arm, from, elasticityMin)
-  // Back to a guess only where it is certain: what it brought was likely too much.
-  const isGuess = beforeGuess !== undefined
-  if (isGuess && sigmas > 0 && isCrowdThere(arm, beforeGuess)) return hold(state, sample, 'probing')
-  const isDecisive = Math.abs(sigmas) >= SIGMAS || (!isGuess && sigmas >= LIKELY_SIGMAS)
+  if (beforeGuess !== undefined && sigmas > 0 && isCrowdThere(arm, beforeGuess)) return hold(state, sample, 'probing')
+  // Back to a guess, or to where hardly anything came back, only where it is certain: it was likely too much.
+  const isTooMuch = beforeGuess !== undefined || hasCollapsed(from, state.leases)
+  const isDecisive = Math.abs(sigmas) >= SIGMAS || (!isTooMuch && sigmas >= LIKELY_SIGMAS)
   if (!isDecisive && tellsMore(state, from) && !isTurnOver(state, sample)) return hold(state, sample, 'probing')
-  if (sigmas > (isGuess ? LIKELY_SIGMAS : 0)) return lessFailed(state, from, sample)
+  if (sigmas > (isTooMuch ? LIKELY_SIGMAS : 0)) return lessFailed(state, from, sample)
   const next = { ...state, ...backendLimited(arm.limit), tried: arm, moreFailed: true, lessFailed: false }
   return keep(next, sample)
 }

@@ -358,6 +358,31 @@ describe('a backlog', () => {
   })
 })
 
+describe('leases that take fifty times as long as before', () => {
+  function reasonsOf(leaseMs: (inUse: number) => number) {
+    const steps = flow(hybrid(), {
+      limit: 30,
+      limitMin: 10,
+      durationMs: 180_000,
+      arrivalsPerSecond: () => 150,
+      leaseMs: (inUse, atMs) => (atMs < 5_000 ? 40 : leaseMs(inUse)),
+    })
+    return { reasons: steps.map(({ reason }) => reason), limit: steps.at(-1)?.limit ?? 0 }
+  }
+
+  // Slipped through: of four real processes whose database was crowded with statements that waited for each other's locks,
+  // each tried more every sixteen seconds, and by chance kept it, until the run was over.
+  test('since they are too many: once more has failed for sure, it is not tried again', () => {
+    const { reasons, limit } = reasonsOf((inUse) => 200 * inUse)
+    expect(reasons.filter((reason) => reason === 'probe-up').length).toBeLessThanOrEqual(2)
+    expect(limit).toBe(10)
+  })
+
+  test('by themselves: more is tried, and kept', () => {
+    expect(reasonsOf(() => 2_000).limit).toBeGreaterThan(100)
+  })
+})
+
 // One more each 100 ms began every measurement anew, so that there was no trial: four seconds of a growing queue.
 test('a rise that is seen little by little does not put off the trial that would meet it', () => {
   // Leases of 20 ms in calm, and of 25 later: what is known of them is a little short, and so is what demand asks for.
