@@ -61,8 +61,9 @@ type Settings = Required<Omit<HybridOptions, 'learnt'>>
  *    times. So under pressure that demand does not explain, the limit is raised by half and kept only if completions
  *    follow; then lowered by a quarter, by half where leases take five times as long as unloaded, and kept if they do
  *    not suffer; not where leases take no longer than unloaded, since fewer would be served no faster. What has failed
- *    is tried again in turns, at the same time in all processes that share the backend. Where no lease ends there is
- *    nothing to compare, and it is doubled until that helps, each time after twice as long.
+ *    is tried again in turns, at the same time in all processes that share the backend; more not where hardly any lease
+ *    ends. Where none does there is nothing to compare, and the limit is doubled until that helps, each time after
+ *    twice as long.
  * 3. *Ceiling*: while leases take longer than unloaded, demand is believed only up to twice what the backend has been
  *    seen to complete (retries are arrivals too), and not beyond what was tried in vain.
  * 4. *Actuator*: up at once, at most × 4 a step; down by at most a fifth each `calmMs` without pressure, never below
