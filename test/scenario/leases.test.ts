@@ -4,6 +4,7 @@ import { littlesLaw } from '../../src/control/littles-law.ts'
 import { createPool } from '../../src/create-pool.ts'
 import { VirtualClock } from '../../src/sim/virtual-clock.ts'
 import type { Warning } from '../../src/watch/warning.ts'
+import { sleep } from '../support/sleep.ts'
 
 /** A pool of four, and the warnings that it gives. */
 async function warnedPool(options: Partial<Parameters<typeof createPool<object>>[0]> = {}) {
@@ -59,7 +60,7 @@ test.each([0, 5])(
     const audit = () => pool.use(() => {})
     async function saveOrder() {
       return pool.use(async () => {
-        if (forMs > 0) await pause(clock, forMs)
+        if (forMs > 0) await sleep(clock, forMs)
         return audit()
       })
     }
@@ -77,7 +78,7 @@ test('who waits within the use() of another pool holds none of this one', async 
   const { pool, warnings } = await warnedPool({ clock, watch: { callSitesPerSecond: 1_000 } })
   const other = createPool({ name: 'other', clock, create: async () => ({}), destroy: () => {}, limitMax: 20 })
   await clock.advance(1)
-  const slow = async () => other.use(() => pool.use(() => pause(clock, 800)))
+  const slow = async () => other.use(() => pool.use(() => sleep(clock, 800)))
   const all: Promise<unknown>[] = []
   for (let i = 0; i < 12; i++) {
     all.push(slow().catch(() => {}))
@@ -95,7 +96,7 @@ test('a deadlock right after a burst with which a process begins is reported', a
   await clock.advance(1)
   async function saveOrder() {
     const first = await pool.acquire()
-    await pause(clock, 5)
+    await sleep(clock, 5)
     const second = await pool.acquire()
     second.release()
     first.release()
@@ -106,10 +107,6 @@ test('a deadlock right after a burst with which a process begins is reported', a
   await clock.advance(60_000)
   await Promise.all(all)
 })
-
-function pause(clock: VirtualClock, forMs: number): Promise<void> {
-  return new Promise((resolve) => void clock.startTimer(forMs, resolve))
-}
 
 // Slipped through: every deadlock of the tests came undone, by its timeouts, before anything was overdue.
 test('a deadlock that lasts for a minute is told of as nothing else', async () => {
@@ -153,7 +150,7 @@ test.each([0, 5])('a deadlock that has come undone is told as nothing else, with
   for (let ms = 0; ms < 3_000; ms += 10) {
     const page = async () => {
       const lease = await pool.acquire({ tag: 'page' })
-      await new Promise<void>((resolve) => clock.startTimer(pageMs, resolve))
+      await sleep(clock, pageMs)
       lease.release()
     }
     if (pageMs > 0) page()
@@ -167,10 +164,9 @@ test.each([0, 5])('a deadlock that has come undone is told as nothing else, with
 test('leases that were forgotten do not pass for slow ones', async () => {
   const clock = new VirtualClock()
   const { pool, warnings } = await warnedPool({ clock, limitMax: 6, limitInitial: 6, warmUp: 0 })
-  const sleep = (ms: number) => new Promise<void>((resolve) => clock.startTimer(ms, resolve))
   const hold = async (isForgotten: boolean) => {
     const lease = await pool.acquire({ tag: isForgotten ? 'export' : 'page' })
-    await sleep(5)
+    await sleep(clock, 5)
     if (!isForgotten) lease.release()
   }
   for (let i = 0; i < 900; i++) {
@@ -190,10 +186,9 @@ test.each([
   async (_, limitMax, jobs, text) => {
     const clock = new VirtualClock()
     const { pool, warnings } = await warnedPool({ clock, limitMax, limitInitial: limitMax, warmUp: limitMax })
-    const sleep = (ms: number) => new Promise<void>((resolve) => clock.startTimer(ms, resolve))
     const lend = async (tag: string, forMs: number) => {
       const lease = await pool.acquire({ tag })
-      await (text === undefined ? sleep(forMs) : lease.measure(text, () => sleep(forMs)))
+      await (text === undefined ? sleep(clock, forMs) : lease.measure(text, () => sleep(clock, forMs)))
       lease.release()
     }
     for (let atMs = 0; atMs < 60_000; atMs += 200) {
@@ -217,14 +212,13 @@ async function calmPoolWithJob(
   const clock = new VirtualClock()
   const { pool, warnings } = await warnedPool({ clock })
   const random = seededRandom(seed)
-  const sleep = (ms: number) => new Promise<void>((resolve) => clock.startTimer(ms, resolve))
   const lend = async (tag: string, forMs: number, asks: string | undefined) => {
     const lease = await pool.acquire({ tag })
-    await (asks === undefined ? sleep(forMs) : lease.measure(asks, () => sleep(forMs)))
+    await (asks === undefined ? sleep(clock, forMs) : lease.measure(asks, () => sleep(clock, forMs)))
     lease.release()
   }
   const work = async (first: number) => {
-    await sleep(1_500 * first)
+    await sleep(clock, 1_500 * first)
     for (;;) await lend('job', jobMs, text)
   }
   for (let atMs = 0; atMs < untilMs; atMs += 10) {
@@ -258,11 +252,10 @@ test.each([
 ] as const)('a backend ten times as slow is told of where there is room for all: %s', async (_, slow, expected) => {
   const clock = new VirtualClock()
   const { pool, warnings } = await warnedPool({ clock, limitMax: 100, limitInitial: 100, warmUp: 100 })
-  const sleep = (ms: number) => new Promise<void>((resolve) => clock.startTimer(ms, resolve))
   const lend = async (tag: 'page' | 'search', atMs: number) => {
     const lease = await pool.acquire({ tag })
     const isSlow = atMs >= 30_000 && (slow as readonly string[]).includes(tag)
-    await sleep(isSlow ? 200 : 20)
+    await sleep(clock, isSlow ? 200 : 20)
     lease.release()
   }
   for (let atMs = 0; atMs < 120_000; atMs += 20) {
@@ -277,10 +270,9 @@ test.each([
 test('nor are those of a nightly job, the more in number, if there is room for all', async () => {
   const clock = new VirtualClock()
   const { pool, warnings } = await warnedPool({ clock, limitMax: 40, limitInitial: 40, warmUp: 40 })
-  const sleep = (ms: number) => new Promise<void>((resolve) => clock.startTimer(ms, resolve))
   const lend = async (tag: string, forMs: number) => {
     const lease = await pool.acquire({ tag })
-    await sleep(forMs)
+    await sleep(clock, forMs)
     lease.release()
   }
   const work = async (untilMs: number) => {
@@ -305,10 +297,9 @@ test('once connections come again, a refusal is no trouble any more; but who wai
     limitMin: 4,
     limitMax: 20,
   })
-  const sleep = (ms: number) => new Promise<void>((resolve) => clock.startTimer(ms, resolve))
   const lend = async (forMs: number) => {
     const lease = await pool.acquire()
-    await sleep(forMs)
+    await sleep(clock, forMs)
     lease.release()
   }
   const pages = async (untilMs: number) => {
@@ -339,7 +330,7 @@ test('once a create has succeeded, those that failed before it are not why anybo
   const clock = new VirtualClock()
   let fails = 3
   const create = async () => {
-    await new Promise<void>((resolve) => clock.startTimer(5, resolve))
+    await sleep(clock, 5)
     if (fails-- > 0) throw Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })
     return {}
   }
@@ -369,10 +360,9 @@ test.each([4, 10])(
   async (limitMax) => {
     const clock = new VirtualClock()
     const { pool, warnings } = await warnedPool({ clock, limitMax, limitInitial: limitMax, acquireTimeoutMs: 30_000 })
-    const sleep = (ms: number) => new Promise<void>((resolve) => clock.startTimer(ms, resolve))
     const order = async (atMs: number) => {
       const lease = await pool.acquire({ tag: 'order' })
-      await lease.measure('update stock set n = 1 where id = 7', () => sleep(atMs < 30_000 ? 20 : 90_000 - atMs))
+      await lease.measure('update stock set n = 1 where id = 7', () => sleep(clock, atMs < 30_000 ? 20 : 90_000 - atMs))
       lease.release()
     }
     for (let atMs = 0; atMs < 36_000; atMs += 50) {
@@ -398,12 +388,13 @@ test.each([200, 400, 800])(
   async (heldForMs) => {
     const clock = new VirtualClock()
     const { pool, warnings } = await warnedPool({ clock, acquireTimeoutMs: 30_000 })
-    const sleep = (ms: number) => new Promise<void>((resolve) => clock.startTimer(ms, resolve))
     const lockedAtMs = 30_000 + heldForMs
     const order = async (atMs: number) => {
       const lease = await pool.acquire({ tag: 'order' })
-      await lease.measure('update stock set n = 1 where id = 7', () => sleep(atMs < lockedAtMs ? 10 : 90_000 - atMs))
-      if (atMs >= 30_000) await sleep(60)
+      await lease.measure('update stock set n = 1 where id = 7', () =>
+        sleep(clock, atMs < lockedAtMs ? 10 : 90_000 - atMs),
+      )
+      if (atMs >= 30_000) await sleep(clock, 60)
       lease.release()
     }
     for (let atMs = 0; atMs < 36_000; atMs += 50) {
@@ -421,10 +412,9 @@ test.each([200, 400, 800])(
 test('leases that begin to fill a pool are told of before anybody waits, if most are slow', async () => {
   const clock = new VirtualClock()
   const { pool, warnings } = await warnedPool({ clock, limitMin: 20, limitMax: 20, limitInitial: 20, warmUp: 20 })
-  const sleep = (ms: number) => new Promise<void>((resolve) => clock.startTimer(ms, resolve))
   const lend = async (forMs: number) => {
     const lease = await pool.acquire()
-    await sleep(forMs)
+    await sleep(clock, forMs)
     lease.release()
   }
   for (let atMs = 0; atMs < 40_000; atMs += 10) {
@@ -438,10 +428,9 @@ test('leases that begin to fill a pool are told of before anybody waits, if most
 test('several that were forgotten at once are told of, though others come back', async () => {
   const clock = new VirtualClock()
   const { pool, warnings } = await warnedPool({ clock, limitMax: 10, limitInitial: 10, warmUp: 10 })
-  const sleep = (ms: number) => new Promise<void>((resolve) => clock.startTimer(ms, resolve))
   const page = async () => {
     const lease = await pool.acquire()
-    await sleep(10)
+    await sleep(clock, 10)
     lease.release()
   }
   for (let atMs = 0; atMs < 100_000; atMs += 20) {
@@ -456,12 +445,11 @@ test('several that were forgotten at once are told of, though others come back',
 test('nor do those for forgotten ones, nor for a pool too small, that are stuck at once where queries are not seen', async () => {
   const clock = new VirtualClock()
   const { pool, warnings } = await warnedPool({ clock, limitMax: 10, limitInitial: 10, warmUp: 10 })
-  const sleep = (ms: number) => new Promise<void>((resolve) => clock.startTimer(ms, resolve))
   let isLocked = false
   const page = async () => {
     const lease = await pool.acquire()
-    while (isLocked) await sleep(10)
-    await sleep(10)
+    while (isLocked) await sleep(clock, 10)
+    await sleep(clock, 10)
     lease.release()
   }
   const verdicts: string[] = []
@@ -480,19 +468,18 @@ test('so is one that begins under load, in a single function, after thousands of
   const limits = { limitMax: 20, limitInitial: 20, warmUp: 20 }
   const { pool, warnings } = await warnedPool({ clock, ...limits, watch: { callSitesPerSecond: 1_000 } })
   await clock.advance(1)
-  const sleep = (ms: number) => new Promise<void>((resolve) => clock.startTimer(ms, resolve))
   async function view() {
     const lease = await pool.acquire()
-    await sleep(10)
+    await sleep(clock, 10)
     lease.release()
-    await sleep(1)
+    await sleep(clock, 1)
     const other = await pool.acquire()
-    await sleep(10)
+    await sleep(clock, 10)
     other.release()
   }
   async function order() {
     const lease = await pool.acquire()
-    await sleep(10)
+    await sleep(clock, 10)
     const other = await pool.acquire()
     other.release()
     lease.release()
@@ -526,7 +513,7 @@ test('a backend that stalls under handlers who ask twice, one after the other, i
   let isStalled = false
   const query = async () => {
     const lease = await pool.acquire()
-    await new Promise<void>((resolve) => clock.startTimer(isStalled ? 1_500 : 10, resolve))
+    await sleep(clock, isStalled ? 1_500 : 10)
     lease.release()
   }
   async function handler() {
@@ -552,7 +539,7 @@ test('nor is one in which all leases are first ones, and all who wait have given
   let leaseMs = 10
   const query = async () => {
     const lease = await pool.acquire({ timeoutMs: 20_000 })
-    await new Promise<void>((resolve) => clock.startTimer(leaseMs, resolve))
+    await sleep(clock, leaseMs)
     lease.release()
   }
   async function handler() {
@@ -577,7 +564,7 @@ test('a deadlock of holders whose queries are seen is reported within a window, 
   await clock.advance(1)
   const query = (queryMs: number) =>
     pool.use((_, lease) => {
-      return lease.measure('select 1', () => new Promise<void>((resolve) => clock.startTimer(queryMs, resolve)))
+      return lease.measure('select 1', () => sleep(clock, queryMs))
     })
   for (let i = 0; i < 10; i++) {
     const slow = Promise.all(Array.from({ length: 4 }, () => query(900)))
@@ -586,7 +573,7 @@ test('a deadlock of holders whose queries are seen is reported within a window, 
   }
   async function order() {
     const lease = await pool.acquire()
-    await lease.measure('select 2', () => new Promise<void>((resolve) => clock.startTimer(10, resolve)))
+    await lease.measure('select 2', () => sleep(clock, 10))
     await query(10)
     lease.release()
   }
@@ -603,7 +590,7 @@ test('parallel queries of one request on a busy pool are no deadlock', async () 
   await clock.advance(1)
   const query = async () => {
     const lease = await pool.acquire()
-    await new Promise<void>((resolve) => clock.startTimer(20, resolve))
+    await sleep(clock, 20)
     lease.release()
   }
   const request = () => Promise.all([query(), query(), query()])
@@ -642,7 +629,7 @@ test.each([0, 30_000])(
     const verdicts = new Set<string>()
     const session = async (forMs: number) => {
       const lease = await pool.acquire()
-      await new Promise<void>((resolve) => clock.startTimer(forMs, resolve))
+      await sleep(clock, forMs)
       lease.release()
     }
     await clock.advance(firstMs)
@@ -757,7 +744,7 @@ test('a leak is one episode and one verdict, from the first suspicion until its 
   pool.on('warningEnded', ({ kind }) => ended.push(kind))
   const page = async () => {
     const lease = await pool.acquire({ tag: 'page' })
-    await new Promise<void>((resolve) => clock.startTimer(10, resolve))
+    await sleep(clock, 10)
     lease.release()
   }
   const serve = async (forMs: number, look: () => void = () => {}) => {
@@ -833,11 +820,10 @@ test('leases are no older for a minute in which the process stood still: none is
   })
   const reasons: string[] = []
   pool.on('destroyed', ({ reason }) => reasons.push(reason))
-  const sleep = (ms: number) => new Promise<void>((resolve) => clock.startTimer(ms, resolve))
   const serve = async () => {
     for (;;) {
-      await pool.use(() => sleep(600))
-      await sleep(10)
+      await pool.use(() => sleep(clock, 600))
+      await sleep(clock, 10)
     }
   }
   for (let i = 0; i < 5; i++) {
@@ -861,8 +847,8 @@ test('measured work is told apart from what is held without', async () => {
   await clock.advance(1)
   const done = pool.use(
     async (_, lease) => {
-      await lease.measure('select 7', () => new Promise<void>((resolve) => clock.startTimer(30, resolve)))
-      await new Promise<void>((resolve) => clock.startTimer(70, resolve))
+      await lease.measure('select 7', () => sleep(clock, 30))
+      await sleep(clock, 70)
     },
     { tag: '/cart' },
   )
@@ -887,10 +873,9 @@ test.each([1_500, 2_000, 3_000])(
       warmUp: 0,
       acquireTimeoutMs: 5_000,
     })
-    const sleep = (ms: number) => new Promise<void>((resolve) => clock.startTimer(ms, resolve))
     const hold = async () => {
       const lease = await pool.acquire({ tag: 'report' })
-      await sleep(heldMs)
+      await sleep(clock, heldMs)
       lease.release()
     }
     const all: Promise<unknown>[] = []

@@ -4,6 +4,7 @@ import { createPool } from '../../src/create-pool.ts'
 import { closedLoop, poisson, simulate, uslBackend } from '../../src/sim/index.ts'
 import { VirtualClock } from '../../src/sim/virtual-clock.ts'
 import type { WarningKind } from '../../src/watch/warning.ts'
+import { sleep } from '../support/sleep.ts'
 
 const MINUTE_MS = 60_000
 /** They compute for seconds: several times as long on a machine that is busy. */
@@ -84,7 +85,7 @@ test('what was foretold is over once nobody waits, though a batch keeps all busy
   const work = async (untilMs: number) => {
     while (clock.nowMs() < untilMs) {
       const lease = await pool.acquire()
-      await new Promise<void>((resolve) => clock.startTimer(-2_000 * Math.log(1 - random.next()), resolve))
+      await sleep(clock, -2_000 * Math.log(1 - random.next()))
       lease.release()
     }
   }

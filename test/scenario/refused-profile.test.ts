@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { newTestPool } from '../support/new-test-pool.ts'
+import { sleep } from '../support/sleep.ts'
 
 test.each([
   ['time out', {}],
@@ -15,10 +16,9 @@ test.each([
     ...options,
   })
   await clock.advance(1)
-  const sleep = (ms: number) => new Promise<void>((resolve) => clock.startTimer(ms, resolve))
   async function work(): Promise<void> {
     const lease = await pool.acquire().catch(() => undefined)
-    await sleep(10)
+    await sleep(clock, 10)
     lease?.release()
   }
   for (let atMs = 0; atMs < 20_000; atMs++) {

@@ -12,6 +12,7 @@ import { type SimulatedPoolOptions, type SimulateOptions, simulate } from '../..
 import type { SimulationRow } from '../../src/sim/summary.ts'
 import { VirtualClock } from '../../src/sim/virtual-clock.ts'
 import { poisson } from '../../src/sim/workload.ts'
+import { sleep } from '../support/sleep.ts'
 
 /** Throughput peaks at 1330 requests per second with 35 inside; with 200 it is 543. */
 const PLANT = { serviceMsMean: 10, sigma: 0.02, kappa: 0.0008, connectMs: 50, holdMsMean: 1 }
@@ -243,13 +244,12 @@ describe('a quiet service that is asked for something long', () => {
     const clock = new VirtualClock()
     const create = () => ({})
     const pool = createPool({ create, destroy: () => {}, limitMax: 50, acquireTimeoutMs: 1_000, clock })
-    const sleep = (ms: number) => new Promise<void>((resolve) => clock.startTimer(ms, resolve))
     let failed = 0
     let waitMsMax = 0
     pool.on('acquired', ({ waitMs }) => (waitMsMax = Math.max(waitMsMax, waitMs)))
     const hold = async (ms: number, then?: () => Promise<void>) => {
       const lease = await pool.acquire()
-      await sleep(ms)
+      await sleep(clock, ms)
       await then?.()
       lease.release()
     }
@@ -331,7 +331,7 @@ async function atCeiling(fn: (work: (ms: number) => Promise<void>, clock: Virtua
   const pool = createPool({ create: async () => ({}), destroy: () => {}, limitInitial: 10, limitMax: 10, clock })
   fn(async (ms) => {
     const lease = await pool.acquire()
-    await new Promise<void>((resolve) => clock.startTimer(ms, resolve))
+    await sleep(clock, ms)
     lease.release()
   }, clock)
   await clock.advance(forMs)
@@ -394,7 +394,7 @@ describe('callers who wait for a pool that may not grow are hardly held up by tr
         const startedAtMs = clock.nowMs()
         await Promise.all(Array.from({ length: 50 }, () => work(200)))
         tookMs.push(clock.nowMs() - startedAtMs)
-        await new Promise<void>((resolve) => clock.startTimer(1_000, resolve))
+        await sleep(clock, 1_000)
         return load()
       }
       load().catch(() => {})
@@ -437,7 +437,7 @@ test.each([
   })
   void pool.acquire()
   await clock.advance(60_000)
-  const query = () => pool.use(() => new Promise<void>((resolve) => void clock.startTimer(50, resolve)))
+  const query = () => pool.use(() => sleep(clock, 50))
   const queries = Array.from({ length: 20 }, query)
   for (let i = 0; i < 400; i++) {
     queries.push(query())

@@ -16,6 +16,7 @@ import {
 import { ProcessClock } from '../../src/sim/process-clock.ts'
 import { scenarios } from '../../src/sim/scenarios.ts'
 import { VirtualClock } from '../../src/sim/virtual-clock.ts'
+import { sleep } from '../support/sleep.ts'
 
 /** Leases of 20 ms, however many there are: an I/O-bound backend with nothing to be saturated. */
 const IO_BOUND: UslBackendOptions = { serviceMsMean: 20, sigma: 0, kappa: 0, connectMs: 5 }
@@ -207,7 +208,7 @@ async function pageLoads(queries: number, queryMs: number, shortMs: number | und
   pool.on('exhausted', () => told.push('exhausted'))
   const query = async (ms: number) => {
     const lease = await pool.acquire()
-    await new Promise<void>((resolve) => clock.startTimer(ms, resolve))
+    await sleep(clock, ms)
     lease.release()
   }
   for (let atMs = 0; atMs < 30_000; atMs += 50) {

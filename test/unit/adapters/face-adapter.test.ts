@@ -6,6 +6,7 @@ import { adapt } from '../../../src/adapt.ts'
 import type { AdaptOptions } from '../../../src/adopted-pool.ts'
 import { fixed } from '../../../src/control/fixed.ts'
 import { settled, VirtualClock } from '../../../src/sim/virtual-clock.ts'
+import { sleep } from '../../support/sleep.ts'
 
 interface Asked {
   readonly pool: object
@@ -63,7 +64,7 @@ function newPool(name: string, createMs: number, openMax = Number.POSITIVE_INFIN
   const create = async () => {
     const isRefused = open === openMax
     if (!isRefused) open += 1
-    await new Promise<void>((resolve) => clock.startTimer(createMs, resolve))
+    await sleep(clock, createMs)
     if (isRefused) throw Object.assign(new Error('sorry, too many clients already'), { code: '53300' })
     return {}
   }

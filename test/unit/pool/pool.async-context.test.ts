@@ -5,6 +5,7 @@ import { createPool } from '../../../src/create-pool.ts'
 import { VirtualClock } from '../../../src/sim/virtual-clock.ts'
 import { contextualClock } from '../../support/contextual-clock.ts'
 import { newTestPool, watch } from '../../support/new-test-pool.ts'
+import { sleep } from '../../support/sleep.ts'
 
 const store = new AsyncLocalStorage<string>()
 
@@ -15,7 +16,7 @@ test('each of a thousand queued callers is in its own context right after its ac
     store.run(name, async () => {
       const lease = await pool.acquire({ timeoutMs: 10_000 })
       if (store.getStore() !== name) strayed.push(name)
-      await new Promise<void>((resolve) => clock.startTimer(1, resolve))
+      await sleep(clock, 1)
       lease.release()
       if (store.getStore() !== name) strayed.push(name)
     })
@@ -115,7 +116,7 @@ test('the factory’s functions, its signal, listeners and timers never run in t
     for (let i = 0; i < count; i++) {
       store.run(`${name} ${i}`, async () => {
         const lease = await pool.acquire().catch(() => undefined)
-        await new Promise<void>((resolve) => clock.startTimer(leaseMs, resolve))
+        await sleep(clock, leaseMs)
         lease?.[end]()
       })
     }

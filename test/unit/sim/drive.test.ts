@@ -5,15 +5,12 @@ import { type DrivenHandle, type DrivePoolOptions, drive } from '../../../src/si
 import { mixed } from '../../../src/sim/mixed.ts'
 import { VirtualClock } from '../../../src/sim/virtual-clock.ts'
 import { fromCounts, poisson } from '../../../src/sim/workload.ts'
+import { sleep } from '../../support/sleep.ts'
 
 function newPool(clock: Clock, options: object = {}) {
   let lastId = 0
   const create = () => ({ id: ++lastId })
   return createPool<{ readonly id: number }>({ create, destroy: () => {}, clock, limitMin: 2, ...options })
-}
-
-function sleep(clock: Clock, ms: number): Promise<void> {
-  return new Promise((resolve) => clock.startTimer(ms, resolve))
 }
 
 /** Drives a pool whose work takes 20 ms, on a clock of our own. */

@@ -1,6 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { Profiler } from '../../../src/watch/profile.ts'
 import { newTestPool, recordEvents } from '../../support/new-test-pool.ts'
+import { sleep } from '../../support/sleep.ts'
 
 afterEach(() => vi.restoreAllMocks())
 
@@ -62,17 +63,16 @@ test('where the working directory is gone, leases end, and call sites have their
 async function leased(watch: { readonly leaseAgeMs?: number } = {}) {
   const { pool, clock } = newTestPool({ watch, limitMax: 2 })
   const lease = await pool.acquire({ tag: '/cart' })
-  const sleep = (ms: number) => new Promise<void>((resolve) => clock.startTimer(ms, resolve))
   return { pool, clock, lease, sleep }
 }
 
 // Slipped through: queries were measured one after another, as drivers run them.
 test('queries measured side by side are told each with its own time, and the lease’s time in queries is that with any', async () => {
   const { pool, clock, lease, sleep } = await leased()
-  void lease.measure('a', () => sleep(50))
-  void lease.measure('b', () => sleep(200))
+  void lease.measure('a', () => sleep(clock, 50))
+  void lease.measure('b', () => sleep(clock, 200))
   await clock.advance(220)
-  void lease.measure('c', () => sleep(30))
+  void lease.measure('c', () => sleep(clock, 30))
   await clock.advance(30)
   lease.release()
   const [entry] = pool.profile().holders
@@ -87,8 +87,8 @@ test('queries measured side by side are told each with its own time, and the lea
 test('queries measured within another count once, and are told beside it', async () => {
   const { pool, clock, lease, sleep } = await leased()
   void lease.measure('tx', async () => {
-    await lease.measure('q', () => sleep(10))
-    await sleep(190)
+    await lease.measure('q', () => sleep(clock, 10))
+    await sleep(clock, 190)
   })
   await clock.advance(200)
   lease.release()
@@ -106,7 +106,7 @@ test.each([
 ])('a lease with a long measured query under way, begun %s, is no leak', async (_, texts) => {
   const { pool, clock, lease, sleep } = await leased({ leaseAgeMs: 1_000 })
   const warnings = recordEvents(pool, 'warning')
-  for (const text of texts) void lease.measure(text, () => sleep(text === 'big' ? 60_000 : 10))
+  for (const text of texts) void lease.measure(text, () => sleep(clock, text === 'big' ? 60_000 : 10))
   await clock.advance(5_000)
   expect(warnings.map(({ payload }) => payload)).not.toContainEqual(expect.objectContaining({ kind: 'leak-suspected' }))
 })
