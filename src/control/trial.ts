@@ -45,7 +45,7 @@ function stopFilling(state: HybridState, sample: Sample): Step {
     return move({ ...state, ...backendLimited(open), lessFailed: false, lessAtMs: 0 }, open, 'crowded')
   }
   const { from } = trial
-  return open > from.limit ? move(state, open, 'crowded', { of: 'more', from }) : moreFailed(state, from, sample)
+  return open > from.limit ? move(state, open, 'crowded', { of: 'more', from }) : takeBackMore(state, from, sample)
 }
 
 /** An arm to compare with: this long, in ms, and this many completions, unless they are too few to wait for. */
@@ -228,7 +228,7 @@ function judgeMore(state: HybridState, from: Arm, sample: Sample, elasticityMin:
     return keep({ ...state, leases, tried: arm, limitedBy: 'pool', ceiling: undefined }, sample)
   }
   const isDoubtful = !isDecisive && leaseMsMean(from) > LONG_LEASE_MS && hasSlowedByItself(state, sample)
-  if (!isDoubtful || state.hasDoubted) return moreFailed(state, from, sample)
+  if (!isDoubtful || state.hasDoubted) return takeBackMore(state, from, sample)
   return move({ ...state, hasDoubted: true }, from.limit, 'probe-failed')
 }
 
@@ -241,7 +241,7 @@ function judgeLess(state: HybridState, from: Arm, sample: Sample, elasticityMin:
   const isTooMuch = beforeGuess !== undefined || hasCollapsed(from, state.leases)
   const isDecisive = Math.abs(sigmas) >= SIGMAS || (!isTooMuch && sigmas >= LIKELY_SIGMAS)
   if (!isDecisive && tellsMore(state, from) && !isTurnOver(state, sample)) return hold(state, sample, 'probing')
-  if (sigmas > (isTooMuch ? LIKELY_SIGMAS : 0)) return lessFailed(state, from, sample)
+  if (sigmas > (isTooMuch ? LIKELY_SIGMAS : 0)) return takeBackLess(state, from, sample)
   const next = { ...state, ...backendLimited(arm.limit), tried: arm, moreFailed: true, lessFailed: false }
   return keep(next, sample)
 }
@@ -282,7 +282,7 @@ function takeBack(state: HybridState, from: Arm, sample: Sample): Step {
 }
 
 /** A trial of more that brought nothing shows the ceiling. */
-function moreFailed(state: HybridState, from: Arm, sample: Sample): Step {
+function takeBackMore(state: HybridState, from: Arm, sample: Sample): Step {
   return takeBack({ ...state, ...backendLimited(from.limit), moreFailed: true }, from, sample)
 }
 
@@ -296,7 +296,7 @@ const TRIAL_PAUSE_RATIO = 32
  * off the longer, the longer it was. Where leases take far longer than unloaded that has to be certain, since chance
  * fails every third trial of a process that sees few of them.
  */
-function lessFailed(state: HybridState, from: Arm, sample: Sample): Step {
+function takeBackLess(state: HybridState, from: Arm, sample: Sample): Step {
   const { arm } = state
   const isSure = !isSwamped(state) || compare(arm, from, 0) >= SIGMAS
   const isInVain = isSure && leaseMsMean(arm) > SHORTER_RATIO * leaseMsMean(from)
@@ -316,7 +316,7 @@ function backendLimited(ceiling: number) {
  */
 export function endTrial(state: HybridState, { of, from }: Trial, sample: Sample): Step {
   const { arm } = state
-  if (of === 'less' && arm.ms > 0 && compare(arm, from, 0) > 0) return lessFailed(state, from, sample)
+  if (of === 'less' && arm.ms > 0 && compare(arm, from, 0) > 0) return takeBackLess(state, from, sample)
   if (of === 'less' || sample.inUseMax > from.limit) return keep(state, sample, 'calm')
   return move(state, from.limit, 'probe-unneeded')
 }

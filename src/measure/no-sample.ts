@@ -52,9 +52,9 @@ export const NO_SAMPLE: Sample = {
  * nothing.
  */
 export function wholeSample(given: Partial<Sample>): Sample {
-  const { limit, windowMs, arrivals, waitMsP95, utilization } = { ...NO_SAMPLE, ...given }
+  const { limit = 1, windowMs = 1, arrivals = 0, waitMsP95 = 0, utilization = 0 } = given
   const inUse = utilization * limit
   const waiters = Math.ceil((arrivals * waitMsP95) / windowMs)
-  const likely = { ...NO_SAMPLE, completions: arrivals, inUseMean: inUse, inUseMax: inUse, inUse, live: limit, waiters }
-  return { ...likely, ...given }
+  const likely = { completions: arrivals, inUseMean: inUse, inUseMax: inUse, inUse, live: limit, waiters }
+  return { ...NO_SAMPLE, ...likely, ...given }
 }

@@ -176,8 +176,7 @@ export class UnsupportedPoolError extends PoolError {
 /**
  * Makes the error of a refusal that comes from a timer, a signal, or somebody else's release: its frames would lead
  * into the pool and to no caller, and under overload, when refusals are many, they are six sevenths of what one costs
- * (6 µs).
- * Whose acquire it was stands in their place, if he was looked at; under overload, few are.
+ * (6 µs). Whose acquire it was stands in their place, if he was looked at; under overload, few are.
  */
 export function withoutFrames<E extends PoolError>(caller: Caller | undefined, make: () => E): E {
   const { stackTraceLimit } = Error

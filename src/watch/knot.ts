@@ -36,7 +36,8 @@ export function findKnot(
   const byContext = findByContext(out, queue)
   if (byContext.known >= knownMin(out.length) && byContext.blocked > 0) return byContext
   const byCode = isSilent || out.every(({ work }) => work !== undefined) ? findByCode(out, queue) : NO_KNOT
-  const byUse = isSilent && !isKnotted(byCode, out.length) ? findByUse(out, queue, pool) : NO_KNOT
+  if (!isSilent || isKnotted(byCode, out.length)) return byCode
+  const byUse = findByUse(out, queue, pool)
   return isKnotted(byUse, out.length) ? byUse : byCode
 }
 

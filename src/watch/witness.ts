@@ -17,6 +17,7 @@ export interface WitnessParts {
 const CALM = 0
 const CROWDED = 1
 const FULL = 2
+type Situation = typeof CALM | typeof CROWDED | typeof FULL
 /**
  * So many looks in a row. A stack taken alone costs 20 µs, since V8's code for it has left the caches meanwhile; one
  * right after another costs 4. The last of a row are kept for those who find the pool crowded, and full.
@@ -77,7 +78,8 @@ export class Witness implements LeaseWitness {
   /** Leases passed on at that moment, by somebody who has not asked again. */
   #passedOn = 0
   #leaseMs = 0
-  #looksAtFirst = LOOKS_AT_FIRST
+  /** How many of these are left, before those of this row. */
+  #looksAtFirst: number = LOOKS_AT_FIRST
   #contexts: AsyncLocalStorage<CallerRecord> | undefined
   /** Whose holder goes on now: the queries on it have ended in this turn of the event loop. */
   #resumed: LeaseInfo | undefined
@@ -105,11 +107,10 @@ export class Witness implements LeaseWitness {
     return isLookedAt || this.#contexts !== undefined ? this.#see(situation, nowMs) : undefined
   }
 
-  #see(situation: typeof CALM | typeof CROWDED | typeof FULL, nowMs: number): Caller | undefined {
+  #see(situation: Situation, nowMs: number): Caller | undefined {
     if (this.#isBlind) return undefined
     if (nowMs >= this.#nextRowAtMs) this.#startRow(nowMs)
-    const isLookedAt = this.#looks < this.#looksOf(situation) || this.#isLookedAtFirst(situation)
-    const stack = isLookedAt ? takeStack() : undefined
+    const stack = this.#looks < this.#looksOf(situation) ? takeStack() : undefined
     let mayHaveGivenBack = false
     if (situation !== FULL) this.#moved(nowMs)
     else {
@@ -150,12 +151,9 @@ export class Witness implements LeaseWitness {
     return this.#stillHalves === 2
   }
 
-  #isLookedAtFirst(situation: typeof CALM | typeof CROWDED | typeof FULL): boolean {
-    return situation === FULL && this.#leaseMs === 0 && this.#looksAtFirst-- > 0
-  }
-
-  #looksOf(situation: typeof CALM | typeof CROWDED | typeof FULL): number {
-    return (this.#isBusy ? LOOKS_WHEN_BUSY : LOOKS)[situation]
+  #looksOf(situation: Situation): number {
+    const looks = (this.#isBusy ? LOOKS_WHEN_BUSY : LOOKS)[situation]
+    return situation === FULL && this.#leaseMs === 0 ? looks + this.#looksAtFirst : looks
   }
 
   #startRow(nowMs: number): void {
@@ -164,6 +162,7 @@ export class Witness implements LeaseWitness {
     this.#isBusy = askedPerMs > BUSY_TIMES * this.#parts.sitesPerMs
     this.#nextRowAtMs = nowMs + this.#everyMs
     this.#asked = 1
+    this.#looksAtFirst -= Math.max(0, this.#looks - LOOKS[FULL])
     this.#looks = 0
   }
 
